@@ -1,0 +1,1 @@
+"""Pure package; SPEC.md beside this file is the contract."""

@@ -1,0 +1,1 @@
+"""Pure cryptography: bytes in, bytes out. SPEC.md beside this file is the contract."""

@@ -1,0 +1,80 @@
+"""Secrets as types: fixed size, hidden, and with one greppable way out.
+
+A `Secret` never shows itself in a repr, a format or a crash; can't be hashed, pickled, or encoded
+by json or msgspec; compares in constant time. What leaves it leaves through `.reveal()`. SPEC.md §1.4.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import ClassVar, NoReturn, Self, final
+
+from crypto.errors import Refused
+
+
+class Secret:
+    """A secret of exactly `SIZE` bytes. Subclass it once per kind of secret."""
+
+    SIZE: ClassVar[int] = 32
+    __slots__ = ("__bytes",)
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != self.SIZE:
+            raise Refused(f"a {type(self).__name__} is {self.SIZE} bytes")
+        self.__bytes = bytes(raw)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Wrap raw bytes. Raises Refused when the size is wrong."""
+        return cls(raw)
+
+    @final
+    def reveal(self) -> bytes:
+        """Give the raw bytes: the only way out, so that a search for it finds every use."""
+        return self.__bytes
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} hidden>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __format__(self, spec: str, /) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return hmac.compare_digest(self.__bytes, other.__bytes)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce_ex__(self, protocol: object, /) -> NoReturn:
+        raise TypeError("a secret can't be pickled or copied")
+
+
+class SymmetricKey(Secret):
+    """A 32-byte key for one AEAD or MAC use."""
+
+
+class Passphrase:
+    """What a person typed to protect a key file: of any length, hidden like a Secret."""
+
+    __slots__ = ("__bytes",)
+
+    def __init__(self, text: str) -> None:
+        import unicodedata
+
+        self.__bytes = unicodedata.normalize("NFKD", text).encode()
+
+    def reveal(self) -> bytes:
+        """Give the NFKD UTF-8 bytes to Argon2id."""
+        return self.__bytes
+
+    def __repr__(self) -> str:
+        return "<Passphrase hidden>"
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce_ex__(self, protocol: object, /) -> NoReturn:
+        raise TypeError("a secret can't be pickled or copied")

@@ -1,0 +1,1 @@
+"""Part of Sottovoce's service; see the README's tree."""
