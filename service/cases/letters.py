@@ -1,0 +1,77 @@
+"""What handlers write to a reporter's mailbox.
+
+Plaintext of a letter: u32 length ‖ JSON ‖ Ed25519 signature 64 by the handler over (mailbox address, JSON), label
+LETTER. The public key of the mailbox is known only to who opened the report, so the server can't write letters; the
+signature tells the reporter which handler of the pinned roster did. A letter carries the list of recipients, so that
+what the reporter answers keeps out whoever was left out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from crypto.errors import Refused
+from crypto.framing import Reader, part
+from crypto.labels import Label
+from crypto.letters import LETTER_PLAINTEXT
+from crypto.signatures import SigningKey, VerifyKey, sign, verify
+from service.cases.reports import Language
+from service.cases.texts import LINE, checked_text
+
+State = Literal["received", "looking", "mediation", "decided", "closed"]
+MAX_LETTER_TEXT = 5_000  # characters; the bytes must fit one letter as well
+MAX_LETTER_BYTES = LETTER_PLAINTEXT - 4
+
+Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Letter(Struct, frozen=True, forbid_unknown_fields=True):
+    """One letter. `state` is set when it tells of a change of the case; `text` says so in the reporter's language."""
+
+    id: Hex16
+    group: Hex16
+    roster: Hex32
+    author: Annotated[str, Meta(max_length=LINE)]
+    author_key: Hex32
+    language: Language
+    day: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    state: State | None
+    question: bool
+    text: Annotated[str, Meta(max_length=MAX_LETTER_TEXT)]
+    recipients: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=32)]
+    """Key ids of those who can read the report and its follow-ups."""
+
+
+def sign_letter(letter: Letter, key: SigningKey, mailbox_address: bytes) -> bytes:
+    """Encode and sign a letter for crypto.letters.seal_letter.
+
+    Refused when the text is too long for one letter (about 6,000 bytes are left for it), or the key isn't the author's.
+    """
+    if key.verify_key().raw.hex() != letter.author_key:
+        raise Refused("the letter names another author")
+    checked_text(letter.text, MAX_LETTER_TEXT, "the letter")
+    body = msgspec.json.encode(letter)
+    raw = part(body) + sign(key, Label.LETTER, mailbox_address, body)
+    if len(raw) > MAX_LETTER_BYTES:
+        raise Refused("the letter is too long: write two")
+    return raw
+
+
+def read_letter(raw: bytes, mailbox_address: bytes) -> Letter:
+    """Parse a letter and check its author's signature; whether the author is in the roster is the caller's to check."""
+    reader = Reader(raw, "letter")
+    body = reader.prefixed(MAX_LETTER_BYTES)
+    signature = reader.take(64)
+    reader.finish()
+    try:
+        letter = msgspec.json.decode(body, type=Letter)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused("letter: not a letter") from None
+    checked_text(letter.text, MAX_LETTER_TEXT, "the letter")
+    checked_text(letter.author, LINE, "the author")
+    verify(VerifyKey(bytes.fromhex(letter.author_key)), Label.LETTER, signature, mailbox_address, body)
+    return letter

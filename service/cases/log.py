@@ -1,0 +1,237 @@
+"""A report's sealed log: what its handlers did, and the state of the case as a pure fold of it.
+
+An entry's plaintext is u32 length ‖ JSON ‖ Ed25519 signature 64 by its author over (report id, JSON), label LOG_ENTRY.
+Entries are only ever appended, so two handlers who act at once both keep what they wrote; the fold reads them in the
+order the server stored them and never fails on one: what can't apply is kept and marked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from crypto.errors import Refused
+from crypto.framing import Reader, part
+from crypto.labels import Label
+from crypto.signatures import SigningKey, VerifyKey, sign, verify
+from service.cases.letters import Hex16, Hex32, State
+from service.cases.texts import LINE, SHORT_TEXT, checked_text
+
+MAX_NOTE = 4_000  # characters of an internal note: it must fit the larger entry class (16 KiB)
+MAX_ENTRY = 16 * 1024 - 64
+
+Priority = Literal["P1", "P2", "P3", "P4"]
+Finding = Literal["verified", "contradicted", "unclear"]
+Note_ = Annotated[str, Meta(max_length=MAX_NOTE)]
+Short = Annotated[str, Meta(max_length=SHORT_TEXT)]
+Line = Annotated[str, Meta(max_length=LINE)]
+
+
+class LetterSent(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="letter"):
+    """A letter that was written to the reporter's mailbox, in full, so that all handlers see the conversation."""
+
+    letter: Hex16
+    address: Hex32
+    text: Annotated[str, Meta(max_length=5_000)]
+    question: bool
+    state: State | None
+
+
+class Note(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="note"):
+    """An internal note."""
+
+    text: Note_
+
+
+class Recused(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="recused"):
+    """The author steps out of this report."""
+
+    reason: Short
+
+
+class Forwarded(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="forwarded"):
+    """The content key was sealed to members of another group."""
+
+    group: Hex16
+    handlers: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=32)]
+    key_ids: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=32)]
+    reason: Short
+
+
+class StateSet(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="state"):
+    """The case moves to another state."""
+
+    state: State
+
+
+class Triaged(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="triage"):
+    """The case gets a priority, P1 (safety) to P4."""
+
+    priority: Priority
+
+
+class Checked(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="checked"):
+    """A handler looked at a piece of evidence (a link, a witness) and says what was found."""
+
+    item: Annotated[str, Meta(max_length=SHORT_TEXT)]
+    finding: Finding
+    note: Note_
+
+
+class SubjectMerged(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="merge"):
+    """Two subjects are one person; undone by `SubjectSplit`."""
+
+    subject: Line
+    other: Line
+
+
+class SubjectSplit(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="split"):
+    """A merge is undone."""
+
+    subject: Line
+    other: Line
+
+
+class Padding(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="padding"):
+    """Nothing: written so that the server can't tell which report a letter answers."""
+
+
+Act = (
+    LetterSent
+    | Note
+    | Recused
+    | Forwarded
+    | StateSet
+    | Triaged
+    | Checked
+    | SubjectMerged
+    | SubjectSplit
+    | Padding
+)
+
+
+class Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One act, by whom and when (the author's clock, seconds since 1970 UTC)."""
+
+    id: Hex16
+    author: Line
+    author_key: Hex32
+    at_s: Annotated[int, Meta(ge=0, le=2**40)]
+    act: Act
+
+
+def sign_entry(entry: Entry, key: SigningKey, report_id: bytes) -> bytes:
+    """Encode and sign an entry for crypto.opening.seal_entry. Refused when the key isn't the author's."""
+    if key.verify_key().raw.hex() != entry.author_key:
+        raise Refused("the entry names another author")
+    body = msgspec.json.encode(entry)
+    raw = part(body) + sign(key, Label.LOG_ENTRY, report_id, body)
+    if len(raw) > MAX_ENTRY:
+        raise Refused("the text is too long for the log: write two")
+    return raw
+
+
+def read_entry(raw: bytes, report_id: bytes) -> Entry:
+    """Parse an entry and check its author's signature. Refused on anything else."""
+    reader = Reader(raw, "log entry")
+    body = reader.prefixed(MAX_ENTRY)
+    signature = reader.take(64)
+    reader.finish()
+    try:
+        entry = msgspec.json.decode(body, type=Entry)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused("log entry: not an entry") from None
+    verify(VerifyKey(bytes.fromhex(entry.author_key)), Label.LOG_ENTRY, signature, report_id, body)
+    match entry.act:
+        case LetterSent() | Note():
+            checked_text(entry.act.text, 5_000, "an entry")
+        case Checked():
+            checked_text(entry.act.item, SHORT_TEXT, "an entry")
+            checked_text(entry.act.note, MAX_NOTE, "an entry")
+        case Recused() | Forwarded():
+            checked_text(entry.act.reason, SHORT_TEXT, "an entry")
+        case _:
+            pass
+    checked_text(entry.author, LINE, "an author")
+    return entry
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """What a log says, folded. `out_of_order` holds entries that could not apply; nothing is ever dropped."""
+
+    state: State = "received"
+    priority: Priority | None = None
+    entries: tuple[Entry, ...] = ()
+    letters: tuple[Entry, ...] = ()
+    notes: tuple[Entry, ...] = ()
+    recused: frozenset[str] = frozenset()
+    """Verify keys (hex) of the handlers who stepped out."""
+    forwarded: tuple[Forwarded, ...] = ()
+    checked: dict[str, Checked] = field(default_factory=dict)
+    """The last finding for each item."""
+    out_of_order: tuple[Entry, ...] = ()
+
+
+# A case can go back (a closed one is taken up again), but never to "received", which is how it begins.
+_NEXT: dict[State, frozenset[State]] = {
+    "received": frozenset({"looking", "mediation", "decided", "closed"}),
+    "looking": frozenset({"mediation", "decided", "closed"}),
+    "mediation": frozenset({"looking", "decided", "closed"}),
+    "decided": frozenset({"looking", "mediation", "closed"}),
+    "closed": frozenset({"looking"}),
+}
+
+
+def may_become(now: State, then: State) -> bool:
+    """Say whether a case in state `now` may move to `then`."""
+    return then in _NEXT[now]
+
+
+def fold(entries: list[Entry]) -> CaseState:
+    """Fold a log, in stored order, into the state of its case. Repeated entries (same id) count once."""
+    state = CaseState()
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.id in seen:
+            continue
+        seen.add(entry.id)
+        state = _apply(state, entry)
+    return state
+
+
+def _apply(case: CaseState, entry: Entry) -> CaseState:
+    act = entry.act
+    if not isinstance(act, Padding):
+        case = replace(case, entries=(*case.entries, entry))
+    match act:
+        case LetterSent():
+            case = replace(case, letters=(*case.letters, entry))
+            if act.state is not None:
+                case = _move(case, act.state, entry)
+        case Note():
+            case = replace(case, notes=(*case.notes, entry))
+        case Recused():
+            case = replace(case, recused=case.recused | {entry.author_key})
+        case Forwarded():
+            case = replace(case, forwarded=(*case.forwarded, act))
+        case StateSet():
+            case = _move(case, act.state, entry)
+        case Triaged():
+            case = replace(case, priority=act.priority)
+        case Checked():
+            case = replace(case, checked={**case.checked, act.item: act})
+        case SubjectMerged() | SubjectSplit() | Padding():
+            pass
+    return case
+
+
+def _move(case: CaseState, then: State, entry: Entry) -> CaseState:
+    if then == case.state:
+        return case
+    if not may_become(case.state, then):
+        return replace(case, out_of_order=(*case.out_of_order, entry))
+    return replace(case, state=then)
