@@ -34,6 +34,7 @@ class Label(Enum):
     # signatures and chains (SPEC §8, §9)
     GROUP_ID = b"sv1 group id"
     ROSTER = b"sv1 roster"
+    HANDLER_CARD = b"sv1 handler card"
     REGISTRY = b"sv1 registry"
     CHAIN_LINK = b"sv1 chain link"
     REQUEST = b"sv1 request"
