@@ -1,0 +1,129 @@
+"""What the desk keeps locally: one record per opened envelope, and what waits to be sent.
+
+These Structs live only inside the vault (service/desk/vault.py), on the handler's own machine.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from service.cases.reports import Content, FollowUp, Person, Report
+
+
+class Held(Struct, frozen=True):
+    """An opened envelope without its texts and files: what a list needs. Hex where the wire has bytes."""
+
+    id: str
+    group: str
+    """Group under which the server keeps it (another group's, where it was forwarded)."""
+    day: str
+    fetched_s: int
+    size_class: int
+    content_key: str
+    recipients: tuple[str, ...]
+    """Key ids in the envelope's header."""
+    roster: str
+    mailbox_address: str
+    mailbox_key: str
+    follows: str | None
+    """Address of the mailbox that a follow-up burned; None for a first report."""
+    first_use: bool
+    """False where the server says that the code had been used before."""
+    kind: str
+    language: str
+    urgency: str
+    headline: str
+    who: tuple[Person, ...]
+    links: tuple[str, ...]
+    witnesses: tuple[str, ...]
+    has_voice: bool
+    recorded: bool
+    forwarded: bool
+    warnings: tuple[str, ...] = ()
+
+
+class Body(Struct, frozen=True):
+    """The texts of an opened envelope."""
+
+    content: Content
+
+
+class Unreadable(Struct, frozen=True):
+    """An envelope in the feed that didn't open; kept so that it is told once and not fetched again."""
+
+    id: str
+    group: str
+    reason: str
+
+
+class LogLine(Struct, frozen=True):
+    """One stored entry of a report's sealed log: its place and its signed plaintext."""
+
+    report: str
+    seq: int
+    raw: bytes
+    trusted: bool
+    """True where the author is (or was) a handler in a roster that this desk has verified."""
+
+
+class Waiting(Struct, frozen=True):
+    """One item of the outbox. `item` is the id by which the server makes a repeat harmless."""
+
+    item: str
+    made_s: int
+    what: Literal["entry", "letter", "grant", "recusal"]
+    group: str
+    report: str
+    address: str = ""
+    key_id: str = ""
+    to_group: str = ""
+    payload: bytes = b""
+    letter: str = ""
+    """Signed plaintext of a letter, base64, so that it can be sealed again to the reporter's next mailbox."""
+
+
+class Cursors(Struct, frozen=True):
+    """How far this desk has read of one group."""
+
+    feed: str = ""
+    activity: str = ""
+
+
+def headline_of(content: Content) -> str:
+    """First line of what was written, at most 72 characters, for lists."""
+    text = content.what if isinstance(content, Report) else content.message
+    line = " ".join(text.split("\n", 1)[0].split())
+    return line if len(line) <= 72 else line[:71] + "…"
+
+
+def held_of_content(content: Content) -> dict[str, object]:
+    """Give the fields of `Held` that come from the content."""
+    match content:
+        case Report():
+            return {
+                "follows": None,
+                "kind": content.kind,
+                "urgency": content.urgency,
+                "who": content.who,
+                "links": content.links,
+                "witnesses": content.witnesses,
+                "has_voice": content.voice is not None,
+                "recorded": content.recorded,
+                "language": content.language,
+                "headline": headline_of(content),
+            }
+        case FollowUp():
+            return {
+                "follows": content.address().hex(),
+                "kind": "followup",
+                "urgency": "normal",
+                "who": (),
+                "links": (),
+                "witnesses": (),
+                "has_voice": False,
+                "recorded": False,
+                "language": content.language,
+                "headline": headline_of(content),
+            }

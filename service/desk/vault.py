@@ -1,0 +1,116 @@
+"""The desk's encrypted local store: what a handler opened, on the handler's own disk.
+
+A SQLite file (mode 0600) whose every value is sealed with XChaCha20-Poly1305 under a key that only the handler's key
+file gives. Kinds and names are stored as keyed hashes and bound into the seal as associated data, so a thief of the
+disk learns how many records there are and how large, and can't move one to another place unseen.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from nacl.exceptions import CryptoError
+from nacl.secret import Aead
+
+from crypto.errors import Refused
+from crypto.hashing import keyed
+from crypto.labels import Label
+from crypto.secrets import SymmetricKey
+
+T = TypeVar("T")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+  kind BLOB NOT NULL, name BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+"""
+
+
+class VaultDamaged(Refused):
+    """A record doesn't open: another key's store, or a damaged disk."""
+
+
+class Vault:
+    """Sealed records by (kind, name). One handler, one file; not for sharing between threads."""
+
+    def __init__(self, path: Path, key: SymmetricKey) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._key = key
+        self._aead = Aead(keyed(key.reveal(), Label.DESK_STORE, b"seal"))
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        self._db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;" + _SCHEMA
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what is written inside, or nothing. May be nested: the outermost one decides."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def put(self, kind: str, name: bytes, value: msgspec.Struct | bytes) -> None:
+        """Write a record, replacing what was there."""
+        raw = value if isinstance(value, bytes) else msgspec.json.encode(value)
+        sealed = bytes(self._aead.encrypt(raw, self._bound(kind, name)))
+        self._db.execute(
+            "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed",
+            (self._kind(kind), self._name(kind, name), sealed),
+        )
+
+    def read(self, kind: str, name: bytes) -> bytes | None:
+        """Read a record's bytes; None when there is none. Raises VaultDamaged."""
+        row = self._db.execute(
+            "SELECT sealed FROM records WHERE kind = ? AND name = ?",
+            (self._kind(kind), self._name(kind, name)),
+        ).fetchone()
+        return None if row is None else self._open(kind, self._name(kind, name), row[0])
+
+    def get(self, kind: str, name: bytes, as_type: type[T]) -> T | None:
+        """Read a record as the Struct it was written from."""
+        raw = self.read(kind, name)
+        return None if raw is None else msgspec.json.decode(raw, type=as_type)
+
+    def every(self, kind: str, as_type: type[T]) -> list[T]:
+        """Read all records of a kind, in no meaningful order."""
+        decoder = msgspec.json.Decoder(as_type)
+        rows = self._db.execute("SELECT name, sealed FROM records WHERE kind = ?", (self._kind(kind),))
+        return [decoder.decode(self._open(kind, name, sealed)) for name, sealed in rows]
+
+    def delete(self, kind: str, name: bytes) -> None:
+        """Delete a record; deleting what isn't there is no error."""
+        self._db.execute(
+            "DELETE FROM records WHERE kind = ? AND name = ?", (self._kind(kind), self._name(kind, name))
+        )
+
+    def _kind(self, kind: str) -> bytes:
+        return keyed(self._key.reveal(), Label.DESK_STORE, b"kind", kind.encode(), size=16)
+
+    def _name(self, kind: str, name: bytes) -> bytes:
+        return keyed(self._key.reveal(), Label.DESK_STORE, b"name", kind.encode(), name, size=16)
+
+    def _bound(self, kind: str, name: bytes) -> bytes:
+        return self._kind(kind) + self._name(kind, name)
+
+    def _open(self, kind: str, hashed_name: bytes, sealed: bytes) -> bytes:
+        try:
+            return bytes(self._aead.decrypt(sealed, self._kind(kind) + hashed_name))
+        except (CryptoError, ValueError):
+            raise VaultDamaged("the desk's local store doesn't open with this key") from None
