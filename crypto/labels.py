@@ -41,6 +41,7 @@ class Label(Enum):
     RECEIPT = b"sv1 receipt"
     LETTER = b"sv1 letter"
     # members, rings (SPEC §10, §11)
+    MEMBER_KEY = b"sv1 member key"
     MEMBER_PROOF = b"sv1 member proof"
     RING = b"sv1 ring"
     RING_GENERATOR = b"sv1 ring gen"
