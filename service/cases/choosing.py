@@ -1,0 +1,65 @@
+"""Who receives a report: everybody the reporter saw by name, less those left out.
+
+design.md §4: leaving people out is the reporter's alone to know. When fewer than the group's minimum are left, the
+report goes to the group's alternate group instead, and the reporter is told so before it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from crypto.errors import Refused
+
+
+class Named(Protocol):
+    """A handler as the roster names one, by a name or a working pseudonym."""
+
+    @property
+    def name(self) -> str:
+        """The name shown to reporters."""
+        ...
+
+
+H = TypeVar("H", bound=Named)
+
+
+@dataclass(frozen=True, slots=True)
+class ToGroup(Generic[H]):
+    """The report goes to these handlers."""
+
+    handlers: tuple[H, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToAlternate:
+    """Too few would be left: the report goes to all handlers of this other group."""
+
+    group_id: bytes
+
+
+class TooFewLeft(Refused):
+    """Fewer than the minimum are left and the group names no alternate."""
+
+
+class NoSuchHandler(Refused):
+    """A name to leave out is nobody's: refused, because a misspelt name would reach the one to be left out."""
+
+
+def choose(
+    handlers: Sequence[H], minimum: int, alternate: bytes | None, left_out: Collection[str]
+) -> ToGroup[H] | ToAlternate:
+    """Decide who receives a report when the handlers named in `left_out` (case-insensitive) must not.
+
+    Raises NoSuchHandler for a name nobody has, TooFewLeft where there is no alternate to go to.
+    """
+    wanted = {name.strip().casefold() for name in left_out}
+    if wanted - {handler.name.casefold() for handler in handlers}:
+        raise NoSuchHandler("one of the names to leave out is not in the list: type it as it is shown")
+    kept = tuple(handler for handler in handlers if handler.name.casefold() not in wanted)
+    if len(kept) >= max(1, minimum):
+        return ToGroup(kept)
+    if alternate is None:
+        raise TooFewLeft("too few would receive it, and the group has named no other group to go to")
+    return ToAlternate(alternate)
