@@ -1,0 +1,3 @@
+// What the reporter's pages call.
+
+export { Refused } from "./errors.ts";
