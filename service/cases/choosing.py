@@ -17,7 +17,7 @@ class Named(Protocol):
     """A handler as the roster names one, by a name or a working pseudonym."""
 
     @property
-    def name(self) -> str:
+    def pseudonym(self) -> str:
         """The name shown to reporters."""
         ...
 
@@ -55,9 +55,9 @@ def choose(
     Raises NoSuchHandler for a name nobody has, TooFewLeft where there is no alternate to go to.
     """
     wanted = {name.strip().casefold() for name in left_out}
-    if wanted - {handler.name.casefold() for handler in handlers}:
+    if wanted - {handler.pseudonym.casefold() for handler in handlers}:
         raise NoSuchHandler("one of the names to leave out is not in the list: type it as it is shown")
-    kept = tuple(handler for handler in handlers if handler.name.casefold() not in wanted)
+    kept = tuple(handler for handler in handlers if handler.pseudonym.casefold() not in wanted)
     if len(kept) >= max(1, minimum):
         return ToGroup(kept)
     if alternate is None:

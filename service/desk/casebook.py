@@ -1,4 +1,4 @@
-"""Putting opened envelopes together into cases: a first report and the follow-ups that its reporter proved to be theirs.
+"""Putting opened envelopes together into cases: a first report and the follow-ups proved to be its reporter's.
 
 Pure: the same records give the same cases, in whatever order they came.
 A follow-up names the mailbox it burned and shows the claim that only the owner of the code could know

@@ -1,0 +1,195 @@
+"""What a handler does on a report, as items for the outbox: each act is an entry of the report's sealed log, and some
+are a letter, a grant or a recusal besides. Nothing here talks to the server; `service/desk/sync.py` sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from crypto.entropy import Entropy
+from crypto.errors import Refused
+from crypto.opening import grant, seal_entry
+from crypto.seal import PublicKey
+from crypto.secrets import SymmetricKey
+from crypto.signatures import SigningKey
+from service.cases.letters import Letter, State
+from service.cases.log import (
+    Act,
+    Entry,
+    Forwarded,
+    LetterSent,
+    Padding,
+    Recused,
+    StateSet,
+    may_become,
+    sign_entry,
+)
+from service.cases.rosters import Handler, Roster
+from service.cases.texts import tidy
+from service.desk.casebook import Case
+from service.desk.records import Held, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The handler at this desk, with the key that signs what they write."""
+
+    pseudonym: str
+    key: SigningKey
+
+    @property
+    def key_hex(self) -> str:
+        """Verify key in hex, as entries and letters name it."""
+        return self.key.verify_key().raw.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every act needs: who acts, when, and randomness."""
+
+    author: Author
+    now_s: int
+    entropy: Entropy
+
+    def fresh_id(self) -> str:
+        """Give 16 random bytes in hex."""
+        return self.entropy(16).hex()
+
+    @property
+    def day(self) -> str:
+        """Today in UTC, as letters carry it: never the hour."""
+        return datetime.fromtimestamp(self.now_s, UTC).date().isoformat()
+
+
+def log(desk: Desk, held: Held, act: Act) -> Waiting:
+    """Append an act to a report's log."""
+    report = bytes.fromhex(held.id)
+    entry = Entry(
+        id=desk.fresh_id(), author=desk.author.pseudonym, author_key=desk.author.key_hex, at_s=desk.now_s, act=act
+    )
+    signed = sign_entry(entry, desk.author.key, report)
+    sealed = seal_entry(SymmetricKey(bytes.fromhex(held.content_key)), report, signed, desk.entropy)
+    return Waiting(
+        item=desk.fresh_id(), made_s=desk.now_s, what="entry", group=held.group, report=held.id, payload=sealed
+    )
+
+
+def padding(desk: Desk, held: Held) -> Waiting:
+    """Append an entry that says nothing, of the size of one that does."""
+    return log(desk, held, Padding())
+
+
+def write_letter(
+    desk: Desk, case: Case, roster: Roster, text: str, *, question: bool = False, state: State | None = None
+) -> list[Waiting]:
+    """Write to the reporter: a letter, and its copy in the log for the other handlers.
+
+    roster: the one in force of the report's group. Raises Refused when the text is empty or too long, the state can't
+    follow the present one, or nobody would be left to read an answer.
+    """
+    text = tidy(text)
+    if not text and state is None:
+        raise Refused("the letter is empty")
+    if state is not None and state != case.state.state and not may_become(case.state.state, state):
+        raise Refused(f"a case that is {case.state.state} can't become {state}")
+    letter = Letter(
+        id=desk.fresh_id(),
+        group=roster.group.hex(),
+        roster=roster.digest.hex(),
+        author=desk.author.pseudonym,
+        author_key=desk.author.key_hex,
+        language=case.first.language,
+        day=desk.day,
+        state=state,
+        question=question,
+        text=text,
+        recipients=readers(case, roster),
+    )
+    waiting = Waiting(
+        item=desk.fresh_id(),
+        made_s=desk.now_s,
+        what="letter",
+        group=case.first.group,
+        report=case.first.id,
+        address=case.mailbox_address,
+        letter=msgspec.json.encode(letter).decode(),
+    )
+    copy = LetterSent(letter=letter.id, address=case.mailbox_address, text=text, question=question, state=state)
+    return [waiting, log(desk, case.first, copy)]
+
+
+def set_state(desk: Desk, case: Case, roster: Roster, state: State, *, tell: bool = True) -> list[Waiting]:
+    """Move the case; the reporter is told by a letter unless `tell` is False."""
+    if state == case.state.state:
+        raise Refused(f"the case is {state} already")
+    if not may_become(case.state.state, state):
+        raise Refused(f"a case that is {case.state.state} can't become {state}")
+    if tell:
+        return write_letter(desk, case, roster, "", state=state)
+    return [log(desk, case.first, StateSet(state=state))]
+
+
+def recuse(desk: Desk, case: Case, reason: str) -> list[Waiting]:
+    """Step out of a report: the last entry this handler writes on it. Access ends when the desk syncs."""
+    own = [case.first, *case.follow_ups, *case.doubtful]
+    return [
+        log(desk, case.first, Recused(reason=tidy(reason))),
+        *(
+            Waiting(item=desk.fresh_id(), made_s=desk.now_s, what="recusal", group=one.group, report=one.id)
+            for one in own
+        ),
+    ]
+
+
+def forward(desk: Desk, case: Case, to: Roster, handlers: Sequence[Handler], reason: str) -> list[Waiting]:
+    """Hand a report, with what followed, to members of another group by sealing its content keys to them."""
+    if not handlers:
+        raise Refused("name at least one person to forward to")
+    told = Forwarded(
+        group=to.group.hex(),
+        handlers=tuple(handler.pseudonym for handler in handlers),
+        key_ids=tuple(handler.key_id.hex() for handler in handlers),
+        reason=tidy(reason),
+    )
+    grants = [
+        grant_to(desk, one, to.group.hex(), handler.seal_key)
+        for one in (case.first, *case.follow_ups)
+        for handler in handlers
+    ]
+    return [log(desk, case.first, told), *grants]
+
+
+def grant_to(desk: Desk, held: Held, to_group: str, key: PublicKey) -> Waiting:
+    """Seal the content key of one envelope to one more handler."""
+    sealed = grant(SymmetricKey(bytes.fromhex(held.content_key)), key, bytes.fromhex(held.id))
+    return Waiting(
+        item=desk.fresh_id(),
+        made_s=desk.now_s,
+        what="grant",
+        group=held.group,
+        report=held.id,
+        key_id=key.key_id.hex(),
+        to_group=to_group,
+        payload=sealed,
+    )
+
+
+def readers(case: Case, roster: Roster) -> tuple[str, ...]:
+    """Key ids to which the reporter's answer is sealed: the recipients of the report by the keys they hold now, less
+    who retired or stepped out. Whoever was left out stays out, because only recipients are looked at.
+    """
+    found = []
+    for key_id in case.first.recipients:
+        handler = roster.by_key(bytes.fromhex(key_id))
+        if handler is None or not handler.active:
+            continue
+        if any(key.raw.hex() in case.state.recused for key in handler.verify_keys):
+            continue
+        found.append(handler.key_id.hex())
+    if not found:
+        raise Refused("nobody of the report's recipients is left to read an answer: forward it first")
+    return tuple(sorted(set(found)))
