@@ -1,0 +1,107 @@
+"""Every problem this API can answer with: one table of type, status and title, in one place.
+
+A title is fixed text: it says what happened and what to do, and never repeats what was sent. Outcomes that must look
+alike to an attacker share one row: a report that does not exist, one that is for others, one stepped out of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A problem's status and title."""
+
+    slug: str
+    status: int
+    title: str
+
+
+@unique
+class Kind(Enum):
+    """A problem. `type` on the wire is `urn:sottovoce:problem:<slug>`."""
+
+    MALFORMED_JSON = Row("malformed-json", 400, "The body is not the JSON this address expects.")
+    TOO_DEEP = Row("too-deep", 400, "The JSON is nested too deeply.")
+    MALFORMED_PATH = Row("malformed-path", 404, "There is nothing at this address.")
+    NOT_FOUND = Row("not-found", 404, "There is nothing here for you.")
+    METHOD = Row("method-not-allowed", 405, "This address does not take that method.")
+    MALFORMED_QUERY = Row("malformed-query", 400, "The part after the question mark is not valid here.")
+    MEDIA_TYPE = Row("media-type", 415, "Send the content type that the description of this address names.")
+    TOO_LARGE = Row("too-large", 413, "The body is larger than this address takes.")
+    HEADERS_TOO_LARGE = Row("headers-too-large", 431, "The headers are larger than the server takes.")
+    TOO_SLOW = Row("too-slow", 408, "The body came too slowly. Send it again.")
+    ENVELOPE = Row("malformed-envelope", 422, "The envelope is not well-formed.")
+    WRONG_GROUP = Row("wrong-group", 422, "The envelope is for another group.")
+    UNKNOWN_ROSTER = Row(
+        "unknown-roster",
+        422,
+        "The envelope was sealed for a roster this group never had. Load the roster again.",
+    )
+    WRONG_RECIPIENTS = Row(
+        "wrong-recipients", 422, "The envelope names someone who was no handler in its roster."
+    )
+    TOO_FEW_RECIPIENTS = Row(
+        "too-few-recipients",
+        422,
+        "Fewer recipients than the group's minimum. Send it to the alternate group.",
+    )
+    STALE_ROSTER = Row(
+        "stale-roster", 422, "None of the recipients is a handler any more. Load the roster again."
+    )
+    BURN = Row("malformed-burn", 422, "The request to burn a mailbox is not well-formed.")
+    ADMISSION_MISSING = Row(
+        "admission-missing", 401, "Ask for a challenge first and send its answer with the report."
+    )
+    ADMISSION_REFUSED = Row(
+        "admission-refused", 403, "The answer to the challenge does not hold. Ask for a new one."
+    )
+    ADMISSION_SPENT = Row("admission-spent", 409, "This answer was used already. Ask for a new challenge.")
+    ADMISSION_EARLY = Row(
+        "admission-early", 425, "The ticket's time has not come yet. Wait and send it again."
+    )
+    BUSY = Row("busy", 429, "Too much at once. Wait and send it again.")
+    SIGNATURE = Row("signature", 401, "The request is not signed by an active handler of this group.")
+    CLOCK = Row("clock", 401, "The request's time is too far from the server's. Set the clock.")
+    REPLAYED = Row("replayed", 409, "This signed request was seen before. Sign a new one.")
+    ROSTER_CONFLICT = Row("roster-conflict", 409, "The group's chain has moved on. Load it and sign again.")
+    ROSTER_REFUSED = Row("roster-refused", 422, "The statement can't be added to the group's chain.")
+    FOUNDING_CLOSED = Row("founding-closed", 403, "This server's operator has not allowed this group.")
+    UNAVAILABLE = Row(
+        "unavailable", 503, "The server can't store anything at the moment. Nothing was accepted. Try again."
+    )
+    INTERNAL = Row(
+        "internal", 500, "Something went wrong in the server. Nothing was accepted unless you hold a receipt."
+    )
+    BAD_REQUEST = Row("bad-request", 400, "The request is not valid HTTP for this server.")
+
+    @property
+    def type(self) -> str:
+        """The URI that names this problem."""
+        return f"urn:sottovoce:problem:{self.value.slug}"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.value.status
+
+    @property
+    def title(self) -> str:
+        """The fixed text."""
+        return self.value.title
+
+
+class ProblemError(Exception):
+    """Answer with a problem. `retry_after_s` becomes the Retry-After header."""
+
+    def __init__(self, kind: Kind, *, retry_after_s: int | None = None) -> None:
+        super().__init__(kind.value.slug)
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+
+
+def kind_of(type_uri: str) -> Kind | None:
+    """Find the kind that a problem's type names; None for one this version doesn't know."""
+    return next((kind for kind in Kind if kind.type == type_uri), None)
