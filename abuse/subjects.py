@@ -1,0 +1,299 @@
+"""Who a report is about: platform + host + handle, in one canonical form. SPEC.md "Corroboration: subjects".
+
+Guarantees: every way of writing one account (profile URL, @handle, case, look-alike letters) gives one `Subject`,
+and `Subject.canonical` is a stable, versioned byte string on which the reporter's client and the desk agree: it is
+the context of a voice (design.md §6). Two different ASCII handles never become one subject.
+Leaves to handlers: whether two accounts are one person (`abuse.merges`). Nothing here opens a link.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from abuse.confusables import casefolded, fold
+from crypto.errors import Refused
+from crypto.framing import part
+from crypto.hashing import digest
+from crypto.labels import Label
+
+VERSION: Final = 1
+LONGEST: Final = 512
+
+# Platform → its own host. A platform without one needs the host in its handle (x@host), or has none ("name").
+PLATFORMS: Final = {
+    "bitbucket": "bitbucket.org",
+    "bluesky": "",
+    "codeberg": "codeberg.org",
+    "discord": "discord.com",
+    "discourse": "",
+    "drupal": "drupal.org",
+    "email": "",
+    "facebook": "facebook.com",
+    "gitea": "",
+    "github": "github.com",
+    "gitlab": "gitlab.com",
+    "hackernews": "news.ycombinator.com",
+    "instagram": "instagram.com",
+    "irc": "",
+    "launchpad": "launchpad.net",
+    "linkedin": "linkedin.com",
+    "mastodon": "",
+    "matrix": "",
+    "mediawiki": "",
+    "name": "",
+    "npm": "npmjs.com",
+    "pypi": "pypi.org",
+    "reddit": "reddit.com",
+    "slack": "",
+    "sourcehut": "sr.ht",
+    "stackoverflow": "stackoverflow.com",
+    "telegram": "t.me",
+    "x": "x.com",
+    "youtube": "youtube.com",
+    "zulip": "",
+}
+_ALIASES: Final = {
+    "twitter": "x",
+    "mail": "email",
+    "mailto": "email",
+    "e-mail": "email",
+    "fediverse": "mastodon",
+    "bsky": "bluesky",
+    "wikipedia": "mediawiki",
+    "forgejo": "gitea",
+    "hn": "hackernews",
+    "libera": "irc",
+    "person": "name",
+}
+# Hosts that show the same accounts as another.
+_HOSTS: Final = {
+    "twitter.com": "x.com",
+    "mobile.twitter.com": "x.com",
+    "mobile.x.com": "x.com",
+    "old.reddit.com": "reddit.com",
+    "new.reddit.com": "reddit.com",
+    "m.facebook.com": "facebook.com",
+    "discordapp.com": "discord.com",
+    "telegram.me": "t.me",
+    "git.sr.ht": "sr.ht",
+    "m.youtube.com": "youtube.com",
+    "chat.freenode.net": "freenode",
+    "irc.freenode.net": "freenode",
+    "irc.libera.chat": "libera",
+    "libera.chat": "libera",
+    "irc.oftc.net": "oftc",
+    "oftc.net": "oftc",
+}
+_PLATFORM_OF_HOST: Final = {host: platform for platform, host in PLATFORMS.items() if host}
+# Path shapes per host of the first table; group 1 is the handle. Default: the first path segment.
+_PATHS: Final = {
+    "reddit.com": r"(?:u|user)/([^/]+)",
+    "linkedin.com": r"in/([^/]+)",
+    "stackoverflow.com": r"users/(\d+)",
+    "discord.com": r"users/(\d+)",
+    "npmjs.com": r"~([^/]+)",
+    "sr.ht": r"~([^/]+)",
+    "launchpad.net": r"~([^/]+)",
+    "pypi.org": r"user/([^/]+)",
+    "drupal.org": r"(?:u|user)/([^/]+)",
+    "youtube.com": r"@([^/]+)",
+    "github.com": r"(?:users/|orgs/)?@?([^/]+)",
+}
+_LABEL: Final = r"[^\s@/:?#]+"
+_AT_HOST: Final = re.compile(rf"@?({_LABEL})@([^\s@/?#:]+\.[^\s@/?#:]+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subject:
+    """One account on one platform, canonical. Made by `subject` or `read_subject`, never by hand.
+
+    platform: a key of PLATFORMS; host: "" where the platform is one host; handle: folded, never empty.
+    """
+
+    platform: str
+    host: str
+    handle: str
+
+    @property
+    def canonical(self) -> bytes:
+        """u8 version=1 ‖ part(platform) ‖ part(host) ‖ part(handle), UTF-8: equal iff the subjects are."""
+        parts = (self.platform, self.host, self.handle)
+        return bytes([VERSION]) + b"".join(part(text.encode()) for text in parts)
+
+    def __str__(self) -> str:
+        where = f"@{self.host}" if self.host else ""
+        return f"{self.platform}: {self.handle}{where}"
+
+
+def voice_context(group_root: bytes, about: Subject) -> bytes:
+    """Derive the linking context of a voice (32 bytes): one per group and subject. design.md §6."""
+    return digest(Label.SUBJECT, group_root, about.canonical)
+
+
+def platform_named(name: str) -> str:
+    """Fold a platform's name or alias to its key in PLATFORMS. Refused when unknown."""
+    key = "".join(fold(name).split())
+    key = _ALIASES.get(key, key)
+    key = _PLATFORM_OF_HOST.get(_HOSTS.get(key, key), key)
+    if key not in PLATFORMS:
+        raise Refused("subject: this platform is not known; use 'name'")
+    return key
+
+
+def subject(platform: str, handle: str) -> Subject:
+    """Canonicalise a platform and a handle (or a profile URL) as two fields of a form give them.
+
+    Refused: unknown platform, empty or over-long handle, characters without an agreed meaning, a URL of
+    another platform, a handle without its host where the platform has many.
+    """
+    key = platform_named(platform)
+    text = _bounded(handle)
+    if "://" in text or text.startswith(("mailto:", "acct:", "matrix:")):
+        found = read_subject(text)
+        if found.platform != key and not (key == "gitea" and found.platform == "name"):
+            raise Refused("subject: the link belongs to another platform")
+        return found
+    match key:
+        case "name":
+            return _made(key, "", " ".join(text.lstrip("@").split()))
+        case "bluesky":
+            bare = text.removeprefix("@")
+            return _made(key, "", bare if "." in bare else f"{bare}.bsky.social")
+        case "matrix":
+            return _with_host(key, text.lstrip("@"), ":")
+        case "irc":
+            nick, _, network = text.replace(" on ", "@").replace("/", "@").partition("@")
+            return _made(key, _host(network.strip() or "libera"), nick.strip())
+        case _ if PLATFORMS[key]:
+            return _made(key, "", _last_of_path(text))
+        case _:
+            return _with_host(key, text.lstrip("@"), "@")
+
+
+def read_subject(text: str) -> Subject:
+    """Canonicalise one line as people write it: a URL, `@a@host`, `@a:host`, `u/a`, an address, `github: a`, a name.
+
+    What matches no platform is a display name (platform "name"). Refused: empty, over-long, or characters
+    without an agreed meaning.
+    """
+    line = _bounded(text)
+    lower = casefolded(line)
+    if lower.startswith("acct:"):
+        return _with_host("mastodon", line[5:].lstrip("@"), "@")
+    if lower.startswith("mailto:"):
+        return _email(line[7:].partition("?")[0])
+    if lower.startswith("matrix:u/"):
+        return _with_host("matrix", line[9:].partition("?")[0], ":")
+    if lower.startswith(("http://", "https://", "irc://", "ircs://")):
+        return _from_url(line)
+    if lower.startswith(("www.", *(f"{host}/" for host in (*_PLATFORM_OF_HOST, *_HOSTS)))):
+        return _from_url("https://" + line)
+    if match := re.fullmatch(r"/?u(?:ser)?/([^/\s]+)/?", line):
+        return _made("reddit", "", match[1])
+    if match := re.fullmatch(rf"@({_LABEL}):([^\s@/?#]+)", line):
+        return _made("matrix", _host(match[2]), match[1])
+    if match := _AT_HOST.fullmatch(line):
+        if line.startswith("@"):
+            return _made("mastodon", _host(match[2]), match[1])
+        return _email(line)
+    head, colon, rest = line.partition(":")
+    if colon and rest.strip():
+        try:
+            platform_named(head)
+        except Refused:
+            return subject("name", line)
+        return subject(head, rest.strip())
+    if match := re.fullmatch(r"@([^\s@]+\.bsky\.social)", line, re.IGNORECASE):
+        return _made("bluesky", "", match[1])
+    return subject("name", line)
+
+
+def _bounded(text: str) -> str:
+    line = text.strip()
+    if not line or len(line) > LONGEST:
+        raise Refused("subject: empty or longer than 512 characters")
+    return line
+
+
+def _host(text: str) -> str:
+    host = fold(unquote(text)).strip().strip(".").removeprefix("www.")
+    labels: list[str] = []
+    for label in host.split("."):
+        try:
+            labels.append(fold(label.encode().decode("idna")) if label.startswith("xn--") else label)
+        except UnicodeError:
+            labels.append(label)
+    host = ".".join(labels)
+    return _HOSTS.get(host, host)
+
+
+def _last_of_path(text: str) -> str:
+    """`@Alice/`, `/alice`, `~alice`, `u/alice` → the handle alone."""
+    bare = text.strip("/").rpartition("/")[2]
+    return bare.lstrip("@~")
+
+
+def _made(platform: str, host: str, handle: str) -> Subject:
+    folded = " ".join(fold(unquote(handle) if platform != "name" else handle).split())
+    if not folded or len(folded) > LONGEST:
+        raise Refused("subject: empty or longer than 512 characters")
+    return Subject(platform, host, folded)
+
+
+def _email(address: str) -> Subject:
+    local, _, host = unquote(address).strip().rpartition("@")
+    # alice+lists@host is delivered to alice@host: one mailbox, one subject.
+    return _made("email", _needed(_host(host)), local.partition("+")[0] or local)
+
+
+def _with_host(platform: str, text: str, separator: str) -> Subject:
+    if platform == "email":
+        return _email(text)
+    handle, _, host = text.strip("/").rpartition(separator)
+    return _made(platform, _needed(_host(host)), handle.lstrip("@"))
+
+
+def _needed(host: str) -> str:
+    if not host:
+        raise Refused("subject: this platform has many hosts; write the handle with its host")
+    return host
+
+
+def _from_url(url: str) -> Subject:
+    try:
+        split = urlsplit(url)
+        host = _host(split.hostname or "")
+    except ValueError:
+        raise Refused("subject: this is not a link to a profile") from None
+    path = unquote(split.path).strip("/")
+    if split.scheme.lower() in {"irc", "ircs"}:
+        return _made("irc", host, path.partition(",")[0])
+    if host == "matrix.to":
+        return _with_host("matrix", unquote(split.fragment).strip("/").lstrip("@").partition("?")[0], ":")
+    if host == "bsky.app" and (match := re.match(r"profile/([^/]+)", path)):
+        return _made("bluesky", "", match[1])
+    if host == "news.ycombinator.com" and (match := re.search(r"(?:^|&)id=([^&]+)", split.query)):
+        return _made("hackernews", "", match[1])
+    if host.endswith(".zulipchat.com") and (match := re.search(r"user/(\d+)", split.fragment)):
+        return _made("zulip", host, match[1])
+    if host in _PLATFORM_OF_HOST:
+        match = re.match(_PATHS.get(host, r"@?([^/]+)"), path)
+        if match:
+            return _made(_PLATFORM_OF_HOST[host], "", match[1])
+    elif match := re.match(rf"(?:wiki/)?User:({_LABEL})", path, re.IGNORECASE):
+        return _made("mediawiki", host, match[1].replace("_", " "))
+    elif match := re.match(r"@([^/@]+)(?:@([^/]+))?$", path):
+        return _made("mastodon", _host(match[2]) if match[2] else host, match[1])
+    elif match := re.match(r"users/([^/]+)", path):
+        return _made("mastodon", host, match[1])
+    elif match := re.match(r"u/([^/]+)", path):
+        return _made("discourse", host, match[1])
+    elif host.startswith("gitlab.") and path:
+        return _made("gitlab", host, path.partition("/")[0])
+    elif host.startswith(("gitea.", "forgejo.", "git.")) and path:
+        return _made("gitea", host, path.partition("/")[0])
+    # Not a profile we know: the address itself, so that the same page is the same subject.
+    return _made("name", "", f"{host}/{path}".strip("/"))
