@@ -50,9 +50,12 @@ class Label(Enum):
     RING_SPLIT = b"sv1 ring split"
     VOICE = b"sv1 voice"
     SUBJECT = b"sv1 subject"
+    # corroboration (abuse/SPEC)
+    LIKENESS = b"sv1 likeness"
     # admission (abuse/SPEC)
     PUZZLE = b"sv1 puzzle"
     TICKET = b"sv1 ticket"
+    LOT = b"sv1 lot"
     # polls (polls/SPEC)
     MANIFEST = b"sv1 manifest"
     CREDENTIAL = b"sv1 credential"
