@@ -65,22 +65,34 @@ class Desk:
         return datetime.fromtimestamp(self.now_s, UTC).date().isoformat()
 
 
-def log(desk: Desk, held: Held, act: Act) -> Waiting:
-    """Append an act to a report's log."""
+def log(desk: Desk, held: Held, act: Act, *, at_least: int = 0) -> Waiting:
+    """Append an act to a report's log. at_least: the length in bytes that it must look like."""
     report = bytes.fromhex(held.id)
     entry = Entry(
-        id=desk.fresh_id(), author=desk.author.pseudonym, author_key=desk.author.key_hex, at_s=desk.now_s, act=act
+        id=desk.fresh_id(),
+        author=desk.author.pseudonym,
+        author_key=desk.author.key_hex,
+        at_s=desk.now_s,
+        act=act,
     )
     signed = sign_entry(entry, desk.author.key, report)
-    sealed = seal_entry(SymmetricKey(bytes.fromhex(held.content_key)), report, signed, desk.entropy)
+    sealed = seal_entry(
+        SymmetricKey(bytes.fromhex(held.content_key)), report, signed, desk.entropy, at_least=at_least
+    )
     return Waiting(
-        item=desk.fresh_id(), made_s=desk.now_s, what="entry", group=held.group, report=held.id, payload=sealed
+        item=desk.fresh_id(),
+        made_s=desk.now_s,
+        what="entry",
+        group=held.group,
+        report=held.id,
+        payload=sealed,
+        signed=signed,
     )
 
 
-def padding(desk: Desk, held: Held) -> Waiting:
-    """Append an entry that says nothing, of the size of one that does."""
-    return log(desk, held, Padding())
+def padding(desk: Desk, held: Held, at_least: int) -> Waiting:
+    """Append an entry that says nothing, of the size of one that does (`at_least` bytes of plaintext)."""
+    return log(desk, held, Padding(), at_least=at_least)
 
 
 def write_letter(
@@ -118,7 +130,9 @@ def write_letter(
         address=case.mailbox_address,
         letter=msgspec.json.encode(letter).decode(),
     )
-    copy = LetterSent(letter=letter.id, address=case.mailbox_address, text=text, question=question, state=state)
+    copy = LetterSent(
+        letter=letter.id, address=case.mailbox_address, text=text, question=question, state=state
+    )
     return [waiting, log(desk, case.first, copy)]
 
 

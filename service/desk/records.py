@@ -81,7 +81,9 @@ class Waiting(Struct, frozen=True):
     to_group: str = ""
     payload: bytes = b""
     letter: str = ""
-    """Signed plaintext of a letter, base64, so that it can be sealed again to the reporter's next mailbox."""
+    """JSON of a letter: signed and sealed when it is sent, since the reporter may have a new mailbox by then."""
+    signed: bytes = b""
+    """Signed plaintext of a log entry, so that this desk shows it before it is sent."""
 
 
 class Cursors(Struct, frozen=True):

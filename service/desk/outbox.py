@@ -1,0 +1,170 @@
+"""Sending what waits in the outbox, so that the moment of a letter says nothing about which report it answers.
+
+With every upload go entries that say nothing, on other reports; all is shuffled and sent in batches (issue 2, build 7).
+Recusals go last, since they end access. Repeating is harmless: the server counts each item once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from crypto.letters import seal_letter
+from crypto.seal import PublicKey
+from service.cases.letters import Letter, sign_letter
+from service.cases.log import Forwarded
+from service.desk.actions import grant_to, padding
+from service.desk.casebook import Case
+from service.desk.records import Body, Held, LogLine, Waiting
+from service.desk.session import Session
+from service.wire import calls, shapes
+from service.wire.client import Client
+
+T = TypeVar("T")
+DECOYS = 7  # entries that say nothing, for every upload: one in eight tells the server nothing useful
+BATCH = shapes.MAX_ACTIONS
+
+
+@dataclass
+class Sent:
+    """What an upload did."""
+
+    count: int = 0
+    touched: set[tuple[str, str]] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+
+
+def grant_follow_ups(session: Session, now_s: int) -> None:
+    """Hand follow-ups of a forwarded report to the people it was forwarded to. The server counts a repeat once."""
+    desk = session.desk(now_s)
+    histories = session.histories()
+    for case in session.cases().values():
+        for told in case.state.forwarded:
+            for follow_up in case.follow_ups:
+                mark = bytes.fromhex(follow_up.id) + bytes.fromhex(told.group)
+                if session.vault.read("regranted", mark) is not None or follow_up.fetched_s < _told_at(
+                    case, told
+                ):
+                    continue
+                roster = histories[told.group].latest if told.group in histories else None
+                keys = [h.seal_key for h in roster.active if h.key_id.hex() in told.key_ids] if roster else []
+                session.enqueue(grant_to(desk, follow_up, told.group, key) for key in keys)
+                session.vault.put("regranted", mark, b"1")
+
+
+def _told_at(case: Case, told: Forwarded) -> int:
+    return next((entry.at_s for entry in case.state.entries if entry.act == told), 0)
+
+
+def push(session: Session, client: Client, now_s: int) -> Sent:
+    """Send all that waits. Raises Unreachable or Declined with the rest still waiting."""
+    result = Sent()
+    waiting = session.outbox()
+    if not waiting:
+        return result
+    cases = session.cases()
+    held = {one.id: one for one in session.vault.every("held", Held)}
+    first = [item for item in waiting if item.what != "recusal"]
+    last = [item for item in waiting if item.what == "recusal"]
+    if first:
+        first += _decoys(session, held, first, now_s)
+    for items in (first, last):
+        shuffled = shuffle(items, session.entropy)
+        for start in range(0, len(shuffled), BATCH):
+            _send(session, client, shuffled[start : start + BATCH], cases, held, result)
+    return result
+
+
+def _decoys(session: Session, held: dict[str, Held], real: Sequence[Waiting], now_s: int) -> list[Waiting]:
+    """Entries that say nothing, on reports that have nothing to send; each as long as one of the real ones."""
+    busy = {item.report for item in real}
+    lengths = [len(item.signed) for item in real if item.what == "entry"] or [0]
+    quiet = [one for one in held.values() if one.follows is None and one.id not in busy]
+    chosen = shuffle(quiet, session.entropy)[:DECOYS]
+    return [padding(session.desk(now_s), one, shuffle(lengths, session.entropy)[0]) for one in chosen]
+
+
+def _send(
+    session: Session,
+    client: Client,
+    items: Sequence[Waiting],
+    cases: dict[str, Case],
+    held: dict[str, Held],
+    result: Sent,
+) -> None:
+    by_item = {item.item: item for item in items}
+    keys = {one.mailbox_address: one.mailbox_key for one in held.values()}
+    actions = [_action(session, item, keys) for item in items]
+    answer = client.do(calls.batch(session.signer, actions))
+    with session.vault.transaction():
+        for outcome in answer.outcomes:
+            item = by_item[outcome.item]
+            match outcome.outcome:
+                case "done":
+                    _settle(session, item)
+                    result.count += 1
+                    result.touched.add((item.group, item.report))
+                case "burned":
+                    _readdress(session, item, cases, result)
+                case "full":
+                    result.warnings.append("a mailbox is full: the letter waits until the reporter has read")
+                case "gone":
+                    _settle(session, item)
+                    if item.what != "recusal":
+                        result.warnings.append("an act was dropped: the report is not yours any more")
+
+
+def _settle(session: Session, item: Waiting) -> None:
+    session.vault.delete("outbox", bytes.fromhex(item.item))
+    if item.what == "recusal":
+        _forget(session, bytes.fromhex(item.report))
+
+
+def _forget(session: Session, report: bytes) -> None:
+    """Delete what was opened of a report that this handler has stepped out of."""
+    body = session.vault.get("body", report, Body)
+    for number in range(len(body.content.attachments) if body else 0):
+        session.vault.delete("file", report + number.to_bytes(2, "big"))
+    for kind in ("body", "held", "logplace"):
+        session.vault.delete(kind, report)
+    for line in session.vault.every("log", LogLine):
+        if line.report == report.hex():
+            session.vault.delete("log", report + line.seq.to_bytes(8, "big"))
+
+
+def _readdress(session: Session, item: Waiting, cases: dict[str, Case], result: Sent) -> None:
+    """The reporter read meanwhile and has a new mailbox: write there, once the desk has learned of it."""
+    case = cases.get(item.report)
+    if case is None or case.mailbox_address == item.address:
+        result.warnings.append("a letter waits for the reporter's next mailbox: sync again later")
+        return
+    session.vault.delete("outbox", bytes.fromhex(item.item))
+    again = msgspec.structs.replace(item, item=session.entropy(16).hex(), address=case.mailbox_address)
+    session.vault.put("outbox", bytes.fromhex(again.item), again)
+
+
+def _action(session: Session, item: Waiting, keys: dict[str, str]) -> shapes.Action:
+    match item.what:
+        case "entry":
+            return shapes.AppendLog(item.item, item.group, item.report, item.payload)
+        case "grant":
+            return shapes.Grant(item.item, item.group, item.report, item.to_group, item.key_id, item.payload)
+        case "recusal":
+            return shapes.Recuse(item.item, item.group, item.report)
+        case "letter":
+            letter = msgspec.json.decode(item.letter, type=Letter)
+            signed = sign_letter(letter, session.key.signing, bytes.fromhex(item.address))
+            sealed = seal_letter(PublicKey(bytes.fromhex(keys[item.address])), signed)
+            return shapes.PostLetter(item.item, item.address, sealed)
+
+
+def shuffle(items: Sequence[T], entropy: Callable[[int], bytes]) -> list[T]:
+    """Fisher–Yates with cryptographic randomness (8 bytes a draw; the bias is below 2⁻⁵⁰)."""
+    shuffled = list(items)
+    for last in range(len(shuffled) - 1, 0, -1):
+        other = int.from_bytes(entropy(8), "big") % (last + 1)
+        shuffled[last], shuffled[other] = shuffled[other], shuffled[last]
+    return shuffled

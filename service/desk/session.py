@@ -1,0 +1,168 @@
+"""A handler's desk, open: keys unlocked, the local store at hand, the rosters it has verified.
+
+The keys live here for as long as one command runs, or the local page is open. Talks to no server; sync.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from crypto.entropy import Entropy
+from crypto.errors import Refused
+from service.cases.rosters import Handler, Roster, RosterHistory, verified_history
+from service.desk.actions import Author, Desk
+from service.desk.casebook import Case, assemble
+from service.desk.keys import HandlerKey
+from service.desk.records import Body, Cursors, Held, LogLine, Waiting
+from service.desk.vault import Vault
+from service.wire.pins import Pins
+from service.wire.signing import Signer
+
+_NOT_STORED_YET = 2**60  # after everything the server has stored
+
+
+class Setup(Struct, frozen=True):
+    """Where this desk belongs."""
+
+    server: str
+    group: str
+    pseudonym: str
+    proxy: str | None = None
+
+
+class Chain(Struct, frozen=True):
+    """A group's verified statements, kept so that the desk works offline."""
+
+    group: str
+    statements: tuple[bytes, ...]
+
+
+@dataclass
+class Session:
+    """One open desk."""
+
+    vault: Vault
+    key: HandlerKey
+    setup: Setup
+    entropy: Entropy
+    _histories: dict[str, RosterHistory] = field(default_factory=dict, repr=False)
+
+    @property
+    def group(self) -> bytes:
+        """Id of the handler's own group."""
+        return bytes.fromhex(self.setup.group)
+
+    @property
+    def signer(self) -> Signer:
+        """Who signs this desk's requests."""
+        return Signer(self.group, self.key.sealing.public_key().key_id, self.key.signing)
+
+    def desk(self, now_s: int) -> Desk:
+        """Give what every act needs."""
+        return Desk(Author(self.setup.pseudonym, self.key.signing), now_s, self.entropy)
+
+    # Rosters
+
+    def roster_of(self, group: bytes) -> Roster:
+        """Give the roster in force of a group. Raises Refused when this desk has not synced it."""
+        return self.history_of(group).latest
+
+    def history_of(self, group: bytes) -> RosterHistory:
+        """Give a group's verified history from the local store."""
+        known = self._histories.get(group.hex())
+        if known is not None:
+            return known
+        chain = self.vault.get("chain", group, Chain)
+        if chain is None:
+            raise Refused("this desk doesn't know that group yet: run `sottovoce desk sync`")
+        history = verified_history(group, chain.statements)
+        self._histories[group.hex()] = history
+        return history
+
+    def histories(self) -> dict[str, RosterHistory]:
+        """Give all verified histories by the group's hex id."""
+        for chain in self.vault.every("chain", Chain):
+            self.history_of(bytes.fromhex(chain.group))
+        return dict(self._histories)
+
+    def keep_chain(self, group: bytes, statements: Iterable[bytes], history: RosterHistory) -> None:
+        """Accept a fetched chain. Raises pins.RolledBack or pins.Forked when it contradicts what was seen before."""
+        raw = self.vault.read("pins", b"")
+        pins = (Pins() if raw is None else Pins.from_bytes(raw)).accept(history)
+        with self.vault.transaction():
+            self.vault.put("pins", b"", pins.to_bytes())
+            self.vault.put("chain", group, Chain(group.hex(), tuple(statements)))
+        self._histories[group.hex()] = history
+
+    # Cases
+
+    def cases(self) -> dict[str, Case]:
+        """Assemble all cases, with what waits in the outbox already counted in."""
+        logs: dict[str, list[LogLine]] = {}
+        for line in self.vault.every("log", LogLine):
+            logs.setdefault(line.report, []).append(line)
+        for place, item in enumerate(self.outbox()):
+            if item.what == "entry":
+                mine = LogLine(item.report, _NOT_STORED_YET + place, item.signed, trusted=True)
+                logs.setdefault(item.report, []).append(mine)
+        cases, _ = assemble(self.vault.every("held", Held), logs)
+        return cases
+
+    def find(self, prefix: str) -> Case:
+        """Find a case by the beginning of its id (at least four characters)."""
+        wanted = prefix.strip().lower()
+        if len(wanted) < 4:
+            raise Refused("give at least four characters of the report's id")
+        found = [case for case_id, case in self.cases().items() if case_id.startswith(wanted)]
+        if not found:
+            raise Refused("no such report at this desk: `sottovoce desk list` shows them")
+        if len(found) > 1:
+            raise Refused("more than one report begins like that: give more characters of the id")
+        return found[0]
+
+    def body_of(self, held: Held) -> Body:
+        """Give the texts of an opened envelope."""
+        body = self.vault.get("body", bytes.fromhex(held.id), Body)
+        if body is None:
+            raise Refused("the texts of this report are not here any more")
+        return body
+
+    def file_of(self, held: Held, number: int) -> bytes:
+        """Give the bytes of an attachment, counted from 0."""
+        raw = self.vault.read("file", bytes.fromhex(held.id) + number.to_bytes(2, "big"))
+        if raw is None:
+            raise Refused("there is no such attachment")
+        return raw
+
+    def cursors(self, group: bytes) -> Cursors:
+        """How far this desk has read."""
+        return self.vault.get("cursors", group, Cursors) or Cursors()
+
+    # Outbox
+
+    def enqueue(self, items: Iterable[Waiting]) -> None:
+        """Put items into the outbox, all or none."""
+        with self.vault.transaction():
+            for item in items:
+                self.vault.put("outbox", bytes.fromhex(item.item), item)
+
+    def outbox(self) -> list[Waiting]:
+        """What waits to be sent, oldest first."""
+        return sorted(self.vault.every("outbox", Waiting), key=lambda item: (item.made_s, item.item))
+
+
+def handlers_named(roster: Roster, names: Iterable[str]) -> list[Handler]:
+    """Find active handlers by pseudonym; all recipients when no name is given. Refused for a name nobody has."""
+    wanted = list(names)
+    if not wanted:
+        return list(roster.recipients)
+    found = []
+    for name in wanted:
+        match = [h for h in roster.active if h.pseudonym.casefold() == name.strip().casefold()]
+        if not match:
+            raise Refused("one of the names is not in that group's list")
+        found += match
+    return found

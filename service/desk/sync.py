@@ -1,0 +1,239 @@
+"""Exchanging with the server: what is new comes in and is opened, what waits goes out.
+
+Everything that comes is checked before it is kept; a hostile server can withhold, and can make nothing up. What goes
+out is outbox.py's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from crypto.envelope import parse_envelope
+from crypto.errors import Refused
+from crypto.opening import open_entry, open_grant, open_report, open_with_content_key
+from crypto.secrets import SymmetricKey
+from service.cases.log import read_entry
+from service.cases.reports import Unsealed
+from service.cases.rosters import RosterHistory
+from service.desk.outbox import grant_follow_ups, push
+from service.desk.records import Body, Held, LogLine, Unreadable, held_of_content
+from service.desk.session import Session
+from service.wire import calls, shapes
+from service.wire.client import Client, Declined
+
+
+@dataclass
+class SyncResult:
+    """What a sync did, for the person and for --json."""
+
+    new_reports: int = 0
+    new_follow_ups: int = 0
+    new_entries: int = 0
+    sent: int = 0
+    waiting: int = 0
+    urgent: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def sync(session: Session, client: Client, now_s: int) -> SyncResult:
+    """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused."""
+    result = SyncResult()
+    _pull_roster(session, client, session.group)
+    alternate = session.roster_of(session.group).alternate
+    if alternate is not None:
+        _pull_known_group(session, client, alternate, result)
+    changed = _pull_feed(session, client, now_s, result)
+    changed |= _pull_activity(session, client)
+    _pull_logs(session, client, changed, result)
+    grant_follow_ups(session, now_s)
+    sent = push(session, client, now_s)
+    _pull_logs(session, client, sent.touched, result)
+    result.sent = sent.count
+    result.warnings += sent.warnings
+    result.waiting = len(session.outbox())
+    return result
+
+
+def _pull_roster(session: Session, client: Client, group: bytes) -> RosterHistory:
+    call = calls.roster(group)
+    kept: list[bytes] = []
+
+    def parse(raw: bytes) -> RosterHistory:
+        history = call.parse(raw)
+        kept.extend(msgspec.json.decode(raw, type=shapes.RosterChain).statements)
+        return history
+
+    history = client.do(replace(call, parse=parse))
+    session.keep_chain(group, kept, history)
+    return history
+
+
+def _pull_known_group(session: Session, client: Client, group: bytes, result: SyncResult) -> None:
+    try:
+        _pull_roster(session, client, group)
+    except Declined:
+        result.warnings.append("another group's list of handlers is not on this server")
+
+
+def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> set[tuple[str, str]]:
+    """Fetch and open what came. Returns (group, report) of those forwarded to this desk."""
+    fetched: set[tuple[str, str]] = set()
+    while True:
+        cursors = session.cursors(session.group)
+        page = client.do(calls.feed(session.signer, cursors.feed))
+        for entry in page.entries:
+            if (
+                entry.group != session.setup.group
+                and session.vault.read("chain", bytes.fromhex(entry.group)) is None
+            ):
+                _pull_known_group(session, client, bytes.fromhex(entry.group), result)
+            _fetch(session, client, entry, now_s, result)
+            if entry.granted:  # its log began before this desk was told of it
+                fetched.add((entry.group, entry.report))
+        session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=page.cursor))
+        if not page.more:
+            return fetched
+
+
+def _fetch(session: Session, client: Client, entry: shapes.FeedEntry, now_s: int, result: SyncResult) -> None:
+    report_id = bytes.fromhex(entry.report)
+    if session.vault.read("held", report_id) is not None:
+        return
+    group = bytes.fromhex(entry.group)
+    try:
+        raw = client.do(calls.fetch_report(session.signer, group, report_id))
+        if entry.granted:
+            sealed = client.do(calls.fetch_grant(session.signer, group, report_id)).sealed
+            content_key = open_grant(session.key.sealing, sealed, report_id)
+            opened = open_with_content_key(parse_envelope(raw), content_key)
+        else:
+            opened = open_report(parse_envelope(raw), session.key.sealing)
+        held, unsealed = _held(session, entry, parse_envelope(raw).header, opened, now_s)
+    except Declined as problem:
+        if problem.status != 404:
+            raise
+        result.warnings.append("a report in the feed could not be fetched")
+        return
+    except Refused as refused:
+        session.vault.put("unreadable", report_id, Unreadable(entry.report, entry.group, refused.reason))
+        result.warnings.append(f"a report could not be opened: {refused.reason}")
+        return
+    with session.vault.transaction():
+        session.vault.put("body", report_id, Body(unsealed.content))
+        for number, file in enumerate(unsealed.files):
+            session.vault.put("file", report_id + number.to_bytes(2, "big"), file.content)
+        session.vault.put("held", report_id, held)
+    result.new_follow_ups += held.follows is not None
+    result.new_reports += held.follows is None
+    result.urgent += held.urgency == "danger"
+
+
+def _held(
+    session: Session, entry: shapes.FeedEntry, header: Header, opened: OpenedReport, now_s: int
+) -> tuple[Held, Unsealed]:
+    header = parse_envelope(raw).header
+    if header.group_id.hex() != entry.group:
+        raise Refused("the envelope is for another group than the server said")
+    unsealed = Unsealed.from_bytes(opened.plaintext)
+    warnings = []
+    chain = session.vault.read("chain", header.group_id)
+    if chain is None or session.history_of(header.group_id).at(header.roster_digest) is None:
+        warnings.append(
+            "The reporter saw a list of handlers that this desk has never seen: "
+            "the server may show people different lists."
+        )
+    fields = held_of_content(unsealed.content)
+    return (
+        msgspec.convert(
+            {
+                "id": entry.report,
+                "group": entry.group,
+                "day": f"{entry.day}",
+                "fetched_s": now_s,
+                "size_class": header.size_class,
+                "content_key": opened.content_key.reveal().hex(),
+                "recipients": tuple(key_id.hex() for key_id in header.recipients),
+                "roster": header.roster_digest.hex(),
+                "mailbox_address": unsealed.mailbox_address.hex(),
+                "mailbox_key": unsealed.mailbox_key.raw.hex(),
+                "first_use": entry.follow_up != "repeat",
+                "forwarded": entry.granted,
+                "warnings": tuple(warnings),
+                **{
+                    name: msgspec.to_builtins(value) if name == "who" else value
+                    for name, value in fields.items()
+                },
+            },
+            Held,
+        ),
+        unsealed,
+    )
+
+
+def _pull_activity(session: Session, client: Client) -> set[tuple[str, str]]:
+    """Ask which reports' logs have grown. Returns (group, report) of each."""
+    changed: set[tuple[str, str]] = set()
+    while True:
+        cursors = session.cursors(session.group)
+        page = client.do(calls.activity(session.signer, cursors.activity))
+        changed |= {(entry.group, entry.report) for entry in page.entries}
+        session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, activity=page.cursor))
+        if not page.more:
+            return changed
+
+
+def _pull_logs(session: Session, client: Client, reports: set[tuple[str, str]], result: SyncResult) -> None:
+    known = {bytes.fromhex(held.id): held for held in session.vault.every("held", Held)} if reports else {}
+    for group_hex, report_hex in sorted(reports):
+        report = bytes.fromhex(report_hex)
+        held = known.get(report)
+        if held is None:
+            continue
+        _pull_log(session, client, held, bytes.fromhex(group_hex), session.histories(), result)
+
+
+def _pull_log(
+    session: Session,
+    client: Client,
+    held: Held,
+    group: bytes,
+    histories: dict[str, RosterHistory],
+    result: SyncResult,
+) -> None:
+    report = bytes.fromhex(held.id)
+    key = SymmetricKey(bytes.fromhex(held.content_key))
+    place = session.vault.read("logplace", report)
+    after = int.from_bytes(place or b"\0", "big")
+    while True:
+        try:
+            page = client.do(calls.read_log(session.signer, group, report, after))
+        except Declined as problem:
+            if problem.status == 404:  # stepped out of it, or it was never ours: nothing more to read
+                return
+            raise
+        with session.vault.transaction():
+            for item in page.entries:
+                line = _opened_line(held, key, item, histories)
+                session.vault.put("log", report + item.seq.to_bytes(8, "big"), line)
+                after = item.seq
+                result.new_entries += 1
+            session.vault.put("logplace", report, after.to_bytes(8, "big"))
+        if not page.more:
+            return
+
+
+def _opened_line(
+    held: Held, key: SymmetricKey, item: shapes.LogItem, histories: dict[str, RosterHistory]
+) -> LogLine:
+    """Open one entry; what doesn't open or wasn't signed by a known handler is kept as not trusted."""
+    report = bytes.fromhex(held.id)
+    try:
+        raw = open_entry(key, report, item.entry)
+        entry = read_entry(raw, report)
+    except Refused:
+        return LogLine(held.id, item.seq, b"", trusted=False)
+    author = bytes.fromhex(entry.author_key)
+    trusted = any(history.latest.by_verify_key(author) is not None for history in histories.values())
+    return LogLine(held.id, item.seq, raw, trusted=trusted)
