@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from crypto.envelope import parse_envelope
+from crypto.envelope import Header, parse_envelope
 from crypto.errors import Refused
-from crypto.opening import open_entry, open_grant, open_report, open_with_content_key
+from crypto.opening import OpenedReport, open_entry, open_grant, open_report, open_with_content_key
 from crypto.secrets import SymmetricKey
 from service.cases.log import read_entry
 from service.cases.reports import Unsealed
@@ -133,7 +133,6 @@ def _fetch(session: Session, client: Client, entry: shapes.FeedEntry, now_s: int
 def _held(
     session: Session, entry: shapes.FeedEntry, header: Header, opened: OpenedReport, now_s: int
 ) -> tuple[Held, Unsealed]:
-    header = parse_envelope(raw).header
     if header.group_id.hex() != entry.group:
         raise Refused("the envelope is for another group than the server said")
     unsealed = Unsealed.from_bytes(opened.plaintext)

@@ -112,6 +112,19 @@ def feed(signer: Signer, cursor: str = "") -> Call[shapes.FeedPage]:
     return Call("GET", target, parse, signer=signer)
 
 
+def activity(signer: Signer, cursor: str = "") -> Call[shapes.ActivityPage]:
+    """List reports whose logs have grown since `cursor` (empty: since the beginning)."""
+    target = f"/v1/groups/{signer.group.hex()}/activity?cursor={cursor}"
+
+    def parse(raw: bytes) -> shapes.ActivityPage:
+        page = _json(shapes.ActivityPage)(raw)
+        if page.more and (not page.entries or page.cursor <= cursor):
+            raise BadAnswer("the server's feed goes in circles")
+        return page
+
+    return Call("GET", target, parse, signer=signer)
+
+
 def fetch_report(signer: Signer, group: bytes, report: bytes) -> Call[bytes]:
     """Fetch a sealed envelope. It is parsed and opened by crypto.opening; here only its size is bounded."""
     target = f"/v1/groups/{group.hex()}/reports/{report.hex()}"

@@ -18,9 +18,8 @@ MAX_PAGE = MAX_LETTERS // LETTER_SLOTS - 1
 FEED_PAGE = 100
 LOG_PAGE = 100
 MAX_ACTIONS = 64
-ENTRY_SIZES = (1_024, 16_384)  # plaintext classes of crypto.opening.seal_entry
-MAX_ENTRY = 17 * 1_024
-MAX_GRANT = 2 * 1_024
+SEALED_ENTRY_SIZES = (1_064, 16_424)  # crypto.opening, which the server can't import
+GRANT_SIZE = 1_168
 MAX_STATEMENT = 520 * 1_024
 MAX_STATEMENTS = 1_024
 MAX_SMALL_JSON = 16 * 1_024
@@ -120,12 +119,27 @@ class FeedPage(Struct, frozen=True, forbid_unknown_fields=True):
     more: bool
 
 
+class Grown(Struct, frozen=True, forbid_unknown_fields=True):
+    """A report, among those this handler may read, whose log has grown."""
+
+    report: Hex16
+    group: Hex16
+
+
+class ActivityPage(Struct, frozen=True, forbid_unknown_fields=True):
+    """Reports whose logs have grown since `cursor`, each once in a page."""
+
+    entries: Annotated[tuple[Grown, ...], Meta(max_length=FEED_PAGE)]
+    cursor: Cursor
+    more: bool
+
+
 class LogItem(Struct, frozen=True, forbid_unknown_fields=True):
     """One sealed entry of a report's log."""
 
     seq: Seq
     item: Hex16
-    entry: Annotated[bytes, Meta(max_length=MAX_ENTRY)]
+    entry: Annotated[bytes, Meta(max_length=SEALED_ENTRY_SIZES[-1])]
 
 
 class LogPage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,7 +153,7 @@ class GrantShape(Struct, frozen=True, forbid_unknown_fields=True):
     """A content key sealed to one handler."""
 
     key_id: Hex16
-    sealed: Annotated[bytes, Meta(min_length=1, max_length=MAX_GRANT)]
+    sealed: Annotated[bytes, Meta(min_length=GRANT_SIZE, max_length=GRANT_SIZE)]
 
 
 class AppendLog(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", tag="log"):
@@ -148,7 +162,7 @@ class AppendLog(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act"
     item: Hex16
     group: Hex16
     report: Hex16
-    entry: Annotated[bytes, Meta(min_length=1, max_length=MAX_ENTRY)]
+    entry: Annotated[bytes, Meta(min_length=1, max_length=SEALED_ENTRY_SIZES[-1])]
 
 
 class PostLetter(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", tag="letter"):
@@ -167,7 +181,7 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", ta
     report: Hex16
     to_group: Hex16
     to_key: Hex16
-    sealed: Annotated[bytes, Meta(min_length=1, max_length=MAX_GRANT)]
+    sealed: Annotated[bytes, Meta(min_length=GRANT_SIZE, max_length=GRANT_SIZE)]
 
 
 class Recuse(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", tag="recuse"):
@@ -187,9 +201,10 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True):
     actions: Annotated[tuple[Action, ...], Meta(min_length=1, max_length=MAX_ACTIONS)]
 
 
-Outcome = Literal["done", "burned", "full", "gone"]
+Outcome = Literal["done", "burned", "full", "gone", "left-out"]
 """`done` now or before; `burned`: the mailbox was used, write to the new one after the next sync; `full`: 64 letters
-wait there; `gone`: no such report for this handler, or no such grantee."""
+wait there; `gone`: no such report for this handler, or no such grantee; `left-out`: the reporter left that handler
+out, so a grant to them is refused."""
 
 
 class ItemOutcome(Struct, frozen=True, forbid_unknown_fields=True):
