@@ -1,0 +1,128 @@
+"""What all commands share: secrets from a prompt, a file or standard input; --json; exit codes; errors a person can use.
+
+Exit codes: 0 done, 2 wrong usage, 3 refused (bad input, forged or contradicting data), 4 wrong passphrase or damaged
+key file, 5 server unreachable, 6 declined by the server, 130 interrupted. Results go to standard output, all else
+to standard error, so that `--json` can be piped.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from crypto.errors import Refused
+from crypto.keyfiles import DamagedKeyFile, WrongPassphrase
+from crypto.secrets import Passphrase
+from service.wire.client import Declined, Unreachable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+MAX_PASSPHRASE_FILE = 4_096
+
+REFUSED, KEY, UNREACHABLE, DECLINED = 3, 4, 5, 6
+
+
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn expected errors into a sentence and an exit code. Anything else is a bug and shows as one."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (WrongPassphrase, DamagedKeyFile) as error:
+            fail(str(error), KEY)
+        except Refused as error:
+            fail(error.reason, REFUSED)
+        except Unreachable as error:
+            fail(str(error), UNREACHABLE)
+        except Declined as error:
+            later = f" Try again in {error.retry_after_s} seconds." if error.retry_after_s else ""
+            fail(f"{error}{later}", DECLINED)
+
+    return guarded
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what happened, to standard error (as JSON where --json was given), and exit."""
+    context = click.get_current_context(silent=True)
+    as_json = bool(context and context.params.get("as_json"))
+    if as_json:
+        click.echo(msgspec.json.encode({"error": message, "exit": code}).decode(), err=True)
+    else:
+        click.echo(f"sottovoce: {message}", err=True)
+    sys.exit(code)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --json, passed as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
+
+
+def passphrase_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --passphrase-file, passed as `passphrase_file`: a path, or - for standard input."""
+    return click.option(
+        "--passphrase-file",
+        type=click.Path(path_type=Path, allow_dash=True),
+        help="Read the passphrase from this file, or from standard input with -. Default: ask.",
+    )(function)
+
+
+def read_passphrase(path: Path | None, prompt: str = "Passphrase", *, confirm: bool = False) -> Passphrase:
+    """Get a passphrase from a file, from standard input (`-`), or by asking without echo. Never from an argument."""
+    if path is None:
+        if not sys.stdin.isatty() and not _testing():
+            raise Refused("no terminal to ask on: give the passphrase with --passphrase-file")
+        text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+        return Passphrase(text)
+    try:
+        raw = sys.stdin.buffer.readline(MAX_PASSPHRASE_FILE) if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise Refused(f"the passphrase file can't be read: {error.strerror}") from None
+    try:
+        text = raw[:MAX_PASSPHRASE_FILE].decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise Refused("the passphrase file is not UTF-8 text") from None
+    if not text:
+        raise Refused("the passphrase is empty")
+    return Passphrase(text)
+
+
+def _testing() -> bool:
+    # click's CliRunner replaces standard input by a pipe and still answers prompts.
+    return sys.stdin.__class__.__module__.startswith("click.")
+
+
+def emit(result: object, as_json: bool, text: str) -> None:
+    """Print a result: as one line of JSON, or as text for a person."""
+    click.echo(msgspec.json.encode(result).decode() if as_json else text)
+
+
+def shown(text: str) -> str:
+    """Make a stranger's text safe for a terminal: no control or direction characters besides newline and tab.
+
+    Reports are checked when they are opened; this is the last door (markup and escape sequences in every text a
+    handler sees, design.md §12).
+    """
+    return "".join(c if c in "\n\t" or (c.isprintable() or c == "\u200d") else "\ufffd" for c in text)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Refused("a file of that name exists already; it was not touched") from None
+    except OSError as error:
+        raise Refused(f"the file can't be written: {error.strerror}") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
