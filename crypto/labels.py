@@ -17,6 +17,7 @@ class Label(Enum):
     MAILBOX_SEED = b"sv1 mailbox seed"
     ADDRESS = b"sv1 address"
     FILLER = b"sv1 filler"
+    CONFIRM = b"sv1 confirm"
     # keys (SPEC §4, §5)
     KEY_ID = b"sv1 key id"
     XWING_KEYPAIR = b"sv1 xwing"
@@ -64,6 +65,11 @@ class Label(Enum):
     BOARD = b"sv1 board"
     RESULT = b"sv1 result"
     TRUSTEE = b"sv1 trustee"
+    TRUSTEE_STREAM = b"sv1 trustee rnd"
+    BALLOT_STREAM = b"sv1 ballot rnd"
+    BOARD_PAGE = b"sv1 board page"
+    ELECTORATE = b"sv1 electorate"
+    EVIDENCE = b"sv1 evidence"
     # local faces
     DESK_STORE = b"sv1 desk store"
     COOKIE = b"sv1 cookie"
