@@ -16,7 +16,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from crypto.entropy import Entropy
-from crypto.envelope import CHUNK_SIZE, CONTENT_KEY_SIZE, WRAP_SIZE, Envelope, body_keys, chunks
+from crypto.envelope import CHUNK_SIZE, WRAP_SIZE, Envelope, body_keys, chunks
 from crypto.errors import Refused
 from crypto.hashing import keyed
 from crypto.labels import Label
@@ -53,9 +53,7 @@ def open_report(envelope: Envelope, key: SealingKey) -> OpenedReport:
     wrap = envelope.wrap_for(key.key_id)
     if wrap is None:
         raise DoesNotOpen
-    content_key = SymmetricKey(
-        _content_key(unseal(key, wrap, label=Label.SEAL_REPORT, context=envelope.header.raw))
-    )
+    content_key = SymmetricKey(unseal(key, wrap, label=Label.SEAL_REPORT, context=envelope.header.raw))
     return open_with_content_key(envelope, content_key)
 
 
@@ -83,8 +81,7 @@ def open_grant(key: SealingKey, sealed: bytes, report_id: bytes) -> SymmetricKey
     """Open a grant of this report. Raises DoesNotOpen."""
     if len(sealed) != GRANT_SIZE:
         raise DoesNotOpen
-    raw = unseal(key, sealed, label=Label.SEAL_GRANT, context=_checked(report_id))
-    return SymmetricKey(_content_key(raw))
+    return SymmetricKey(unseal(key, sealed, label=Label.SEAL_GRANT, context=_checked(report_id)))
 
 
 def seal_entry(
@@ -127,10 +124,3 @@ def _checked(report_id: bytes) -> bytes:
     if len(report_id) != REPORT_ID_SIZE:
         raise Refused("a report's id is 16 bytes")
     return report_id
-
-
-def _content_key(raw: bytes) -> bytes:
-    # Whoever sealed it chose the length; a key of another length opens nothing.
-    if len(raw) != CONTENT_KEY_SIZE:
-        raise DoesNotOpen
-    return raw

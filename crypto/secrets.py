@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from typing import ClassVar, NoReturn, Self, final
 
+from crypto.entropy import Entropy
 from crypto.errors import Refused
 
 
@@ -27,6 +28,11 @@ class Secret:
     def from_bytes(cls, raw: bytes) -> Self:
         """Wrap raw bytes. Raises Refused when the size is wrong."""
         return cls(raw)
+
+    @classmethod
+    def draw(cls, entropy: Entropy) -> Self:
+        """Make a new secret from `SIZE` bytes of `entropy`."""
+        return cls(entropy(cls.SIZE))
 
     @final
     def reveal(self) -> bytes:

@@ -1,0 +1,103 @@
+"""BIP-39's ten word lists, and how to find in them what a person typed. SPEC.md §3.3.
+
+The lists come from the package `mnemonic`. Typed text is folded, so that case, accents, composed or
+decomposed letters, full-width forms, katakana, numbering and punctuation make no difference.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import Final
+
+from mnemonic import Mnemonic
+
+from crypto.errors import Refused
+
+LANGUAGES: Final = (
+    "english",
+    "spanish",
+    "french",
+    "italian",
+    "portuguese",
+    "czech",
+    "japanese",
+    "korean",
+    "chinese_simplified",
+    "chinese_traditional",
+)
+WORDS: Final = 2048
+PREFIX: Final = 4
+MAX_TEXT: Final = 2000
+_KATAKANA: Final = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+
+
+class WordList:
+    """One language's 2048 words: `shown` as people read them, found by what they type."""
+
+    __slots__ = ("_index", "folded", "language", "prefixes", "shown")
+
+    def __init__(self, language: str) -> None:
+        """Raises Refused when there is no such list."""
+        if language not in LANGUAGES:
+            raise Refused("there is no word list in this language")
+        self.language = language
+        self.shown = tuple(unicodedata.normalize("NFC", word) for word in Mnemonic(language).wordlist)
+        self.folded = tuple(fold(word) for word in self.shown)
+        self._index = {word: at for at, word in enumerate(self.folded)}
+        # Where four letters tell all words apart, four or more of them will do. A whole word goes first.
+        self.prefixes = len({word[:PREFIX] for word in self.folded}) == len(self.folded) == WORDS
+        if self.prefixes:
+            for at, word in enumerate(self.folded):
+                for size in range(PREFIX, len(word)):
+                    self._index.setdefault(word[:size], at)
+
+    def find(self, word: str) -> int | None:
+        """Give the index of a folded word or of a sufficient beginning, or None."""
+        return self._index.get(word)
+
+    def abbreviated(self, index: int, like: str) -> str:
+        """Give a folded word, cut to four letters where `like` is a four-letter beginning rather than a word."""
+        word = self.folded[index]
+        short = self.prefixes and len(like) == PREFIX and like not in self.folded
+        return word[:PREFIX] if short else word
+
+
+@cache
+def word_list(language: str) -> WordList:
+    """Give a language's list, read once. Refused when there is none."""
+    return WordList(language)
+
+
+def fold(text: str) -> str:
+    """Bring text to the form in which words are compared.
+
+    NFKD and case folding; accents (U+0300 to U+036F) and invisible marks dropped, but not the voicing marks
+    that tell か from が; katakana to hiragana.
+    """
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    kept = (c for c in text if not "̀" <= c <= "ͯ" and unicodedata.category(c) != "Cf")
+    return "".join(kept).translate(_KATAKANA)
+
+
+def tokens(text: str) -> list[str]:
+    """Cut what was typed into folded words. Chinese needs no spaces. Refused over 2000 characters."""
+    if len(text) > MAX_TEXT:
+        raise Refused("reply code: far too long")
+    found = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in fold(text)).split()
+    return [piece for word in found for piece in (word if _is_ideographs(word) else (word,))]
+
+
+def _is_ideographs(word: str) -> bool:
+    return all("㐀" <= c <= "鿿" for c in word)
+
+
+def distance_one(a: str, b: str) -> bool:
+    """Say whether one letter put in, left out, replaced, or swapped with its neighbour turns `a` into `b`."""
+    if abs(len(a) - len(b)) > 1 or a == b:
+        return False
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    if len(a) == len(b):
+        swapped = a[at : at + 2] == b[at : at + 2][::-1] and a[at + 2 :] == b[at + 2 :]
+        return a[at + 1 :] == b[at + 1 :] or swapped
+    return a[at:] == b[at + 1 :] if len(a) < len(b) else a[at + 1 :] == b[at:]
