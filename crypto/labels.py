@@ -37,6 +37,8 @@ class Label(Enum):
     ROSTER = b"sv1 roster"
     HANDLER_CARD = b"sv1 handler card"
     REGISTRY = b"sv1 registry"
+    REGISTRY_ID = b"sv1 registry id"
+    INVITATION = b"sv1 invitation"
     CHAIN_LINK = b"sv1 chain link"
     REQUEST = b"sv1 request"
     RECEIPT = b"sv1 receipt"
