@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -169,8 +169,11 @@ def batch(signer: Signer, actions: Sequence[shapes.Action]) -> Call[shapes.Batch
     return Call("POST", target, parse, body=msgspec.json.encode(sent), content_type=JSON, signer=signer)
 
 
-def open_mailbox(claim: Claim, page: int = 0) -> Call[tuple[bytes, ...]]:
-    """Fetch eight slots of LETTER_SIZE bytes. Slots that hold no letter hold noise: only opening tells."""
+def open_mailbox(claim: Claim, page: int = 0, *, admission: str) -> Call[tuple[bytes, ...]]:
+    """Fetch eight slots of LETTER_SIZE bytes. Slots that hold no letter hold noise: only opening tells.
+
+    admission: a token for the route `mailbox`; one for each page.
+    """
     body = msgspec.json.encode(shapes.OpenMailbox(claim.reveal(), page))
     size = shapes.LETTER_SIZE * shapes.LETTER_SLOTS
 
@@ -179,7 +182,16 @@ def open_mailbox(claim: Claim, page: int = 0) -> Call[tuple[bytes, ...]]:
             raise BadAnswer("the server's answer has the wrong length")
         return tuple(raw[at : at + shapes.LETTER_SIZE] for at in range(0, size, shapes.LETTER_SIZE))
 
-    return Call("POST", "/v1/mailboxes/open", parse, accept=BYTES, body=body, content_type=JSON, cap=size)
+    return Call(
+        "POST",
+        "/v1/mailboxes/open",
+        parse,
+        accept=BYTES,
+        body=body,
+        content_type=JSON,
+        headers={ADMISSION_HEADER: admission},
+        cap=size,
+    )
 
 
 def burn_mailbox(
@@ -208,9 +220,12 @@ def burn_mailbox(
     )
 
 
-def challenge(group: bytes, route: str) -> Call[bytes]:
-    """Ask for an admission challenge (abuse.puzzle reads it). route: `report` or `burn`."""
-    return Call("GET", f"/v1/admission/{group.hex()}/{route}", bytes)
+def challenge(group: bytes, route: Literal["reports", "mailbox"] = "reports") -> Call[shapes.ChallengeShape]:
+    """Ask for an admission challenge; service.wire.puzzles makes the token of it.
+
+    route: `reports` to file a report or to burn a mailbox, `mailbox` to open one (any group, such as 16 zeros).
+    """
+    return Call("GET", f"/v1/admission/{group.hex()}/{route}", _json(shapes.ChallengeShape))
 
 
 def _receipt(shape: shapes.ReceiptShape, server: VerifyKey, envelope: bytes, group: bytes) -> Receipt:

@@ -62,6 +62,11 @@ class Kind(Enum):
     ADMISSION_EARLY = Row(
         "admission-early", 425, "The ticket's time has not come yet. Wait and send it again."
     )
+    ADMISSION_NOT_DRAWN = Row(
+        "admission-not-drawn",
+        429,
+        "The server is under pressure and this answer was not drawn. Ask for a new challenge.",
+    )
     BUSY = Row("busy", 429, "Too much at once. Wait and send it again.")
     SIGNATURE = Row("signature", 401, "The request is not signed by an active handler of this group.")
     CLOCK = Row("clock", 401, "The request's time is too far from the server's. Set the clock.")

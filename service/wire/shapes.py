@@ -220,6 +220,17 @@ class BatchAnswer(Struct, frozen=True, forbid_unknown_fields=True):
     outcomes: Annotated[tuple[ItemOutcome, ...], Meta(max_length=MAX_ACTIONS)]
 
 
+class ChallengeShape(Struct, frozen=True, forbid_unknown_fields=True):
+    """A puzzle to solve or a ticket to wait with; either gets one request in. abuse/SPEC.md; times in seconds."""
+
+    puzzle: Annotated[str, Meta(max_length=200)]
+    difficulty: Annotated[int, Meta(ge=1, le=2**20)]
+    puzzle_expires_in_s: Annotated[int, Meta(ge=0, le=86_400)]
+    ticket: Annotated[str, Meta(max_length=200)]
+    ticket_ripens_in_s: Annotated[int, Meta(ge=0, le=86_400)]
+    ticket_expires_in_s: Annotated[int, Meta(ge=0, le=86_400)]
+
+
 class OpenMailbox(Struct, frozen=True, forbid_unknown_fields=True):
     """Ask for eight letters. `claim` proves ownership; it travels in the body, never in a URL."""
 

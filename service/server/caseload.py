@@ -1,0 +1,227 @@
+"""What handlers do with reports: list, fetch, log, grant, step out.
+
+Guarantees: whoever is no recipient, was not granted access, or stepped out gets the same answer as for a report that
+doesn't exist; every act is idempotent by the id its author chose; a log only grows. Nobody can hand a report to a
+handler of the same group whom its reporter left out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.cases.rosters import Handler, Roster
+from service.server import activity, mailboxes
+from service.server.deps import Deps
+from service.server.intake import release_ms
+from service.server.records import (
+    MARK,
+    Feed,
+    Granted,
+    Handover,
+    Logged,
+    Report,
+    decode,
+    encode,
+    group_partition,
+    u64,
+)
+from service.server.signed import Caller
+from service.storage.protocol import Append, Change, Committed, Delete, Insert, entry_name, sequence_of
+from service.wire import shapes
+
+FOLLOW_UPS: Final = ("none", "first", "repeat")
+_BATCH: Final = 8  # bytes of the batch in a feed entry's name
+
+
+async def feed(deps: Deps, caller: Caller, cursor: bytes) -> shapes.FeedPage:
+    """List what was released for the caller after `cursor` (empty, or the end of the last entry's name)."""
+    prefix = b"feed/" + caller.handler.id
+    rows = await deps.store.scan(
+        group_partition(caller.group), prefix, prefix + cursor if cursor else b"", shapes.FEED_PAGE + 1
+    )
+    now_ms = int(deps.clock() * 1_000)
+    released = [
+        (name[len(prefix) :], value)
+        for name, value in rows
+        if int.from_bytes(name[len(prefix) : len(prefix) + _BATCH], "big") <= now_ms
+    ]
+    shown = released[: shapes.FEED_PAGE]
+    entries = tuple(_shown(name[_BATCH:], decode(value, Feed)) for name, value in shown)
+    last = shown[-1][0] if shown else cursor
+    return shapes.FeedPage(entries, last.hex(), more=len(released) > len(shown))
+
+
+async def envelope(deps: Deps, caller: Caller, group: bytes, report: bytes) -> bytes | None:
+    """Give a report's envelope, or None when it is not for the caller."""
+    if await access(deps, caller, group, report) is None:
+        return None
+    return await deps.store.read(group_partition(group), b"envelope/" + report)
+
+
+async def granted(deps: Deps, caller: Caller, group: bytes, report: bytes) -> Granted | None:
+    """Give the content key as sealed to the caller, if the report was handed to them."""
+    if await access(deps, caller, group, report) is None:
+        return None
+    raw = await deps.store.read(group_partition(group), b"grant/" + report + caller.mark)
+    return None if raw is None else decode(raw, Granted)
+
+
+async def read_log(
+    deps: Deps, caller: Caller, group: bytes, report: bytes, after: int
+) -> shapes.LogPage | None:
+    """Give log entries numbered above `after`, or None when the report is not for the caller."""
+    if await access(deps, caller, group, report) is None:
+        return None
+    log = b"log/" + report
+    rows = await deps.store.scan(
+        group_partition(group), log + b"/", entry_name(log, after), shapes.LOG_PAGE + 1
+    )
+    entries = []
+    for name, value in rows[: shapes.LOG_PAGE]:
+        logged = decode(value, Logged)
+        entries.append(shapes.LogItem(sequence_of(name), logged.item.hex(), logged.entry))
+    return shapes.LogPage(tuple(entries), more=len(rows) > shapes.LOG_PAGE)
+
+
+async def access(deps: Deps, caller: Caller, group: bytes, report: bytes) -> Report | None:
+    """Give the report's record if the caller may see it. The same three reads whatever the answer."""
+    raw, stepped_out, grant = await deps.store.read_many(
+        group_partition(group),
+        [b"report/" + report, b"recused/" + report + caller.mark, b"grant/" + report + caller.mark],
+    )
+    if raw is None or stepped_out is not None:
+        return None
+    record = decode(raw, Report)
+    recipient = group == caller.group and not set(caller.handler.key_ids).isdisjoint(record.recipients)
+    return record if recipient or grant is not None else None
+
+
+async def act(deps: Deps, caller: Caller, action: shapes.Action) -> shapes.Outcome:
+    """Do one action of a batch, atomically and once."""
+    match action:
+        case shapes.AppendLog():
+            return await _append(deps, caller, action)
+        case shapes.PostLetter():
+            address, item = bytes.fromhex(action.address), bytes.fromhex(action.item)
+            return await mailboxes.post(deps, address, item, action.letter)
+        case shapes.Grant():
+            return await _grant(deps, caller, action)
+        case shapes.Recuse():
+            return await _recuse(deps, caller, bytes.fromhex(action.group), bytes.fromhex(action.report))
+
+
+async def _append(deps: Deps, caller: Caller, action: shapes.AppendLog) -> shapes.Outcome:
+    group, report, item = (bytes.fromhex(text) for text in (action.group, action.report, action.item))
+    record = await access(deps, caller, group, report)
+    if record is None or len(action.entry) not in shapes.SEALED_ENTRY_SIZES:
+        return "gone"
+    told, elsewhere = await activity.changes_for(deps, group, report, record)
+    changes: list[Change] = [
+        Insert(b"logged/" + report + item, MARK),
+        Append(b"log/" + report, encode(Logged(item, action.entry))),
+        *told,
+    ]
+    # A conflict means that this item was appended before.
+    if isinstance(await deps.store.commit(group_partition(group), changes), Committed):
+        for mark in elsewhere:
+            await activity.nudge(deps, group, mark)
+    return "done"
+
+
+async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Outcome:
+    group, report = bytes.fromhex(action.group), bytes.fromhex(action.report)
+    to_group, to_key = bytes.fromhex(action.to_group), bytes.fromhex(action.to_key)
+    record = await access(deps, caller, group, report)
+    theirs = await deps.groups.history(to_group)
+    if record is None or theirs is None:
+        return "gone"
+    grantee = theirs.latest.by_key(to_key)
+    if grantee is None or not grantee.active or grantee.key_id != to_key:
+        return "gone"
+    partition, mark = group_partition(group), to_group + grantee.id
+    if await deps.store.read(partition, b"recused/" + report + mark) is not None:
+        return "gone"
+    if to_group == group and not set(grantee.key_ids).isdisjoint(record.recipients):
+        return "done"  # they have it
+    if to_group == group and _left_out(theirs.rosters[record.roster], grantee):
+        return "left-out"
+    changes: list[Change] = [
+        Insert(b"grant/" + report + mark, encode(Granted(to_key, action.sealed))),
+        Insert(b"handover/" + report + mark, encode(Handover(report, to_group, grantee.id))),
+    ]
+    # A conflict means that it was granted before; the handover may still be under way.
+    await deps.store.commit(partition, changes)
+    await hand_over(deps, group, report, mark)
+    return "done"
+
+
+async def hand_over(deps: Deps, group: bytes, report: bytes, mark: bytes) -> None:
+    """Put a granted report into the grantee's feed, which may be in another partition. Repeating is harmless."""
+    partition = group_partition(group)
+    raw, kept = await deps.store.read_many(partition, [b"handover/" + report + mark, b"report/" + report])
+    if raw is None or kept is None:
+        return
+    handover, record = decode(raw, Handover), decode(kept, Report)
+    theirs = group_partition(handover.to_group)
+    prefix = b"feed/" + handover.to_handler
+    batch = u64(release_ms(deps.clock(), deps.settings.batch_seconds, urgent=True))
+    listed = Feed(group, record.day, record.size_class, record.urgent, True, record.follow_up)
+    # `listed/` keeps a repeat after a crash from listing it twice under another batch.
+    await deps.store.commit(
+        theirs,
+        [
+            Insert(b"listed/" + handover.to_handler + report, MARK),
+            Insert(prefix + batch + report, encode(listed)),
+        ],
+    )
+    await deps.store.commit(partition, [Delete(b"handover/" + report + mark)])
+
+
+async def hand_over_all(deps: Deps, group: bytes) -> int:
+    """Finish the handovers of a group that a crash left half done. Returns how many there were."""
+    done, after = 0, b""
+    while page := await deps.store.scan(group_partition(group), b"handover/", after, 100):
+        for name, value in page:
+            handover = decode(value, Handover)
+            await hand_over(deps, group, handover.report, handover.to_group + handover.to_handler)
+            done += 1
+            after = name
+    return done
+
+
+async def _recuse(deps: Deps, caller: Caller, group: bytes, report: bytes) -> shapes.Outcome:
+    partition = group_partition(group)
+    mark = b"recused/" + report + caller.mark
+    stepped_out = await deps.store.read(partition, mark) is not None
+    if not stepped_out and await access(deps, caller, group, report) is None:
+        return "gone"
+    if not stepped_out:
+        await deps.store.commit(partition, [Insert(mark, MARK)])
+    await _unlist(deps, caller, report)
+    return "done"
+
+
+async def _unlist(deps: Deps, caller: Caller, report: bytes) -> None:
+    """Take a report out of the caller's feed, so that a new device doesn't list it again."""
+    prefix, after = b"feed/" + caller.handler.id, b""
+    while page := await deps.store.scan(group_partition(caller.group), prefix, after, 500):
+        doomed: list[Change] = [Delete(name) for name, _ in page if name.endswith(report)]
+        await deps.store.commit(group_partition(caller.group), doomed)
+        after = page[-1][0]
+
+
+def _left_out(then: Roster, grantee: Handler) -> bool:
+    """Whether the reporter saw this handler in the roster and left them out."""
+    return any(handler.id == grantee.id for handler in then.recipients)
+
+
+def _shown(report: bytes, entry: Feed) -> shapes.FeedEntry:
+    return shapes.FeedEntry(
+        report=report.hex(),
+        group=entry.group.hex(),
+        day=entry.day,
+        size_class=entry.size_class,
+        urgent=entry.urgent,
+        granted=entry.granted,
+        follow_up=FOLLOW_UPS[entry.follow_up],
+    )

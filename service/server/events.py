@@ -1,0 +1,37 @@
+"""The server's log: names of events and places in the code, never a request, an address or a text of anyone's.
+
+Lines go to standard error. There is no access log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from types import TracebackType
+
+_logger = logging.getLogger("sottovoce.server")
+
+
+def set_up() -> None:
+    """Send events to standard error, and silence every other logger below errors."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s sottovoce %(message)s", "%Y-%m-%dT%H:%MZ"))
+    _logger.handlers[:] = [handler]
+    _logger.propagate = False
+    _logger.setLevel(logging.INFO)
+
+
+def event(name: str) -> None:
+    """Write that something happened. name: a fixed word of the code."""
+    _logger.info("%s", name)
+
+
+def failure(name: str, error: BaseException) -> None:
+    """Write that something failed: the kind of error and where, without its message, which could hold input."""
+    _logger.error("%s %s at %s", name, type(error).__name__, _place(error.__traceback__))
+
+
+def _place(at: TracebackType | None) -> str:
+    frames = traceback.extract_tb(at)
+    return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-4:])) or "?"

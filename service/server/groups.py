@@ -1,0 +1,120 @@
+"""The groups of this server: their chains as stored, verified and folded once, and kept in memory by head.
+
+A chain only grows, so a roster found in the memory was in force once and stays known. Founding and appending are one
+atomic change each, compared with the head; repeating one is harmless.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crypto.errors import Refused
+from service.cases.rosters import MAX_STATEMENTS, RosterHistory, verified_history
+from service.server.records import SERVER, GroupEntry, Head, decode, encode, group_partition
+from service.storage.protocol import Append, Conflict, Insert, Put, Replace, Store
+from service.wire.problems import Kind, ProblemError
+
+_HEAD: Final = b"head"
+_LOG: Final = b"roster"
+_MEMORY: Final = 1_024  # groups
+
+
+class Groups:
+    """Rosters by group."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[bytes, RosterHistory] = {}
+
+    def remembered(self, group: bytes) -> RosterHistory | None:
+        """The history as last read here; another process may have added to it."""
+        return self._known.get(group)
+
+    async def history(self, group: bytes) -> RosterHistory | None:
+        """The history as it stands now; None for a group this server doesn't have."""
+        raw = await self._store.read(group_partition(group), _HEAD)
+        if raw is None:
+            return None
+        known = self._known.get(group)
+        if known is not None and known.latest.digest == decode(raw, Head).digest:
+            return known
+        return self._remember(group, await self.statements(group))
+
+    async def statements(self, group: bytes) -> list[bytes]:
+        """The group's raw statements, oldest first."""
+        found: list[bytes] = []
+        after = b""
+        while len(found) <= MAX_STATEMENTS:
+            page = await self._store.scan(group_partition(group), _LOG + b"/", after, 200)
+            if not page:
+                break
+            found.extend(value for _, value in page)
+            after = page[-1][0]
+        return found
+
+    async def append(self, group: bytes, statement: bytes, *, may_found: bool) -> RosterHistory:
+        """Add a statement and give the history that ends with it.
+
+        Raises FOUNDING_CLOSED, ROSTER_REFUSED (it can't follow), ROSTER_CONFLICT (it follows an older head).
+        """
+        history = await self.history(group)
+        stored = [] if history is None else await self.statements(group)
+        if statement in stored:
+            if statement != stored[-1]:
+                raise ProblemError(Kind.ROSTER_CONFLICT)
+            return await self._listed(group, self._remember(group, stored))
+        if history is None and not may_found:
+            raise ProblemError(Kind.FOUNDING_CLOSED)
+        try:
+            extended = verified_history(group, [*stored, statement])
+        except Refused:
+            if history is not None and self._follows_older(group, stored, statement):
+                raise ProblemError(Kind.ROSTER_CONFLICT) from None
+            raise ProblemError(Kind.ROSTER_REFUSED) from None
+        head = encode(Head(extended.latest.seq, extended.latest.digest))
+        if history is None:
+            condition: Insert | Replace = Insert(_HEAD, head)
+        else:
+            condition = Replace(_HEAD, encode(Head(history.latest.seq, history.latest.digest)), head)
+        outcome = await self._store.commit(group_partition(group), [condition, Append(_LOG, statement)])
+        if isinstance(outcome, Conflict):
+            raise ProblemError(Kind.ROSTER_CONFLICT)
+        self._known[group] = extended
+        return await self._listed(group, extended)
+
+    async def listed(self) -> list[tuple[bytes, GroupEntry]]:
+        """All groups of the server, in the order of their ids."""
+        found: list[tuple[bytes, GroupEntry]] = []
+        after = b""
+        while page := await self._store.scan(SERVER, b"group/", after, 200):
+            found.extend((name[len(b"group/") :], decode(value, GroupEntry)) for name, value in page)
+            after = page[-1][0]
+        return found
+
+    async def _listed(self, group: bytes, history: RosterHistory) -> RosterHistory:
+        """Put the group into the server's list. Another partition: a crash in between is healed by the repeat."""
+        latest = history.latest
+        entry = encode(GroupEntry(latest.name, latest.languages))
+        await self._store.commit(SERVER, [Put(b"group/" + group, entry)])
+        return history
+
+    def _remember(self, group: bytes, statements: list[bytes]) -> RosterHistory:
+        try:
+            history = verified_history(group, statements)
+        except Refused as refused:
+            raise RuntimeError("a stored roster does not verify") from refused
+        if len(self._known) >= _MEMORY:
+            self._known.clear()
+        self._known[group] = history
+        return history
+
+    @staticmethod
+    def _follows_older(group: bytes, stored: list[bytes], statement: bytes) -> bool:
+        """Whether the statement would have followed an earlier head: two people appended at once."""
+        for upto in range(len(stored) - 1, max(0, len(stored) - 4), -1):
+            try:
+                verified_history(group, [*stored[:upto], statement])
+            except Refused:
+                continue
+            return True
+        return False

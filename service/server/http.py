@@ -1,0 +1,216 @@
+"""How the API reads requests and writes answers: bodies capped while they stream, problems from one table.
+
+Guarantees that nothing a client sent comes back in an answer, that no body is held beyond its cap, and that a slow
+sender is cut off. What the client's address is, is never read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import Message, Scope
+
+from crypto.errors import Refused
+from service.server import events
+from service.storage.protocol import StoreRefused, StoreUnavailable
+from service.wire.problems import Kind, ProblemError
+from service.wire.shapes import Problem
+
+T = TypeVar("T")
+AnyRequest = Request[Any, Any, Any]
+
+JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+PROBLEM: Final = "application/problem+json"
+MAX_DEPTH: Final = 16
+MAX_HEADERS: Final = 8 * 1_024
+CHUNK_S: Final = 20.0  # the longest pause inside a body
+SLOWEST: Final = 4 * 1_024  # bytes a second over a whole body: a bad Tor circuit gives ten times as much
+LARGE: Final = 64 * 1_024
+LARGE_AT_ONCE: Final = 24  # bodies over LARGE that are read at one time: about 200 MiB at worst
+
+_HEX16 = re.compile(r"[0-9a-f]{32}")
+_large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"interest-cohort=()"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+
+
+async def add_headers(message: Message, _scope: Scope) -> None:
+    """Give every response the security headers that it does not set itself."""
+    if message["type"] != "http.response.start":
+        return
+    headers = list(message["headers"])
+    present = {name.lower() for name, _ in headers}
+    message["headers"] = [*headers, *((name, value) for name, value in HEADERS if name not in present)]
+
+
+def json_answer(shape: msgspec.Struct, status: int = 200) -> Response[bytes]:
+    """Answer with a Struct of service.wire.shapes."""
+    return Response(msgspec.json.encode(shape), media_type=JSON, status_code=status)
+
+
+def bytes_answer(raw: bytes) -> Response[bytes]:
+    """Answer with raw bytes."""
+    return Response(raw, media_type=BYTES)
+
+
+def problem_answer(kind: Kind, retry_after_s: int | None = None) -> Response[bytes]:
+    """Answer with a problem of the table."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(max(1, retry_after_s))}
+    body = msgspec.json.encode(Problem(kind.type, kind.title, kind.status))
+    return Response(body, media_type=PROBLEM, status_code=kind.status, headers=headers)
+
+
+def hex16(text: str) -> bytes:
+    """Read a 16-byte id of a path. Raises NOT_FOUND's malformed twin."""
+    if _HEX16.fullmatch(text) is None:
+        raise ProblemError(Kind.MALFORMED_PATH)
+    return bytes.fromhex(text)
+
+
+def query(request: AnyRequest, name: str, shape: re.Pattern[str]) -> str:
+    """Read the one query parameter an address takes; empty when absent."""
+    given = request.query_params.multi_items()
+    if not given and request.scope.get("query_string", b""):
+        raise ProblemError(Kind.MALFORMED_QUERY)
+    if any(key != name for key, _ in given) or len(given) > 1:
+        raise ProblemError(Kind.MALFORMED_QUERY)
+    text = str(given[0][1]) if given else ""
+    if shape.fullmatch(text) is None:
+        raise ProblemError(Kind.MALFORMED_QUERY)
+    return text
+
+
+def no_query(request: AnyRequest) -> None:
+    """Refuse anything after a question mark."""
+    if request.scope.get("query_string", b""):
+        raise ProblemError(Kind.MALFORMED_QUERY)
+
+
+def expect_type(request: AnyRequest, media_type: str) -> None:
+    """Refuse another content type, and any content encoding."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type or request.headers.get("content-encoding", "identity") != "identity":
+        raise ProblemError(Kind.MEDIA_TYPE)
+
+
+def check_headers(request: AnyRequest) -> None:
+    """Refuse headers that are larger, all together, than any client of ours sends."""
+    if sum(len(name) + len(value) for name, value in request.scope["headers"]) > MAX_HEADERS:
+        raise ProblemError(Kind.HEADERS_TOO_LARGE)
+
+
+async def read_body(request: AnyRequest, cap: int) -> bytes:
+    """Read a body of at most `cap` bytes. Raises TOO_LARGE before the excess is held, TOO_SLOW for a stalling sender."""
+    declared = request.headers.get("content-length", "")
+    if declared and not (declared.isascii() and declared.isdigit() and len(declared) < 16):
+        raise ProblemError(Kind.BAD_REQUEST)
+    if declared and int(declared) > cap:
+        raise ProblemError(Kind.TOO_LARGE)
+    if cap <= LARGE or (declared and int(declared) <= LARGE):
+        return await _read(request, cap)
+    async with _large:
+        return await _read(request, cap)
+
+
+async def _read(request: AnyRequest, cap: int) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(CHUNK_S + cap / SLOWEST):
+            chunks: AsyncIterator[bytes] = request.stream()
+            while True:
+                async with asyncio.timeout(CHUNK_S):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return bytes(body)
+                body += chunk
+                if len(body) > cap:
+                    raise ProblemError(Kind.TOO_LARGE)
+    except TimeoutError:
+        raise ProblemError(Kind.TOO_SLOW) from None
+
+
+def decode_json(raw: bytes, shape: type[T]) -> T:
+    """Decode a JSON body strictly. Depth is checked on the bytes, before any parser recurses."""
+    if _depth(raw) > MAX_DEPTH:
+        raise ProblemError(Kind.TOO_DEEP)
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise ProblemError(Kind.MALFORMED_JSON) from None
+
+
+async def read_json(request: AnyRequest, shape: type[T], cap: int) -> T:
+    """Read and decode a JSON body."""
+    expect_type(request, JSON)
+    return decode_json(await read_body(request, cap), shape)
+
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for bracket in _STRINGS.sub(b"", raw).translate(None, _NOT_BRACKETS):
+        if bracket in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth -= 1
+    return deepest
+
+
+_BY_STATUS: Final = {
+    404: Kind.MALFORMED_PATH,
+    405: Kind.METHOD,
+    413: Kind.TOO_LARGE,
+    415: Kind.MEDIA_TYPE,
+}
+
+
+def on_problem(_request: AnyRequest, error: ProblemError) -> Response[bytes]:
+    """Answer a ProblemError."""
+    return problem_answer(error.kind, error.retry_after_s)
+
+
+def on_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Answer what Litestar raises, without its words."""
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        kind = Kind.BAD_REQUEST if error.status_code < 500 else Kind.INTERNAL
+    return problem_answer(kind)
+
+
+def on_store(_request: AnyRequest, error: StoreUnavailable | StoreRefused) -> Response[bytes]:
+    """Answer a store's failure: nothing was acknowledged."""
+    events.failure("store-unavailable", error)
+    return problem_answer(Kind.UNAVAILABLE, 5)
+
+
+def on_refused(_request: AnyRequest, error: Refused) -> Response[bytes]:
+    """Answer a Refused that no route named: a malformed request."""
+    del error
+    return problem_answer(Kind.BAD_REQUEST)
+
+
+def on_error(_request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer anything else: our mistake."""
+    events.failure("internal-error", error)
+    return problem_answer(Kind.INTERNAL)

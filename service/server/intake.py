@@ -1,0 +1,137 @@
+"""Takes envelopes in: checks what a server can check of something it can't read, and stores it in one atomic change.
+
+Guarantees: what was acknowledged is durable; the same envelope is stored once and always gets the same receipt; for
+whoever is no recipient nothing changes, not a row, a count or a gap; of the time only the day is kept, besides the
+moment at which its batch is released. Who may send is service.server.gate's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from crypto.envelope import parse_envelope
+from crypto.errors import Refused
+from service.cases.receipts import Receipt, day_of, envelope_digest, issue
+from service.cases.rosters import Roster
+from service.server.deps import Deps
+from service.server.records import Feed, Known, Report, decode, encode, group_partition, u64
+from service.storage.protocol import Change, Conflict, Insert
+from service.wire.problems import Kind, ProblemError
+
+FollowUp = Literal[0, 1, 2]
+NO_FOLLOW_UP: Final[FollowUp] = 0
+FIRST_USE: Final[FollowUp] = 1
+REPEATED_USE: Final[FollowUp] = 2
+
+MARGIN_S: Final = 30
+"""A batch is released at least this long after its last report was stamped, so that no commit comes in behind a
+cursor that has passed it. Urgent reports have 5 seconds."""
+URGENT_MARGIN_S: Final = 5
+URGENT_BATCH_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An envelope that may be stored."""
+
+    raw: bytes
+    digest: bytes
+    group: bytes
+    size_class: int
+    recipients: tuple[bytes, ...]
+    roster: Roster
+
+
+def release_ms(now_s: float, batch_seconds: int, *, urgent: bool) -> int:
+    """Give the moment (ms since 1970) at which a report that comes now becomes visible. 0 seconds: at once."""
+    if batch_seconds == 0:
+        return int(now_s * 1_000)
+    period, margin = batch_seconds, min(MARGIN_S, batch_seconds)
+    if urgent:
+        period, margin = min(URGENT_BATCH_S, batch_seconds), min(URGENT_MARGIN_S, batch_seconds)
+    return (int(now_s + margin) // period + 1) * period * 1_000
+
+
+async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Accepted:
+    """Check an envelope against the group's chain. Raises the ProblemError that says what is wrong.
+
+    A follow-up may have fewer recipients than the minimum: handlers may have left since the report.
+    """
+    try:
+        header = parse_envelope(raw).header
+    except Refused:
+        raise ProblemError(Kind.ENVELOPE) from None
+    if header.group_id != group:
+        raise ProblemError(Kind.WRONG_GROUP)
+    history = deps.groups.remembered(group)
+    if history is None or history.at(header.roster_digest) is None:
+        history = await deps.groups.history(group)
+    if history is None:
+        raise ProblemError(Kind.NOT_FOUND)
+    roster = history.at(header.roster_digest)
+    if roster is None:
+        raise ProblemError(Kind.UNKNOWN_ROSTER)
+    allowed = {handler.key_id for handler in roster.recipients}
+    if not allowed.issuperset(header.recipients):
+        raise ProblemError(Kind.WRONG_RECIPIENTS)
+    if not follow_up and len(header.recipients) < roster.minimum:
+        raise ProblemError(Kind.TOO_FEW_RECIPIENTS)
+    accepted = Accepted(raw, envelope_digest(raw), group, header.size_class, header.recipients, roster)
+    if not _readers(deps, accepted):
+        raise ProblemError(Kind.STALE_ROSTER)
+    return accepted
+
+
+async def known(deps: Deps, group: bytes, digest: bytes) -> Receipt | None:
+    """Give the receipt of an envelope that is stored already."""
+    raw = await deps.store.read(group_partition(group), b"digest/" + digest)
+    if raw is None:
+        return None
+    return issue(deps.keys.receipts, digest, decode(raw, Known).day, group)
+
+
+async def store(
+    deps: Deps,
+    accepted: Accepted,
+    *,
+    urgent: bool = False,
+    follow_up: FollowUp = NO_FOLLOW_UP,
+    day: int | None = None,
+) -> Receipt:
+    """Store an envelope and give its receipt. Repeating is harmless.
+
+    day: the day that a receipt was already given for; None: today.
+    """
+    now_s = deps.clock()
+    report = deps.entropy(16)
+    stamped = day_of(now_s) if day is None else day
+    record = Report(stamped, accepted.size_class, accepted.roster.seq, accepted.recipients, urgent, follow_up)
+    batch = u64(release_ms(now_s, deps.settings.batch_seconds, urgent=urgent))
+    listed = encode(Feed(accepted.group, stamped, accepted.size_class, urgent, False, follow_up))
+    changes: list[Change] = [
+        Insert(b"digest/" + accepted.digest, encode(Known(report, stamped))),
+        Insert(b"report/" + report, encode(record)),
+        Insert(b"envelope/" + report, accepted.raw),
+        # Ordered by batch and, inside one, by the random id: the order says nothing about who came first.
+        *(Insert(b"feed/" + reader + batch + report, listed) for reader in _readers(deps, accepted)),
+    ]
+    outcome = await deps.store.commit(group_partition(accepted.group), changes)
+    if isinstance(outcome, Conflict):
+        receipt = await known(deps, accepted.group, accepted.digest)
+        if receipt is None:  # another conflict than the digest's: an id drawn twice
+            raise ProblemError(Kind.UNAVAILABLE)
+        return receipt
+    return issue(deps.keys.receipts, accepted.digest, stamped, accepted.group)
+
+
+def _readers(deps: Deps, accepted: Accepted) -> list[bytes]:
+    """Ids of the recipients who have not retired since."""
+    history = deps.groups.remembered(accepted.group)
+    latest = accepted.roster if history is None else history.latest
+    readers = []
+    for key_id in accepted.recipients:
+        handler = latest.by_key(key_id)
+        if handler is not None and handler.active:
+            readers.append(handler.id)
+    return readers

@@ -1,0 +1,167 @@
+"""What an operator can set: from a TOML file, then the environment, then flags; later ones win.
+
+Secrets are never flags. The address of a Redis store may hold a password, so it comes from the environment
+(`SOTTOVOCE_REDIS_URL`) or a file that the settings name (`redis_url_file`); so does the address of the limits' own
+Redis (`SOTTOVOCE_LIMITER_URL`), without which limits are kept in memory or, for several workers, in a file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+PerHour = Annotated[int, Meta(ge=60, le=36_000_000)]
+Burst = Annotated[int, Meta(ge=4, le=4_096)]
+Work = Annotated[int, Meta(ge=1, le=131_072)]
+WaitS = Annotated[int, Meta(ge=0, le=600)]
+ENV = "SOTTOVOCE_"
+CONFIG_ENV = ENV + "CONFIG"
+
+
+class SettingsRefused(Exception):
+    """The settings can't be used. The message says which one, and never shows its value."""
+
+
+class AdmissionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What admission may let in; abuse/SPEC.md says what each one stops. None of them is per client."""
+
+    reports_per_hour: PerHour = 18_000
+    reports_burst: Burst = 240
+    group_reports_per_hour: PerHour = 9_000
+    group_reports_burst: Burst = 60
+    group_bulk_per_hour: PerHour = 360
+    group_bulk_burst: Burst = 9
+    mailbox_opens_per_hour: PerHour = 36_000
+    mailbox_opens_burst: Burst = 240
+    report_work: Work = 16_384
+    """Mean hashes of each of a puzzle's 16 parts while it is calm; at most eight times as many."""
+    mailbox_work: Work = 2_048
+    report_wait_s: WaitS = 20
+    """How long a ticket ripens while it is calm; at most six times as long."""
+    mailbox_wait_s: WaitS = 3
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A server's settings. Times are in seconds."""
+
+    data: str
+    """Folder for keys and, with SQLite, everything else."""
+    name: Annotated[str, Meta(min_length=1, max_length=120)] = "Sottovoce"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    store: Literal["sqlite", "redis"] = "sqlite"
+    redis_url_file: str | None = None
+    redis_replicas: Annotated[int, Meta(ge=0, le=16)] = 0
+    """How many replicas must have a write before it is acknowledged."""
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    groups: tuple[Hex16, ...] = ()
+    """Groups that may be founded here."""
+    open_groups: bool = False
+    """Let anyone found a group: for demonstrations and tests."""
+    batch_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 900
+    """How long reports are gathered before handlers see them. 0: at once, for demonstrations and tests."""
+    onion: Annotated[str, Meta(max_length=100)] | None = None
+    """The onion address to show, if there is one."""
+    admission: AdmissionSettings = AdmissionSettings()
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data)
+
+
+_NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
+_FLAGS = {"open_groups"}
+_TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion"}
+_LISTS = {"groups"}
+
+
+def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read settings from a TOML file (if any) and `SOTTOVOCE_<NAME>` variables. Raises SettingsRefused."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            with path.open("rb") as file:
+                values.update(tomllib.load(file))
+        except FileNotFoundError:
+            raise SettingsRefused("The settings file does not exist.") from None
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+            raise SettingsRefused("The settings file can't be read: it has to be TOML.") from None
+    values.update(_from_environment(environment))
+    try:
+        settings = msgspec.convert(values, type=Settings)
+    except msgspec.ValidationError as refused:
+        raise SettingsRefused(f"A setting is wrong: {_place(refused)}.") from None
+    if settings.store == "sqlite" and settings.workers != 1:
+        raise SettingsRefused("SQLite takes one worker. Use Redis for more.")
+    return settings
+
+
+def store_url(settings: Settings, environment: Mapping[str, str] | None = None) -> str:
+    """Give the store's address as service.storage.addresses reads it. It may hold a password: never print it."""
+    environment = os.environ if environment is None else environment
+    if settings.store == "sqlite":
+        return f"sqlite://{(settings.folder / 'store.db').absolute()}"
+    if url := environment.get(ENV + "REDIS_URL"):
+        return url
+    if settings.redis_url_file is None:
+        raise SettingsRefused("Set SOTTOVOCE_REDIS_URL, or redis_url_file in the settings.")
+    try:
+        return Path(settings.redis_url_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsRefused("The file with the address of Redis can't be read.") from None
+
+
+def limiter_url(settings: Settings, environment: Mapping[str, str] | None = None) -> str:
+    """Give the limiter's address as service.storage.limiters reads it. It may hold a password: never print it."""
+    environment = os.environ if environment is None else environment
+    if url := environment.get(ENV + "LIMITER_URL"):
+        return url
+    return "memory:" if settings.workers == 1 else f"sqlite:{(settings.folder / 'limits.db').absolute()}"
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """Write the settings, whole and without secrets, into one variable for the workers that serve them."""
+    return {ENV + "SETTINGS": msgspec.json.encode(settings).decode()}
+
+
+def from_environment() -> Settings:
+    """Read what `to_environment` wrote."""
+    return msgspec.json.decode(os.environ[ENV + "SETTINGS"], type=Settings)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name in sorted(_NUMBERS | _FLAGS | _TEXTS | _LISTS):
+        text = environment.get(ENV + name.upper())
+        if text is None:
+            continue
+        if name in _NUMBERS:
+            if not (text.isascii() and text.isdigit()):
+                raise SettingsRefused(f"A setting is wrong: {ENV}{name.upper()} has to be a number.")
+            values[name] = int(text)
+        elif name in _FLAGS:
+            if text not in {"true", "false"}:
+                raise SettingsRefused(f"A setting is wrong: {ENV}{name.upper()} has to be true or false.")
+            values[name] = text == "true"
+        elif name in _LISTS:
+            values[name] = tuple(piece for piece in text.split(",") if piece)
+        else:
+            values[name] = text
+    return values
+
+
+def _place(refused: msgspec.ValidationError) -> str:
+    """Name the place of a wrong setting; msgspec's text would repeat its value only for enumerations, so drop it."""
+    text = str(refused)
+    if " - at `" in text:
+        return "see " + text.rsplit(" - at `", 1)[1].rstrip("`").replace("$.", "")
+    return "a name is unknown, or `data` is missing"

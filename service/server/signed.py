@@ -1,0 +1,71 @@
+"""Who signed a request: an active handler of a group of this server, now, and only once.
+
+Everything that is wrong with a key or a signature is one answer, so that nobody learns which keys exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crypto.errors import Refused
+from service.cases.rosters import Handler, Roster
+from service.server.deps import Deps
+from service.server.http import AnyRequest, read_body
+from service.server.records import MARK, group_partition
+from service.storage.protocol import Conflict, Insert
+from service.wire.problems import Kind, ProblemError
+from service.wire.signing import WINDOW_S, check_signature, parse_claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A handler whose request was verified."""
+
+    group: bytes
+    handler: Handler
+    roster: Roster
+
+    @property
+    def mark(self) -> bytes:
+        """Names the caller across groups: group id ‖ handler id, 32 bytes."""
+        return self.group + self.handler.id
+
+
+async def verified(deps: Deps, request: AnyRequest, cap: int = 0) -> tuple[Caller, bytes]:
+    """Give the caller and the body (at most `cap` bytes). Raises SIGNATURE, CLOCK, REPLAYED or TOO_LARGE.
+
+    The nonce is spent durably before anything is done, so a replay after a crash is refused as well.
+    """
+    try:
+        claimed = parse_claimed(request.headers)
+    except Refused:
+        raise ProblemError(Kind.SIGNATURE) from None
+    now_s = deps.now_s()
+    if abs(claimed.time_s - now_s) > WINDOW_S:
+        raise ProblemError(Kind.CLOCK)
+    history = await deps.groups.history(claimed.group)
+    if history is None:
+        raise ProblemError(Kind.SIGNATURE)
+    handler = history.latest.by_key(claimed.key_id)
+    if handler is None or not handler.active or handler.key_id != claimed.key_id:
+        raise ProblemError(Kind.SIGNATURE)
+    body = await read_body(request, cap)
+    try:
+        check_signature(claimed, handler.verify_key, request.method, _target(request), body)
+    except Refused:
+        raise ProblemError(Kind.SIGNATURE) from None
+    nonce = Insert(
+        b"nonce/" + claimed.key_id + claimed.nonce, MARK, expires_s=claimed.time_s + 2 * WINDOW_S + 1
+    )
+    if isinstance(await deps.store.commit(group_partition(claimed.group), [nonce]), Conflict):
+        raise ProblemError(Kind.REPLAYED)
+    return Caller(claimed.group, handler, history.latest), body
+
+
+def _target(request: AnyRequest) -> str:
+    raw: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    try:
+        return (raw + b"?" + query if query else raw).decode("ascii")
+    except UnicodeDecodeError:
+        raise ProblemError(Kind.BAD_REQUEST) from None
