@@ -1,0 +1,325 @@
+"""The store for many machines: Redis or Valkey, single, under Sentinel, or a cluster.
+
+A commit is one script, and is acknowledged when Redis has synced it to its append-only file and as many replicas as
+asked for have it. What surely was not done (the server moved, is loading, has no script yet) is tried again for a
+while; what may have been done never is, it is StoreUnavailable. Which Redis is trusted: `redis_settings`.
+While a cluster moves a slot, the partitions in it are unavailable for that moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
+
+from service.storage import redis_erasing
+from service.storage.addresses import RedisAddress
+from service.storage.protocol import (
+    MAX_SCAN,
+    Change,
+    Committed,
+    Conflict,
+    Delete,
+    Keep,
+    StoreRefused,
+    StoreUnavailable,
+    Write,
+)
+from service.storage.redis_node import Command, Login, Lost, Node, NotSent
+from service.storage.redis_scripts import SCAN, SCRIPTS, call, commit_call, keys_of
+from service.storage.redis_settings import (
+    FEW_REPLICAS,
+    INCOMPLETE_CLUSTER,
+    NOT_A_MASTER,
+    UNWATCHED_FAILOVER,
+    Durability,
+    what_is_wrong,
+)
+from service.storage.redis_topology import (
+    NOBODY_ANSWERS,
+    Cluster,
+    Sentinels,
+    Server,
+    Single,
+    Topology,
+)
+from service.storage.rules import (
+    Updates,
+    check_changes,
+    check_names,
+    check_partition,
+    check_scan,
+    scan_bounds,
+)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_PATIENCE_S: Final = 3.0
+_PAUSE_S: Final = 0.05
+_PROBES: Final = 10_000  # enough to meet a master that serves but a few slots
+_ELSEWHERE: Final = (
+    AskError,  # and MovedError
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    ReadOnlyError,
+    TryAgainError,
+)
+_UNKNOWN: Final = (
+    "The connection to Redis broke before it answered, so nobody knows what was done. Try again."
+)
+_FULL: Final = "The memory of Redis is full, so it takes no more records. Raise maxmemory, or free some."
+
+
+class RedisStore:
+    """A `Store` in Redis. Made by `open_redis`."""
+
+    def __init__(self, topology: Topology, durability: Durability) -> None:
+        self._topology = topology
+        self._durability = durability
+        self._updates = Updates(self, self._settle if durability.replicas else None)
+
+    async def clock_s(self) -> float:
+        """The clock of the (first) master."""
+        reply = await self._read(self._first_master, (b"TIME",))
+        return int(reply[0]) + int(reply[1]) / 1_000_000
+
+    async def read(self, partition: str, name: bytes) -> bytes | None:
+        """See Store."""
+        check_partition(partition)
+        check_names((name,))
+        value: bytes | None = await self._read_in(partition, (b"HGET", keys_of(partition)[0], name))
+        return value
+
+    async def read_many(self, partition: str, names: Sequence[bytes]) -> list[bytes | None]:
+        """See Store."""
+        check_partition(partition)
+        check_names(names)
+        if not names:
+            return []
+        values: list[bytes | None] = await self._read_in(partition, (b"HMGET", keys_of(partition)[0], *names))
+        return values
+
+    async def commit(self, partition: str, changes: Sequence[Change]) -> Committed | Conflict:
+        """See Store."""
+        check_partition(partition)
+        changes = tuple(changes)
+        size = check_changes(changes)
+        if not changes:
+            return Committed()
+        return await self._commit(partition, changes, size)
+
+    async def update(
+        self, partition: str, name: bytes, decide: Callable[[bytes | None], Write[T] | Keep[T]]
+    ) -> T:
+        """See Store."""
+        return await self._updates.run(partition, name, decide)
+
+    async def scan(
+        self, partition: str, prefix: bytes, after: bytes = b"", limit: int = 100, *, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """See Store."""
+        check_partition(partition)
+        check_scan(prefix, after, limit)
+        lowest, beyond = scan_bounds(prefix, after, reverse=reverse)
+        flat: list[bytes] = await self._read_in(
+            partition, call(SCAN, partition, lowest, beyond, limit, MAX_SCAN, int(reverse))
+        )
+        return list(zip(flat[::2], flat[1::2], strict=True))
+
+    async def sweep(self, now_s: int) -> int:
+        """See Store."""
+        removed = 0
+        for server in await self._topology.masters():
+            await self._load(server.node)
+            removed += await _translated(redis_erasing.sweep(server.node, now_s))
+        return removed
+
+    async def purge(self, partition: str, names: Sequence[bytes]) -> None:
+        """See Store. Rewrites the files of the partition's master and of all its replicas."""
+        check_partition(partition)
+        check_names(names)
+        await self.commit(partition, [Delete(name) for name in dict.fromkeys(names)])
+        server = await self._topology.server_of(partition)
+        await _translated(redis_erasing.rewrite_files(server.node, partition))
+
+    async def healthy(self) -> None:
+        """See Store. Looks at every master's settings, and writes to each."""
+        await self._topology.refresh(self._topology.generation)
+        await self.check()
+        await asyncio.gather(*(self._probe(server) for server in await self._topology.masters()))
+
+    async def check(self) -> None:
+        """StoreRefused unless every master is set up so that what is acknowledged lasts."""
+        for server in await self._topology.masters():
+            await _translated(self._check_master(server.node))
+        if isinstance(self._topology, Cluster) and not self._topology.complete:
+            raise StoreRefused(INCOMPLETE_CLUSTER)
+        if self._topology.fails_over and not self._durability.replicas:
+            raise StoreRefused(UNWATCHED_FAILOVER)
+
+    async def close(self) -> None:
+        """See Store."""
+        await self._topology.close()
+
+    async def _check_master(self, node: Node) -> None:
+        role, *settings = await node.exchange((b"ROLE",), *self._durability.questions())
+        if isinstance(role, NoPermissionError):
+            raise StoreRefused("This service's Redis user may not ask ROLE. Allow it (in an ACL: +role).")
+        if isinstance(role, Exception):
+            raise role
+        if role[0] != b"master":
+            raise StoreRefused(NOT_A_MASTER)
+        if wrong := what_is_wrong(settings, self._durability):
+            raise StoreRefused(wrong)
+        if len(role[2]) < self._durability.replicas:
+            raise StoreRefused(FEW_REPLICAS)
+        if isinstance(self._topology, Single):
+            info = await node.ask(b"INFO", b"cluster")
+            if b"cluster_enabled:1" in info:
+                raise StoreRefused(
+                    "This Redis is part of a cluster. Use redis+cluster:// in the store's address."
+                )
+        await self._load(node)
+
+    async def _probe(self, server: Server) -> None:
+        """Write to one master and wait until that is durable; the key that is written lives a second."""
+        for n in range(_PROBES):
+            partition = f"probe:{n}"  # in a cluster, one that this master serves
+            if await self._topology.server_of(partition) is server:
+                await _translated(server.groups.commit(commit_call(partition, (), barrier=True), 0))
+                return
+
+    async def _settle(self, partition: str) -> None:
+        await self._commit(partition, (), 0)
+
+    async def _first_master(self) -> Server:
+        return (await self._topology.masters())[0]
+
+    async def _commit(self, partition: str, changes: Sequence[Change], size: int) -> Committed | Conflict:
+        command = commit_call(partition, changes, barrier=bool(self._durability.replicas))
+
+        async def send(server: Server) -> Any:
+            return await server.groups.commit(command, size)
+
+        try:
+            made, *rest = await self._patiently(lambda: self._topology.server_of(partition), send)
+        except Lost:
+            raise StoreUnavailable(_UNKNOWN) from None
+        return Committed(tuple(rest)) if made else Conflict(rest[0])
+
+    async def _read_in(self, partition: str, command: Command) -> Any:
+        return await self._read(lambda: self._topology.server_of(partition), command)
+
+    async def _read(self, where: Any, command: Command) -> Any:
+        async def send(server: Server) -> Any:
+            try:
+                (reply,) = await server.node.exchange(command)
+            except Lost as lost:  # reading twice does no harm
+                raise NotSent from lost
+            return reply
+
+        return await self._patiently(where, send)
+
+    async def _patiently(self, where: Any, send: Any) -> Any:
+        """Send to the right server, wherever it is now; try again what was surely not done, for _PATIENCE_S."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + _PATIENCE_S
+        while True:
+            seen = self._topology.generation
+            try:
+                server = await where()
+                reply = await send(server)
+            except NotSent:
+                reason = NOBODY_ANSWERS
+            else:
+                if not isinstance(reply, Exception):
+                    return reply
+                if isinstance(reply, NoScriptError):
+                    await _translated(self._load(server.node))
+                    reason = "Redis keeps forgetting this service's scripts. Try again."
+                    if loop.time() < give_up:
+                        continue
+                elif isinstance(reply, _ELSEWHERE):
+                    reason = "Redis is starting, failing over, or moving records. Try again."
+                else:
+                    raise _understood(reply)
+            if loop.time() > give_up:
+                raise StoreUnavailable(reason)
+            await asyncio.sleep(_PAUSE_S)
+            try:
+                await self._topology.refresh(seen)
+            except StoreUnavailable:
+                if loop.time() > give_up:
+                    raise
+
+    async def _load(self, node: Node) -> None:
+        for reply in await node.exchange(*((b"SCRIPT", b"LOAD", script.text) for script in SCRIPTS)):
+            if isinstance(reply, Exception):
+                raise reply
+
+
+def _understood(reply: Exception) -> StoreUnavailable:
+    if isinstance(reply, OutOfMemoryError):
+        return StoreUnavailable(_FULL)
+    # Only the code: what follows may repeat arguments.
+    log.error("redis refused a command: %s", type(reply).__name__)
+    return StoreUnavailable(
+        "Redis refused a command. Its log, or this service's permissions in it, may say why."
+    )
+
+
+async def _translated(work: Any) -> Any:
+    try:
+        result = await work
+    except NotSent:
+        raise StoreUnavailable(NOBODY_ANSWERS) from None
+    except Lost:
+        raise StoreUnavailable(_UNKNOWN) from None
+    except ResponseError as refused:
+        raise _understood(refused) from None
+    if isinstance(result, Exception):
+        raise _understood(result)
+    return result
+
+
+async def open_redis(address: RedisAddress, *, replicas: int = 0, every_second: bool = False) -> RedisStore:
+    """Open the store at `address`. StoreRefused, saying what to change, if what it acknowledges might not last.
+
+    replicas, every_second: see `Durability`.
+    """
+    try:
+        durability = Durability(replicas, every_second)
+    except ValueError as wrong:
+        raise StoreRefused(f"The settings of the store do not go together: {wrong}.") from None
+    login = Login(address.tls, address.username, address.password, address.db)
+    topology: Topology
+    match address.kind:
+        case "single":
+            topology = Single(address.hosts[0], login, durability)
+        case "sentinel":
+            topology = Sentinels(address, login, durability)
+        case "cluster":
+            topology = Cluster(address, login, durability)
+    store = RedisStore(topology, durability)
+    try:
+        await store.check()
+    except BaseException:
+        await store.close()
+        raise
+    return store
