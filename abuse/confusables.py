@@ -65,7 +65,8 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", casefolded(text)).translate(_TABLE))
 
 
-def fold_known(text: str) -> str:
-    """Like `fold`, for running text that can't be refused: unknown characters are kept as they are."""
-    tolerant = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    return unicodedata.normalize("NFKC", tolerant).casefold().translate(_TABLE)
+def fold_known(word: str) -> str:
+    """Like `fold`, for a word of running text, already NFKC and case-folded: never refuses."""
+    if word.isascii():
+        return word
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", word).translate(_TABLE))

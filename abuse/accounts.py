@@ -1,0 +1,148 @@
+"""Reports as accounts of what happened, and how far two of them are one. SPEC.md "Corroboration: kernel".
+
+Guarantees: K is symmetric with ones on its diagonal and entries in [0.05, 1]; an entry depends on its two reports
+alone (and on the time of the first copy of either), so what is added later changes nothing that stands; between
+reports without a voice it is at least 0.5, whatever they say and whenever they come.
+Leaves to `abuse.diversity` what follows for their number. Numbers: design.md §8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from abuse.diversity import Matrix
+from abuse.likeness import Wording, likeness_matrix, shared_shingles, wording
+
+ALIKE_FROM: Final = 0.06
+ALIKE_RANGE: Final = 0.12
+PHI_VOICES: Final = 0.05
+PHI: Final = 0.5
+TAU_S: Final = 30 * 60.0
+TOGETHER: Final = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One report as scored. `text` is everything the reporter wrote, follow-ups included.
+
+    at_s: arrival in seconds (the batch's time; a time the reporter claims costs nothing to invent).
+    voice_tag: the verified tag of its voice, None without; voice_context: the context that tag was made for.
+    evidence: ids of what it rests on (`link_id`, `file_id`); witnesses: `witness_id` of people it names.
+    """
+
+    report_id: str
+    at_s: float
+    text: str
+    voice_tag: bytes | None = None
+    voice_context: bytes = b""
+    evidence: frozenset[str] = frozenset()
+    witnesses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every term of the kernel between two reports, and the wording they share. kernel: 1 = one account, → 0 = two."""
+
+    likeness: float
+    alike: float
+    same_evidence: tuple[str, ...]
+    same_voice: bool
+    apart_s: float
+    phi: float
+    kernel: float
+    shared: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """Say it plainly."""
+        if self.same_voice:
+            return "One member's voice: counted once."
+        if self.same_evidence:
+            return "Both rest on the same evidence: together they count once, until it is verified."
+        if self.alike >= 1:
+            return "They share wording to a degree that counts as one account."
+        share = "share some wording" if self.alike > 0 else "share no more wording than chance"
+        return f"They {share}; overlap {self.kernel:.2f} of 1, where 1 means that they count as one account."
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Between every two accounts, n × n each. alike: a of wording alone; content: a with evidence and voice; k: K."""
+
+    alike: Matrix
+    content: Matrix
+    k: Matrix
+
+
+def overlap(accounts: Sequence[Account], wordings: Sequence[Wording]) -> Overlap:
+    """Give a and K for accounts in order of arrival, with their wordings."""
+    n = len(accounts)
+    alike = np.clip((likeness_matrix(wordings) - ALIKE_FROM) / ALIKE_RANGE, 0.0, 1.0)
+    content = alike.copy()
+    for rows in _together(accounts):
+        content[np.ix_(rows, rows)] = 1.0
+    times = _first_times(accounts, wordings)
+    close = np.exp(-np.abs(times[:, None] - times[None, :]) / TAU_S)
+    k = np.maximum(content, 1.0 - (1.0 - _phi(accounts)) * (1.0 - TOGETHER * close))
+    k[np.arange(n), np.arange(n)] = 1.0
+    return Overlap(alike, content, k)
+
+
+def _phi(accounts: Sequence[Account]) -> Matrix:
+    """0.05 between two voices, else 0.5.
+
+    Two voices are two members only within one context: between the contexts of two aliases of one person they may
+    be the same member, so they count there like reports without a voice.
+    """
+    contexts: dict[bytes, int] = {}
+    context = np.array(
+        [
+            -1 if a.voice_tag is None else contexts.setdefault(a.voice_context, len(contexts))
+            for a in accounts
+        ],
+        dtype=np.intp,
+    )
+    both = (context[:, None] == context[None, :]) & (context[:, None] >= 0)
+    return np.where(both, PHI_VOICES, PHI)
+
+
+def compare(one: Account, other: Account) -> Comparison:
+    """Explain one entry of K: every term, and up to five pieces of shared wording."""
+    pair = sorted((one, other), key=lambda a: (a.at_s, a.report_id))
+    words = [wording(account.text) for account in pair]
+    found = overlap(pair, words)
+    return Comparison(
+        likeness=float(likeness_matrix(words)[0, 1]),
+        alike=float(found.content[0, 1]),
+        same_evidence=tuple(sorted(one.evidence & other.evidence)),
+        same_voice=one.voice_tag is not None
+        and (one.voice_context, one.voice_tag) == (other.voice_context, other.voice_tag),
+        apart_s=abs(one.at_s - other.at_s),
+        phi=float(_phi(pair)[0, 1]),
+        kernel=float(found.k[0, 1]),
+        shared=tuple(text for text, _ in shared_shingles(words)),
+    )
+
+
+def _together(accounts: Sequence[Account]) -> list[list[int]]:
+    """Rows that are one by what they hold: the same piece of evidence, the same voice."""
+    holders: dict[object, list[int]] = {}
+    for row, account in enumerate(accounts):
+        for item in account.evidence:
+            holders.setdefault(item, []).append(row)
+        if account.voice_tag is not None:
+            holders.setdefault((account.voice_context, account.voice_tag), []).append(row)
+    return [rows for rows in holders.values() if len(rows) > 1]
+
+
+def _first_times(accounts: Sequence[Account], wordings: Sequence[Wording]) -> Matrix:
+    """A copy has the time of the first report with its wording, so that sending it again later gains nothing."""
+    first: dict[frozenset[int], float] = {}
+    times = []
+    for account, words in zip(accounts, wordings, strict=True):
+        earliest = first.setdefault(words.identity, account.at_s) if words.shingles else account.at_s
+        times.append(earliest)
+    return np.array(times, dtype=np.float64)
