@@ -28,7 +28,7 @@ MAX_MESSAGE: Final = 4 << 20
 _encoder: Final = msgspec.json.Encoder()
 
 
-class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A Belenios message as written: fields in the specification's order, optional ones left out if absent."""
 
 
