@@ -16,6 +16,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from crypto import chains
 from crypto.errors import Refused
 from crypto.hashing import digest
 from crypto.labels import Label
@@ -216,7 +217,7 @@ def encode_statement(statement: Statement) -> bytes:
 
 
 def decode_statement(payload: bytes) -> Statement:
-    """Parse a payload. Refused unless it is exactly what `encode_statement` would write, so one meaning has one form."""
+    """Parse a payload. Refused unless it is just what `encode_statement` writes: one meaning has one form."""
     if len(payload) > MAX_PAYLOAD:
         raise Refused("roster: a statement is too long")
     try:
@@ -234,8 +235,21 @@ def verified_history(group: bytes, statements: Sequence[bytes]) -> RosterHistory
     Raises the Refused of crypto.chains for a forged or broken chain, and Refused for one that says what can't be.
     """
     root = root_of(group, statements)
-    chain = verify_chain(statements, root, Label.ROSTER)
+    chain = chains.verify_chain(statements, root, Label.ROSTER)
     return fold([(s.payload, s.digest) for s in chain.statements], root)
+
+
+def root_of(group: bytes, statements: Sequence[bytes]) -> VerifyKey:
+    """Find the root key in a group's first statement: the one that the group's id stands for. Refused otherwise."""
+    if not 0 < len(statements) <= MAX_STATEMENTS:
+        raise Refused("roster: the chain is empty or too long")
+    first = decode_statement(chains.Statement.parse(statements[0], Label.ROSTER).payload)
+    if not isinstance(first, Found):
+        raise Refused("roster: the first statement has to found the group")
+    root = VerifyKey(first.root)
+    if group_id_of(root) != group:
+        raise Refused("roster: it is another group's")
+    return root
 
 
 def fold(links: Sequence[tuple[bytes, bytes]], root: VerifyKey) -> RosterHistory:
@@ -262,9 +276,13 @@ def step(roster: Roster, statement: Statement, link: bytes) -> Roster:
         case Found():
             raise Refused("roster: a group can't be founded twice")
         case Settings():
-            if statement.alternate is not None and bytes.fromhex(statement.alternate) == roster.group:
-                raise Refused("roster: a group can't be its own alternate")
-            return replace(roster, **_settings(statement))
+            return replace(
+                roster,
+                alternate=_checked_settings(statement, roster.group),
+                name=statement.name,
+                languages=statement.languages,
+                minimum=statement.minimum,
+            )
         case Add():
             return _add(roster, statement)
         case Rotate():
@@ -281,20 +299,27 @@ def _found(statement: Statement, root: VerifyKey, link: bytes) -> Roster:
     if statement.root != root.raw:
         raise Refused("roster: the group was founded by another root key")
     group = group_id_of(root)
-    if statement.alternate is not None and bytes.fromhex(statement.alternate) == group:
-        raise Refused("roster: a group can't be its own alternate")
-    return Roster(group=group, root=root, seq=0, digest=link, **_settings(statement))
+    return Roster(
+        group=group,
+        root=root,
+        seq=0,
+        digest=link,
+        name=statement.name,
+        languages=statement.languages,
+        minimum=statement.minimum,
+        alternate=_checked_settings(statement, group),
+    )
 
 
-def _settings(statement: Found | Settings) -> dict[str, object]:
+def _checked_settings(statement: Found | Settings, group: bytes) -> bytes | None:
+    """Check a group's name, languages and alternate; give the alternate group's id."""
+    _named(statement.name)
     if len(set(statement.languages)) != len(statement.languages):
         raise Refused("roster: a language is listed twice")
-    return {
-        "name": _named(statement.name),
-        "languages": statement.languages,
-        "minimum": statement.minimum,
-        "alternate": None if statement.alternate is None else bytes.fromhex(statement.alternate),
-    }
+    alternate = None if statement.alternate is None else bytes.fromhex(statement.alternate)
+    if alternate == group:
+        raise Refused("roster: a group can't be its own alternate")
+    return alternate
 
 
 def _add(roster: Roster, statement: Add) -> Roster:

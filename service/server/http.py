@@ -86,7 +86,7 @@ def hex16(text: str) -> bytes:
 
 def query(request: AnyRequest, name: str, shape: re.Pattern[str]) -> str:
     """Read the one query parameter an address takes; empty when absent."""
-    given = request.query_params.multi_items()
+    given = list(request.query_params.multi_items())
     if not given and request.scope.get("query_string", b""):
         raise ProblemError(Kind.MALFORMED_QUERY)
     if any(key != name for key, _ in given) or len(given) > 1:
