@@ -1,10 +1,45 @@
-"""The command `sottovoce`: one entry to the five faces, each added by its own module."""
+"""The command `sottovoce`: one entry to the five faces, each loaded only when it is asked for.
+
+So that `sottovoce serve` never imports a face that opens reports, and no face pays for the others.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 import click
 
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "serve": ("service.server.cli", "serve"),
+    "group": ("service.groups_cli", "group"),
+    "desk": ("service.desk.cli", "desk"),
+    "report": ("service.reporter.cli", "report"),
+    "mailbox": ("service.reporter.cli", "mailbox"),
+}
 
-@click.group()
+
+class _Faces(click.Group):
+    """A group whose commands are imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        where = _COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        found: click.Command = getattr(import_module(where[0]), where[1])
+        return found
+
+
+@click.group(cls=_Faces)
+@click.version_option(package_name="sottovoce")
 def main() -> None:
     """Report in a low voice; vote without being seen."""
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ export const Label = {
   CLAIM: "sv1 claim",
   MAILBOX_SEED: "sv1 mailbox seed",
   ADDRESS: "sv1 address",
+  CONFIRM: "sv1 confirm",
   KEY_ID: "sv1 key id",
   SEAL_REPORT: "sv1 seal report",
   SEAL_LETTER: "sv1 seal letter",

@@ -5,7 +5,7 @@
 import { x25519 } from "@noble/curves/ed25519.js";
 import { sha3_256, shake256 } from "@noble/hashes/sha3.js";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
-import { type Bytes, concat, utf8 } from "./bytes.ts";
+import { type Bytes, compare, concat, utf8 } from "./bytes.ts";
 import { Refused } from "./errors.ts";
 
 export const PUBLIC_KEY_SIZE = 1216;
@@ -16,12 +16,28 @@ export const ENCAPSULATION_ENTROPY = 64;
 const ML_KEM_PUBLIC = 1184;
 const ML_KEM_CIPHERTEXT = 1088;
 const X25519_SIZE = 32;
+// 2^255 - 19, big-endian.
+const FIELD = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 0x7f : i === 31 ? 0xed : 0xff));
+const PROBE = new Uint8Array(32).fill(1);
 const XWING_LABEL = utf8("\\.//^\\");
 
 export interface KeyPair {
   readonly mlKemSecret: Uint8Array;
   readonly x25519Secret: Uint8Array;
   readonly publicKey: Bytes;
+}
+
+/** Say whether 1216 bytes are a key: ML-KEM part canonical (FIPS 203 §7.2), X25519 part canonical and not of small order. */
+export function isPublicKey(raw: Uint8Array): boolean {
+  const point = raw.subarray(ML_KEM_PUBLIC);
+  const canonical = compare(point.slice().reverse(), FIELD) < 0;
+  try {
+    x25519.getSharedSecret(PROBE, point); // throws when the product is zero
+    ml_kem768.encapsulate(raw.subarray(0, ML_KEM_PUBLIC), PROBE);
+    return canonical;
+  } catch {
+    return false;
+  }
 }
 
 /** Expand a 32-byte seed to its key pair. */

@@ -1,0 +1,48 @@
+"""The application that a worker serves: opens what the settings name inside the worker's own event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from service.server import events
+from service.server.app import create_app, opened
+from service.server.settings import Settings, from_environment
+
+
+# Granian hands these over as plain dictionaries, and the life of a worker among them.
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class Served:
+    """An ASGI application that makes the real one when the worker starts, and closes its parts when it stops."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the worker's life."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with opened(self._settings) as deps:
+                self._app = create_app(deps)
+                await self._app(scope, receive, send)
+                self._app = None
+        except Exception as error:  # noqa: BLE001 - the edge: the worker must not serve half a server
+            events.failure("start-up", error)
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": "The server could not start."})
+
+
+def application() -> Served:
+    """Make the application of this worker, from the settings its parent left in the environment."""
+    events.set_up()
+    return Served(from_environment())

@@ -1,0 +1,53 @@
+"""Runs the server: checks first, then Granian with one worker (SQLite) or several (Redis).
+
+There is no access log, and Granian's own log is kept to errors: nothing of a request is written anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server as Granian
+
+from service.server import events
+from service.server.app import opened
+from service.server.settings import Settings, to_environment
+
+HEADER_READ_MS = 10_000
+BUFFER = 64 * 1_024
+GRACE_S = 20
+
+
+async def check(settings: Settings) -> None:
+    """Open and probe everything once. Raises what is wrong with the set-up, for a person to read."""
+    async with opened(settings) as deps:
+        await deps.store.healthy()
+
+
+def run(settings: Settings) -> None:
+    """Check the set-up and serve until SIGTERM or SIGINT, then finish what is under way."""
+    events.set_up()
+    asyncio.run(check(settings))
+    os.environ.update(to_environment(settings))
+    server = Granian(
+        "service.server.asgi:application",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS, max_buffer_size=BUFFER),
+        websockets=False,
+        log_level=LogLevels.error,
+        log_access=False,
+        respawn_failed_workers=settings.workers > 1,
+        workers_kill_timeout=GRACE_S,
+    )
+    events.event("serving")
+    server.serve()
+    events.event("stopped")
