@@ -1,8 +1,8 @@
 """The SQLite store's files: who may read them, how a connection is set up, what the tables are.
 
 The database and its -wal and -shm companions are readable by the owner only, in a folder readable by the owner only.
-Deleted content is overwritten with zeros (`secure_delete`), and nothing is spilt into temporary files. The
-tables:
+Deleted content is overwritten with zeros (`secure_delete`), all but fragments that only `purge` removes, and nothing is
+spilt into temporary files. The tables:
 
 - `records(partition, name, expires_s, value)`: an ordinary rowid table, so that 8 KiB values go to the end of one
   b-tree and only the short names are kept in order (measured: twice the inserts of WITHOUT ROWID).
@@ -12,13 +12,15 @@ tables:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
+import time
 from pathlib import Path
 from typing import Final
 
-from service.storage.protocol import StoreRefused
+from service.storage.protocol import StoreRefused, StoreUnavailable
 
 APPLICATION_ID: Final = 0x53564F43  # "SVOC", shown by file(1)
 VERSION: Final = 1
@@ -52,7 +54,8 @@ COMMIT;
 def prepare(path: Path) -> None:
     """Make sure that folder and database exist, belong to nobody else, and have the expected tables.
 
-    Raises StoreRefused if others could enter the folder, or the file is not a store's or a later version's.
+    Raises StoreRefused if others could enter the folder, or the file is not a store's or a later version's;
+    StoreUnavailable if it stays locked.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,31 +72,49 @@ def prepare(path: Path) -> None:
             "The database can't be created or opened for writing. Check that its folder exists, belongs to the "
             f"service's user, and is on a disk mounted read-write ({failed.strerror})."
         ) from None
-    try:
-        connection = connect(path)
-    except sqlite3.DatabaseError:
-        raise StoreRefused("The file is not a database of this service, or it is damaged.") from None
-    try:
-        _check_or_create(connection)
-    finally:
-        connection.close()
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            _refuse_others(path)
+            connection = connect(path)
+            try:
+                _create(connection)
+            finally:
+                connection.close()
+        except sqlite3.OperationalError as failed:
+            # Several processes that start at once meet here, and not every step waits its turn by itself.
+            if failed.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise StoreUnavailable(
+                    "The database can't be used: it is locked, or its disk is failing."
+                ) from failed
+            time.sleep(0.02)
+        except sqlite3.DatabaseError:
+            raise StoreRefused("The file is not a database of this service, or it is damaged.") from None
+        else:
+            return
 
 
-def _check_or_create(connection: sqlite3.Connection) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if objects and application != APPLICATION_ID:
+def _refuse_others(path: Path) -> None:
+    """Look before anything is set: what is not ours is left as it is."""
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (objects or application) and application != APPLICATION_ID:
         raise StoreRefused("The file is a database, but not of this service.")
     if version > VERSION:
         raise StoreRefused(
             "The database was written by a later version of this program. Install that version, or restore a backup."
         )
-    if version < VERSION:
-        connection.executescript(_SCHEMA % (APPLICATION_ID, VERSION))
+
+
+def _create(connection: sqlite3.Connection) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         raise StoreRefused("The disk of the database does not support write-ahead logging. Use a local disk.")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < VERSION:
+        connection.executescript(_SCHEMA % (APPLICATION_ID, VERSION))
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
