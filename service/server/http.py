@@ -117,7 +117,7 @@ def check_headers(request: AnyRequest) -> None:
 
 
 async def read_body(request: AnyRequest, cap: int) -> bytes:
-    """Read a body of at most `cap` bytes. Raises TOO_LARGE before the excess is held, TOO_SLOW for a stalling sender."""
+    """Read a body of at most `cap` bytes. Raises TOO_LARGE before the excess is held, TOO_SLOW for a staller."""
     declared = request.headers.get("content-length", "")
     if declared and not (declared.isascii() and declared.isdigit() and len(declared) < 16):
         raise ProblemError(Kind.BAD_REQUEST)

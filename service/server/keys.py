@@ -5,6 +5,7 @@ None of them opens a report, a letter or a ballot. All workers and machines of o
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,8 @@ def load_or_make(folder: Path, entropy: Entropy) -> ServerKeys:
 
 
 def _key(path: Path, kind: type[S], entropy: Entropy) -> S:
-    try:
+    with contextlib.suppress(FileExistsError):
         _make(path, entropy(SIZE))
-    except FileExistsError:
-        pass
     if path.stat().st_mode & 0o077:
         raise KeysRefused(f"{path.name} can be read by others than its owner. Make it mode 0600.")
     raw = path.read_bytes()

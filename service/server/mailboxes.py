@@ -1,8 +1,8 @@
 """Mailboxes: letters in, eight slots out, and burning with a follow-up in one atomic change.
 
 Guarantees: an open, an empty, a burned and an unknown mailbox answer with the same bytes' worth of the same reads; a
-lost response never loses a letter or a follow-up, because every step may be repeated; after burning nothing of the letters
-is left. The follow-up waits in an outbox of this partition until it is in its group's, as no commit spans two.
+lost response never loses a letter or a follow-up, because every step may be repeated; after burning nothing of the
+letters is left. The follow-up waits in an outbox of this partition until it is in its group's, as no commit spans two.
 """
 
 from __future__ import annotations

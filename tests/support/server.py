@@ -13,6 +13,7 @@ of that. `server.log` holds all it wrote.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
@@ -29,12 +30,12 @@ from tests.support.redis_server import free_port
 STARTS_WITHIN_S = 40.0
 ROOT = Path(__file__).resolve().parents[2]
 ADMISSION: Mapping[str, int] = {
-    "reports_per_hour": 36_000_000,
+    "reports_per_hour": 30_000_000,
     "reports_burst": 4_096,
-    "group_reports_per_hour": 36_000_000,
-    "group_reports_burst": 4_096,
-    "group_bulk_per_hour": 36_000_000,
-    "group_bulk_burst": 4_096,
+    "group_reports_per_hour": 20_000_000,
+    "group_reports_burst": 3_000,
+    "group_bulk_per_hour": 10_000_000,
+    "group_bulk_burst": 1_000,
     "mailbox_opens_per_hour": 36_000_000,
     "mailbox_opens_burst": 4_096,
     "report_work": 4,
@@ -56,10 +57,8 @@ def _kill_leftovers() -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)  # the session we started: Granian and its workers
-    except ProcessLookupError:
-        pass
 
 
 def toml_of(settings: Mapping[str, object]) -> str:
