@@ -208,10 +208,9 @@ def take(ledger: Ledger, step: Step, now_us: int) -> Outcome:
     if token.epoch != ledger.epoch(now_us):
         return Turned(Why.STALE)
     room = _hold_draw(ledger, step, now_us)
-    mark = ledger.mark(token.mark, now_us)
-    if mark is Mark.SPENT:
+    if ledger.mark(token.mark, now_us) is Mark.SPENT:
         return Turned(Why.SPENT)
-    if mark is Mark.WON:  # its place was paid for when it was drawn
+    if ledger.mark(_place(step.room, token.mark), now_us) is Mark.WON:  # paid for when it was drawn
         _spend(ledger, step, now_us)
         return Passed()
     if token.expires_us <= now_us:
@@ -241,9 +240,14 @@ def _hold_draw(ledger: Ledger, step: Step, now_us: int) -> lottery.Room:
     if drawn.winners:
         debit(ledger, step.buckets, len(drawn.winners), now_us)
     for winner in drawn.winners:
-        ledger.put_mark(winner, Mark.WON, now_us + lottery.WON_FOR_US)
+        ledger.put_mark(_place(step.room, winner), Mark.WON, now_us + lottery.WON_FOR_US)
     ledger.put_room(step.room, drawn.room)
     return drawn.room
+
+
+def _place(room: str, token: bytes) -> bytes:
+    """Name a drawn place. It is good in its own room only: a small report's place lets no big report in."""
+    return room.encode() + b":" + token
 
 
 def _spend(ledger: Ledger, step: Step, now_us: int) -> None:

@@ -113,7 +113,8 @@ class _MemoryLedger:
             _, token = heapq.heappop(self._ends)
             if self._marks.get(token, (None, now_us + 1))[1] <= now_us:
                 del self._marks[token]
-        for bucket in [name for name, arrival in self._arrivals.items() if arrival <= now_us]:
+        idle = now_us - CLOCK_MARGIN_US
+        for bucket in [name for name, arrival in self._arrivals.items() if arrival <= idle]:
             del self._arrivals[bucket]
         old = slot_at(now_us - HOUR_US)
         for name in [name for name, room in self._rooms.items() if room.slot < old]:

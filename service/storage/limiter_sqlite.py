@@ -111,7 +111,7 @@ class _SqliteLedger:
 
     def sweep(self, now_us: int) -> None:
         self._db.execute("DELETE FROM marks WHERE until <= ?", (now_us,))
-        self._db.execute("DELETE FROM buckets WHERE arrival <= ?", (now_us,))
+        self._db.execute("DELETE FROM buckets WHERE arrival <= ?", (now_us - CLOCK_MARGIN_US,))
         self._db.execute("DELETE FROM rooms WHERE slot < ?", (slot_at(now_us - HOUR_US),))
         self._db.execute("DELETE FROM efforts WHERE name NOT IN (SELECT name FROM rooms)")
 
