@@ -12,7 +12,7 @@ import click
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
-    "group": ("service.groups_cli", "group"),
+    "group": ("service.group_cli", "group"),
     "desk": ("service.desk.cli", "desk"),
     "report": ("service.reporter.cli", "report"),
     "mailbox": ("service.reporter.cli", "mailbox"),
