@@ -9,7 +9,6 @@ from service.server import events
 from service.server.app import create_app, opened
 from service.server.settings import Settings, from_environment
 
-
 # Granian hands these over as plain dictionaries, and the life of a worker among them.
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]

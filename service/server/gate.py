@@ -9,11 +9,12 @@ from abuse.difficulty import Effort, Wait
 from abuse.plan import Limits
 from abuse.routes import NO_GROUP, Route
 from service.server.admission import Admission, Admitted, Again, Waiting
-from service.server.settings import AdmissionSettings
+from service.server.settings import AdmissionSettings, SettingsRefused
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import ChallengeShape
 
 MAX_HEADER: Final = 512  # characters; a token has 152 at most
+MAX_BURST: Final = 4_096  # of abuse.limits
 ROUTES: Final = {"reports": Route.REPORTS, "mailbox": Route.MAILBOX}
 
 _KINDS: Final = {
@@ -59,7 +60,9 @@ class Gate:
 
 
 def limits_of(settings: AdmissionSettings) -> Limits:
-    """Turn an operator's settings into limits."""
+    """Turn an operator's settings into limits. Raises SettingsRefused when they don't fit together."""
+    if settings.group_reports_burst + settings.group_bulk_burst > MAX_BURST:
+        raise SettingsRefused("The bursts of a group, small and large reports together, are over 4096.")
     return Limits(
         server_reports_per_hour=settings.reports_per_hour,
         server_reports_burst=settings.reports_burst,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from abuse.routes import Route
 from service.server.deps import Deps
@@ -38,7 +39,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     )
 
     @get("/v1/admission/{group:str}/{route:str}", opt=asked.opt())
-    async def challenge(request: AnyRequest, group: str, route: str) -> Response[bytes]:
+    async def challenge(request: AnyRequest, group: FromPath[str], route: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid, kind = hex16(group), ROUTES.get(route)

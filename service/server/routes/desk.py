@@ -7,6 +7,7 @@ from typing import Final
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from service.server import caseload
 from service.server.activity import activity_page
@@ -54,7 +55,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     )
 
     @get("/v1/groups/{group:str}/feed", opt=listed.opt())
-    async def feed(request: AnyRequest, group: str) -> Response[bytes]:
+    async def feed(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         gid, cursor = hex16(group), query(request, "cursor", FEED_CURSOR)
         caller, _ = await verified(deps, request)
@@ -71,7 +72,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     )
 
     @get("/v1/groups/{group:str}/activity", opt=grown.opt())
-    async def activity(request: AnyRequest, group: str) -> Response[bytes]:
+    async def activity(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         gid, cursor = hex16(group), query(request, "cursor", ACTIVITY_CURSOR)
         caller, _ = await verified(deps, request)
@@ -83,7 +84,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         "/v1/groups/{group:str}/reports/{report:str}",
         opt=Described("Fetch a sealed report.", bytes, signed=True, problems=gone).opt(),
     )
-    async def envelope(request: AnyRequest, group: str, report: str) -> Response[bytes]:
+    async def envelope(request: AnyRequest, group: FromPath[str], report: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid, rid = hex16(group), hex16(report)
@@ -97,7 +98,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         "/v1/groups/{group:str}/reports/{report:str}/grant",
         opt=Described("Fetch one's own grant of a report.", GrantShape, signed=True, problems=gone).opt(),
     )
-    async def grant(request: AnyRequest, group: str, report: str) -> Response[bytes]:
+    async def grant(request: AnyRequest, group: FromPath[str], report: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid, rid = hex16(group), hex16(report)
@@ -117,7 +118,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     )
 
     @get("/v1/groups/{group:str}/reports/{report:str}/log", opt=read.opt())
-    async def log(request: AnyRequest, group: str, report: str) -> Response[bytes]:
+    async def log(request: AnyRequest, group: FromPath[str], report: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         gid, rid, after = hex16(group), hex16(report), query(request, "after", AFTER)
         caller, _ = await verified(deps, request)
@@ -129,7 +130,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     done = Described("Do a batch of actions, each once.", BatchAnswer, Batch, signed=True)
 
     @post("/v1/groups/{group:str}/batch", status_code=200, opt=done.opt())
-    async def batch(request: AnyRequest, group: str) -> Response[bytes]:
+    async def batch(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid = hex16(group)

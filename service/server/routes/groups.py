@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from service.server.deps import Deps
 from service.server.described import Described
@@ -34,7 +35,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     shown = Described("Give a group's chain of statements.", RosterChain, problems=(Kind.NOT_FOUND,))
 
     @get("/v1/groups/{group:str}/roster", opt=shown.opt())
-    async def roster(request: AnyRequest, group: str) -> Response[bytes]:
+    async def roster(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid = hex16(group)
@@ -51,7 +52,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     )
 
     @post("/v1/groups/{group:str}/roster", status_code=200, opt=added.opt())
-    async def append(request: AnyRequest, group: str) -> Response[bytes]:
+    async def append(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid = hex16(group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from abuse.routes import Route
 from crypto.envelope import MAX_ENVELOPE
@@ -46,7 +47,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     )
 
     @post("/v1/groups/{group:str}/reports", status_code=200, opt=described.opt())
-    async def submit(request: AnyRequest, group: str) -> Response[bytes]:
+    async def submit(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
         check_headers(request)
         no_query(request)
         gid = hex16(group)

@@ -1,0 +1,143 @@
+"""The application in this process, over a real SQLite file, with a clock that the test moves.
+
+async with in_process(tmp_path) as world:
+    await world.found(group)
+    await world.client.do(calls.feed(group.signer("Ada")))
+    world.clock.forward(900)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from crypto.codes import Claim
+from crypto.entropy import system
+from crypto.signatures import VerifyKey
+from service.cases.receipts import Receipt
+from service.server.admission import Admission
+from service.server.app import create_app
+from service.server.deps import Deps
+from service.server.gate import Gate, limits_of
+from service.server.keys import load_or_make
+from service.server.settings import AdmissionSettings, Settings
+from service.storage.addresses import open_store
+from service.storage.limiters import open_limiter
+from service.wire import calls
+from service.wire.client import AsyncClient
+from service.wire.puzzles import solve
+from tests.support.groups import Group, Member
+from tests.support.server import ADMISSION
+
+
+class Clock:
+    """Seconds since 1970 that only the test moves."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class World:
+    """The application's parts and a client of it."""
+
+    deps: Deps
+    clock: Clock
+    client: AsyncClient
+    http: httpx.AsyncClient
+
+    async def found(self, group: Group) -> None:
+        """Send all statements that the server doesn't have yet."""
+        for statement in group.chain.statements[group.sent :]:
+            await self.client.do(calls.append_statement(group.id, statement.raw))
+        group.sent = len(group.chain.statements)
+
+    async def token(self, group: Group) -> str:
+        """Get a token for a report or a burn."""
+        return solve(await self.client.do(calls.challenge(group.id, "reports")))
+
+    @property
+    def server_key(self) -> VerifyKey:
+        return self.deps.keys.receipts.verify_key()
+
+    async def submit(self, group: Group, envelope: bytes, *, urgent: bool = False) -> Receipt:
+        """File an envelope."""
+        token = await self.token(group)
+        call = calls.submit(group.id, envelope, self.server_key, admission=token, urgent=urgent)
+        return await self.client.do(call)
+
+    async def file(
+        self, group: Group, plaintext: bytes = b"what happened", handlers: Sequence[Member] | None = None
+    ) -> Receipt:
+        """Seal and file a report."""
+        return await self.submit(group, group.seal(plaintext, handlers))
+
+    async def slots(self, claim: Claim, page: int = 0) -> tuple[bytes, ...]:
+        """Open a mailbox."""
+        token = solve(await self.client.do(calls.challenge(bytes(16), "mailbox")))
+        return await self.client.do(calls.open_mailbox(claim, page, admission=token))
+
+    async def burn(self, group: Group, claim: Claim, seen: int, envelope: bytes) -> Receipt | None:
+        """Burn a mailbox with a follow-up."""
+        token = await self.token(group)
+        return await self.client.do(
+            calls.burn_mailbox(claim, seen, envelope, group.id, self.server_key, admission=token)
+        )
+
+    async def rows(self, partition: str) -> dict[bytes, bytes]:
+        """Everything in a partition."""
+        found: dict[bytes, bytes] = {}
+        for prefix in (bytes([first]) for first in range(256)):
+            after = b""
+            while page := await self.deps.store.scan(partition, prefix, after, 500):
+                found.update(page)
+                after = page[-1][0]
+        return found
+
+    async def everything(self, *groups: Group) -> dict[str, dict[bytes, bytes]]:
+        """All rows of the server, of the mailboxes and of some groups, without the nonces of signed requests."""
+        partitions = ["server", "mail", *(f"g:{group.id.hex()}" for group in groups)]
+        return {
+            name: {k: v for k, v in (await self.rows(name)).items() if not k.startswith(b"nonce/")}
+            for name in partitions
+        }
+
+
+@asynccontextmanager
+async def in_process(
+    folder: Path, *, batch_seconds: int = 0, open_groups: bool = True
+) -> AsyncIterator[World]:
+    """Open the application's parts in `folder`."""
+    clock = Clock()
+    settings = Settings(
+        data=str(folder),
+        batch_seconds=batch_seconds,
+        open_groups=open_groups,
+        admission=msgspec.convert(dict(ADMISSION), type=AdmissionSettings),
+    )
+    keys = load_or_make(folder, system)
+    store = await open_store(f"sqlite://{folder / 'store.db'}", clock=clock)
+    limiter = await open_limiter("memory:")
+    gate = Gate(Admission(keys.admission, limiter, limits_of(settings.admission)))
+    deps = Deps(settings, store, keys, gate, clock, system)
+    transport = httpx.ASGITransport(app=create_app(deps), raise_app_exceptions=False)  # type: ignore[arg-type]
+    try:
+        async with (
+            AsyncClient("http://localhost", clock=clock, transport=transport) as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
+        ):
+            yield World(deps, clock, client, http)
+    finally:
+        await limiter.close()
+        await store.close()
