@@ -77,7 +77,7 @@ class Node:
             socket_connect_timeout=_CONNECT_S,
             socket_timeout=_REPLY_S,
             socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),  # never send anything twice behind our back
+            retry=Retry(NoBackoff(), 0),  # how often is decided by the store
         )
         self._free = asyncio.Semaphore(_CONNECTIONS)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -282,6 +283,25 @@ async def test_without_its_replica_nothing_is_acknowledged(sentinel: SentinelSet
     assert [type(o) for o in outcomes[:3]] == [StoreUnavailable] * 3
     assert isinstance(outcomes[3], StoreRefused | StoreUnavailable)
     assert await store.read(P, b"a") == b"1"
+    await store.close()
+
+
+async def test_a_conflict_with_what_no_replica_has_is_not_reported(sentinel: SentinelSetup) -> None:
+    """The replica is there, but behind; what another connection wrote is only on the master and may yet be lost.
+
+    Whoever repeats a commit after "not durable" would else take the conflict for "it was made".
+    """
+    store = await open_store(sentinel.url, replicas=1)
+    assert await store.commit(P, [Put(b"a", b"1")]) == Committed()
+    os.kill(sentinel.replicas[0].pid, signal.SIGSTOP)
+    with sentinel.master.client() as client:
+        client.hset("sv:{p}:v", "b", "1")
+    outcomes = await asyncio.gather(
+        store.commit(P, [Insert(b"b", b"2")]), store.update(P, b"b", Keep), return_exceptions=True
+    )
+    assert [type(o) for o in outcomes] == [StoreUnavailable] * 2
+    os.kill(sentinel.replicas[0].pid, signal.SIGCONT)
+    assert await store.commit(P, [Insert(b"b", b"2")]) == Conflict(b"b")
     await store.close()
 
 
