@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
 from abuse.admission import Debited, Outcome, Passed, Pulse, Queued, Step, Turned, Why
@@ -22,6 +23,7 @@ from service.storage.limiter import Clock, LimiterUnavailable
 from service.storage.limiter_lua import script_of, sha_of
 
 _ADOPTIONS = 8
+_RECONNECTIONS = 2
 
 
 class UnfitForLimits(Exception):
@@ -66,6 +68,7 @@ class RedisLimiter:
     async def _run(self, keys: list[bytes], argv: list[bytes | str | int]) -> tuple[bytes, list[Any]]:
         now = "" if self._clock is None else self._clock()
         arguments = [argv[0], now, *argv[1:]]
+        reconnections = _RECONNECTIONS
         try:
             for _ in range(_ADOPTIONS):
                 if self._life is None:
@@ -75,6 +78,13 @@ class RedisLimiter:
                     reply = await self._evaluate(sha, keys, arguments)
                 except NoScriptError:
                     self._life = None
+                    continue
+                except RedisConnectionError:
+                    # A connection of before a restart. Asking twice is safe: if the first did arrive, the token
+                    # is spent and the second says so.
+                    if not reconnections:
+                        raise
+                    reconnections -= 1
                     continue
                 if reply[0] == b"reload":
                     self._life = None
