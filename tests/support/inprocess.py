@@ -98,11 +98,10 @@ class World:
     async def rows(self, partition: str) -> dict[bytes, bytes]:
         """Everything in a partition."""
         found: dict[bytes, bytes] = {}
-        for prefix in (bytes([first]) for first in range(256)):
-            after = b""
-            while page := await self.deps.store.scan(partition, prefix, after, 500):
-                found.update(page)
-                after = page[-1][0]
+        after = b""
+        while page := await self.deps.store.scan(partition, b"", after, 500):
+            found.update(page)
+            after = page[-1][0]
         return found
 
     async def everything(self, *groups: Group) -> dict[str, dict[bytes, bytes]]:

@@ -160,7 +160,7 @@ async def test_a_roster_with_nobody_left_is_stale(world: World, group: Group) ->
 
 
 async def test_rotated_keys_keep_their_reports(world: World, group: Group) -> None:
-    """After a rotation the new key signs, lists and fetches what was sealed to the old one; the old key signs nothing."""
+    """After a rotation the new key signs, lists and fetches what was sealed to the old; that one signs nothing."""
     from service.cases import rosters
 
     await world.file(group)
