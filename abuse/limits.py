@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HOUR_US = 3_600_000_000
+MAX_BURST = 8192
+"""2^13 places times a lot of 40 bits is the largest whole number a Redis script can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,8 @@ class Rate:
     burst: int
 
     def __post_init__(self) -> None:
-        if not (1 <= self.interval_us <= HOUR_US * 24 and 1 <= self.burst <= 4096):
-            raise ValueError("a rate needs an interval of 1 µs to 1 day and a burst of 1 to 4096")
+        if not (1 <= self.interval_us <= HOUR_US * 24 and 1 <= self.burst <= MAX_BURST):
+            raise ValueError("a rate needs an interval of 1 µs to 1 day and a burst of 1 to 8192")
 
     @classmethod
     def hourly(cls, count: float, burst: int) -> Rate:

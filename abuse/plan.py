@@ -45,7 +45,15 @@ class Limits:
             or self.mailbox_wait.longest_s >= self.ticket_lives_s
         ):
             raise ValueError("a ticket must ripen before it expires")
-        for burst in (self.server_reports_burst, self.group_reports_burst, self.group_bulk_burst):
+        rates = (self.server_reports_per_hour, self.group_reports_per_hour, self.group_bulk_per_hour)
+        if min(*rates, self.mailbox_opens_per_hour) < 4 or max(*rates, self.mailbox_opens_per_hour) > 10**8:
+            raise ValueError("a rate is 4 to 100 million an hour")
+        for burst in (
+            self.server_reports_burst,
+            self.group_reports_burst,
+            self.group_bulk_burst,
+            self.mailbox_opens_burst,
+        ):
             if not 4 <= burst <= 4096:
                 raise ValueError("a burst is 4 to 4096")
 

@@ -144,7 +144,7 @@ end
 local waiting = call('ZCARD', KEYS[4])
 
 if mode == 'pulse' then
-  return {'pulse', text(now), pressure_now(waiting), call('LRANGE', KEYS[6], 0, -1)}
+  return {'pulse', text(now), pressure_now(waiting), call('LRANGE', KEYS[6], -@EFFORTS@, -1)}
 end
 
 if ARGV[3] ~= EPOCH then return {'turned', 'stale', '0'} end
@@ -183,9 +183,11 @@ local function spend()
   local until_us = max(expires, now) + MARGIN
   call('SET', KEYS[2], text(until_us), 'PX', text(floor((until_us - now) / 1000)))
   if tonumber(ARGV[8]) > 0 then
-    call('RPUSH', KEYS[6], ARGV[8])
-    call('LTRIM', KEYS[6], -@EFFORTS@, -1)
-    call('PEXPIRE', KEYS[6], 3600000)
+    local length = call('RPUSH', KEYS[6], ARGV[8])
+    if length == 1 or length >= 2 * @EFFORTS@ then  -- trimmed now and then, read to the length meant
+      call('LTRIM', KEYS[6], -@EFFORTS@, -1)
+      call('PEXPIRE', KEYS[6], 3600000)
+    end
   end
   return {'passed'}
 end
@@ -203,8 +205,12 @@ if not_before > now then return {'turned', 'early', text(not_before - now)} end
 
 if not room.contended and waiting == 0 and debit(1) then
   room.served = room.served + 1
-  keep()
-  if room.served == 1 then call('PEXPIRE', KEYS[3], 3600000) end
+  if kept[1] then
+    call('HSET', KEYS[3], 'served', text(room.served))
+  else
+    keep()
+    call('PEXPIRE', KEYS[3], 3600000)
+  end
   return spend()
 end
 

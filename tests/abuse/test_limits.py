@@ -49,7 +49,7 @@ def test_one_refusal_refuses_all() -> None:
     assert [verdict.limited for verdict in verdicts] == [False, True]
 
 
-@pytest.mark.parametrize("wrong", [(0, 1), (1, 0), (-1, 1), (1, 4097), (HOUR_US * 24 + 1, 1)])
+@pytest.mark.parametrize("wrong", [(0, 1), (1, 0), (-1, 1), (1, 8193), (HOUR_US * 24 + 1, 1)])
 def test_a_rate_out_of_range_is_refused(wrong: tuple[int, int]) -> None:
     with pytest.raises(ValueError):
         Rate(*wrong)
@@ -117,6 +117,9 @@ def test_big_reports_have_rooms_of_their_own() -> None:
         {"ticket_lives_s": 60},
         {"puzzle_lives_s": 1},
         {"group_reports_burst": 1},
+        {"mailbox_opens_burst": 5000},
+        {"group_bulk_per_hour": 3},
+        {"server_reports_per_hour": 10**9},
     ],
 )
 def test_limits_that_would_shut_somebody_out_are_refused(wrong: dict[str, float]) -> None:
@@ -128,3 +131,13 @@ def test_a_mailbox_belongs_to_no_group() -> None:
     assert plan(Limits(), NO_GROUP, Route.MAILBOX, Lane.SLOW).room == "mailbox:slow"
     with pytest.raises(ValueError):
         plan(Limits(), GROUP, Route.MAILBOX, Lane.SLOW)
+
+
+def test_the_largest_limits_allowed_make_a_plan() -> None:
+    """Whatever `Limits` takes, a request can be planned: an operator learns of a mistake at the start, not later."""
+    for burst, per_hour in ((4096, 10**8), (4, 4)):
+        limits = Limits(per_hour, burst, per_hour, burst, per_hour, burst, per_hour, burst)
+        for lane in Lane:
+            for bulk in (False, True):
+                assert plan(limits, GROUP, Route.REPORTS, lane, bulk).rate.burst >= 1
+            assert plan(limits, NO_GROUP, Route.MAILBOX, lane).rate.burst >= 1

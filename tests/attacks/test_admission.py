@@ -21,7 +21,7 @@ from service.storage.limiter_redis import UnfitForLimits, open_redis_limiter
 from service.storage.limiter_sqlite import SqliteLimiter
 from service.storage.limiters import open_limiter
 from tests.support.limiters import Clock
-from tests.support.redis_server import redis_server
+from tests.support.redis_server import redis_cluster, redis_server, wait_until
 
 GROUP, OTHER = bytes(range(16)), bytes(16 * [7])
 KEY = AdmissionKey(bytes(range(32)))
@@ -296,6 +296,49 @@ async def test_a_redis_that_lost_its_memory_revives_no_spent_token(end: str, tmp
         assert decision == Admitted(Lane.FAST)
         await limiter.close()
         await other.close()
+
+
+@pytest.mark.redis
+async def test_a_promoted_replica_revives_no_spent_token(tmp_path: Path) -> None:
+    """A replica may lack the last marks, so nothing of before its promotion passes there."""
+    with (
+        redis_server(tmp_path / "one", {"appendonly": "no"}) as one,
+        redis_server(tmp_path / "two", {"appendonly": "no"}) as two,
+    ):
+        with two.client() as client:
+            client.replicaof("127.0.0.1", str(one.port))
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", what="in step")
+        before = await open_redis_limiter(one.url, system)
+        door = Admission(KEY, before, LIMITS)
+        spent = solved(await door.challenge(GROUP, Route.REPORTS))
+        assert await door.admit(GROUP, Route.REPORTS, spent) == Admitted(Lane.FAST)
+        await before.close()
+        with two.client() as client:
+            wait_until(lambda: bool(client.exists("{sv-limits}:life")), what="the epoch is replicated")
+            one.kill9()
+            client.replicaof("NO", "ONE")
+        after = await open_redis_limiter(two.url, system)
+        decision = await Admission(KEY, after, LIMITS).admit(GROUP, Route.REPORTS, spent)
+        assert why(decision) is Why.STALE
+        await after.close()
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+async def test_admission_works_on_a_cluster(tmp_path: Path) -> None:
+    """Every key of a step is in one slot, or the cluster itself would refuse the script."""
+    with redis_cluster(tmp_path) as cluster:
+        limiter = await open_limiter(f"redis+cluster://127.0.0.1:{cluster.nodes[0].port}")
+        door = Admission(KEY, limiter, SMALL)
+        outcomes = []
+        for _ in range(12):
+            token = solved(await door.challenge(GROUP, Route.REPORTS))
+            outcomes.append(await door.admit(GROUP, Route.REPORTS, token))
+            again = await door.admit(GROUP, Route.REPORTS, token)
+            assert not isinstance(again, Admitted)
+        assert Admitted(Lane.FAST) in outcomes
+        assert any(isinstance(outcome, Waiting) for outcome in outcomes)
+        await limiter.close()
 
 
 @pytest.mark.redis
