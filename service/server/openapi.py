@@ -48,7 +48,7 @@ def document(handlers: Iterable[HTTPRouteHandler]) -> bytes:
             operation = _operation(handler, path, described)
             for method in sorted(handler.http_methods):
                 paths.setdefault(_PARAMETER.sub(r"{\1}", path), {})[str(method).lower()] = operation
-    return msgspec.json.encode(
+    written = msgspec.json.encode(
         {
             "openapi": "3.1.0",
             "info": {
@@ -61,6 +61,8 @@ def document(handlers: Iterable[HTTPRouteHandler]) -> bytes:
             "components": {"schemas": components},
         }
     )
+    # JSON Schema's patterns are ECMAScript's, which has no \\Z; its $ means the same.
+    return written.replace(rb"\\Z", b"$")
 
 
 def _structs(described: Described) -> list[type[Struct]]:
