@@ -15,6 +15,11 @@ class Check:
     passed: bool
     words: str
 
+    @property
+    def line(self) -> str:
+        """The step and what was found, in one line."""
+        return self.words if self.words.startswith(f"{self.name}: ") else f"{self.name}: {self.words}"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -29,11 +34,11 @@ class Report:
 
     @property
     def failure(self) -> str | None:
-        """Name what failed."""
-        return next((f"{check.name}: {check.words}" for check in self.checks if not check.passed), None)
+        """Name what failed: the step, and what about it."""
+        return next((check.line for check in self.checks if not check.passed), None)
 
     def __str__(self) -> str:
-        lines = [f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.words}" for check in self.checks]
+        lines = [f"{'ok  ' if check.passed else 'FAIL'} {check.line}" for check in self.checks]
         return "\n".join([*lines, "All checks passed." if self.passed else "This record does not hold."])
 
 

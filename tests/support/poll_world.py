@@ -181,3 +181,69 @@ class World:
         signed = SignedOutcome(outcome, signatures[0])
         signed_counts = SignedCounts(counts, signatures[1]) if counts is not None else None
         return archive, self.evidence(signed, signed_counts)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A poll that is over, and its record."""
+
+    world: World
+    archive: bytes
+    evidence: bytes
+
+    @property
+    def manifest(self) -> bytes:
+        """The manifest as published."""
+        return encode(self.world.manifest)
+
+
+def vote_all(world: World) -> None:
+    """Everybody but the last votes, some abstain, and the first votes again."""
+    for voter in range(world.voters - 1):
+        world.cast(voter, (0, 1, 2, 1, 3, 1, 2, 0, 3, 1, 1)[voter % 11])
+    world.cast(0, 2, OPENS + DAY + 5)
+
+
+def finished(world: World) -> Finished:
+    """Run a poll of this world to its end."""
+    vote_all(world)
+    archive, evidence = world.finish()
+    return Finished(world, archive, evidence)
+
+
+def thousand(ballots: int, seed: bytes = b"many") -> bytes:
+    """Make an archive of many ballots, of credentials that nobody certified: for Belenios' part alone."""
+    from polls import archive as archive_
+    from polls import ballots as ballots_
+    from polls.audit import check_ballots
+    from polls.credentials import PrivateCredential, public_of, write_public
+    from polls.encoding import base58
+    from polls.tally import decrypt_partially, write_tally
+
+    world = World(voters=20, seed=seed)
+    election, group = world.election, world.group
+    credentials = [PrivateCredential.of_characters(base58(world.entropy(40), 22)) for _ in range(ballots)]
+    publics = [public_of(group, election.uuid, credential) for credential in credentials]
+    raws = [
+        ballots_.make(election, credential, [[int(i == n % 4) for i in range(4)]], world.entropy)
+        for n, credential in enumerate(credentials)
+    ]
+    allowed = frozenset(map(group.text, publics))
+    tally, counted = check_ballots(election, allowed, raws, map)
+    contents = archive_.Contents(
+        timestamp=OPENS,
+        election=election.raw,
+        trustees=world.trustees.raw,
+        credentials=write_public(group, publics),
+        ballots=raws,
+        ended=True,
+        tally=write_tally(group, tally),
+        tallied=len(counted),
+    )
+    partial = {
+        index: decrypt_partially(
+            election, world.transcript.share(world.seeds[index - 1], index), tally, world.entropy
+        )
+        for index in (1, 3)
+    }
+    return with_decryptions(world.trustees, archive_.write(contents), partial)
