@@ -15,6 +15,7 @@ export interface SolveOptions {
 
 /** Read a challenge as the server writes it (base64url without padding). Throws Refused. */
 export function readChallenge(text: string): Bytes {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) throw new Refused("the server's puzzle is malformed");
   const raw = fromBase64(text.replaceAll("-", "+").replaceAll("_", "/") + "=".repeat((4 - (text.length % 4)) % 4));
   difficultyOf(raw);
   return raw;
