@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
 MAX_GROUP_BYTES: Final = 32 * 2**20
+_ASKED_AT_ONCE: Final = 64
 
 _EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
 _HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
@@ -64,10 +65,11 @@ def apply_changes(
     execute = connection.execute
     last: dict[bytes, int] = {}
     positions: list[int] = []
+    there = _existing(connection, partition, [c.name for c in changes if isinstance(c, (Insert, Absent))])
     for change in changes:
         match change:
             case Insert(name) | Absent(name):
-                if execute(_EXISTS, (partition, name)).fetchone():
+                if name in there:
                     return Conflict(name)
             case Replace(name, expected):
                 if not execute(_HOLDS, (partition, name, expected)).fetchone():
@@ -85,10 +87,11 @@ def apply_changes(
                 if execute(_EXISTS, (partition, entry)).fetchone():
                     return Conflict(entry)
     given = iter(positions)
+    fresh = [(partition, c.name, c.expires_s, c.value) for c in changes if isinstance(c, Insert)]
+    if fresh:
+        connection.executemany(_INSERT, fresh)
     for change in changes:
         match change:
-            case Insert(name, value, expires_s):
-                execute(_INSERT, (partition, name, expires_s, value))
             case Put(name, value, expires_s) | Replace(name, _, value, expires_s):
                 execute(_UPSERT, (partition, name, expires_s, value))
             case Delete(name):
@@ -100,6 +103,19 @@ def apply_changes(
     for name, number in last.items():
         execute(_COUNT, (partition, name, number))
     return Committed(tuple(positions))
+
+
+def _existing(connection: sqlite3.Connection, partition: str, names: list[bytes]) -> set[bytes]:
+    """Those of `names` that are there: one question to the engine for many names, as each costs a turn of the GIL."""
+    there: set[bytes] = set()
+    for at in range(0, len(names), _ASKED_AT_ONCE):
+        some = names[at : at + _ASKED_AT_ONCE]
+        # As many question marks as names, in steps, so that the prepared statements stay few.
+        some = some + some[-1:] * (-len(some) % 4)
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT name FROM records WHERE partition = ? AND name IN ({marks})"  # noqa: S608
+        there.update(row[0] for row in connection.execute(query, (partition, *some)))
+    return there
 
 
 @dataclass(slots=True, eq=False)
