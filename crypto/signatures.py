@@ -66,16 +66,24 @@ class SigningKey(Secret):
     """A 32-byte Ed25519 seed (RFC 8032 §5.1.5)."""
 
     SIZE = 32
-    __slots__ = ()
+    __slots__ = ("__pair",)
 
     def verify_key(self) -> VerifyKey:
         """Give the public half."""
-        return VerifyKey(crypto_sign_seed_keypair(self.reveal())[0])
+        return VerifyKey(self._expanded()[0])
+
+    def _expanded(self) -> tuple[bytes, bytes]:
+        """Give public key and expanded secret, derived once: a server signs a receipt for every report."""
+        try:
+            return self.__pair
+        except AttributeError:
+            self.__pair: tuple[bytes, bytes] = crypto_sign_seed_keypair(self.reveal())
+            return self.__pair
 
 
 def sign(key: SigningKey, label: Label, *parts: bytes) -> bytes:
     """Sign length-prefixed parts for one use: 64 bytes, R ‖ S. Deterministic (RFC 8032)."""
-    _, expanded = crypto_sign_seed_keypair(key.reveal())
+    _, expanded = key._expanded()
     return crypto_sign(_message(label, parts), expanded)[:SIGNATURE_SIZE]
 
 
