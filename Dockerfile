@@ -37,11 +37,11 @@ ENV PATH=/opt/sottovoce/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SOTTOVOCE_DATA=/data \
     SOTTOVOCE_HOST=0.0.0.0 \
-    SOTTOVOCE_PORT=8000
+    SOTTOVOCE_PORT=8080
 USER sottovoce
 WORKDIR /data
 VOLUME /data
-EXPOSE 8000
+EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['SOTTOVOCE_PORT'] + '/v1/server', timeout=4).close()"]
