@@ -90,6 +90,8 @@ class RedisServer:
         self._sentinel = sentinel
         self._directives = directives
         self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / "server.log"
+        self._log_from = 0
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -140,6 +142,7 @@ class RedisServer:
                 *self._directives,
             ]
             conf.write_text("\n".join(lines) + "\n")
+        self._log_from = self._log.stat().st_size if self._log.exists() else 0
         self._process = subprocess.Popen(
             [program, str(conf), *(["--sentinel"] if self._sentinel else [])],
             stdin=subprocess.DEVNULL,
@@ -181,6 +184,10 @@ class RedisServer:
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise RedisDidNotStart(self._log_tail())
+        # Its own word first: the port may have been taken, and another's Redis answer there.
+        said = self._log.read_bytes()[self._log_from :] if self._log.exists() else b""
+        if (b"Sentinel ID" if self._sentinel else b"Ready to accept connections") not in said:
+            return False
         try:
             # By hand: a client library leaves its socket open when the server goes away at the wrong moment.
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
@@ -190,8 +197,11 @@ class RedisServer:
             return False
 
     def _log_tail(self) -> str:
-        log = self.folder / "server.log"
-        return log.read_text(errors="replace")[-2000:] if log.exists() else "redis-server left no log"
+        return (
+            self._log.read_text(errors="replace")[-2000:]
+            if self._log.exists()
+            else "redis-server left no log"
+        )
 
 
 @contextlib.contextmanager
