@@ -120,11 +120,13 @@ def prove_value(
     challenges: list[int] = []
     for possible in allowed:
         nonce, drawn = group.draw(entropy), group.reveal(group.draw(entropy))
-        # In the true branch the difference is 0, whatever was drawn: the challenge is set below.
-        shift = group.base((value - possible) * drawn)
-        commitments += [group.base(nonce), group.times(group.power(public_key, nonce), shift)]
+        second = group.power(public_key, nonce)
+        if value != possible:
+            second = group.times(second, group.base((value - possible) * drawn))
+        commitments += [group.base(nonce), second]
         nonces.append(nonce)
         challenges.append(drawn)
+    # The true branch's drawn challenge is replaced by what makes all of them add up to the hash.
     total = challenge(group, interval_prefix(group, context, ciphertext), commitments)
     true = list(allowed).index(value)
     challenges[true] = (total - sum(challenges) + challenges[true]) % group.order
