@@ -36,6 +36,14 @@ def built() -> Path:
     return BUILT
 
 
+def bundle() -> Path:
+    """Give the folder of what browsers are served, building it first where that is needed."""
+    subprocess.run(
+        ["make", "-s", "client"], cwd=ROOT, check=True, stdin=subprocess.DEVNULL, capture_output=True
+    )
+    return ROOT / "service" / "server" / "static" / "app"
+
+
 def _spelled(value: object) -> str:
     match value:
         case bytes():
