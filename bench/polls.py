@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import tempfile
 import time
@@ -165,9 +166,16 @@ def measure_others(rounds: int, members: int) -> dict[str, float]:
     }
 
 
+def children_cpu_s() -> float:
+    """CPU seconds of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def measure_archive(count: int, floor_s: float) -> dict[str, float]:
     """Measure the whole verification of an archive on two processes, and belenios-tool's if at hand."""
     raw = thousand(count)
+    before = children_cpu_s() + time.process_time()
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         list(pool.map(len, ["warm", "both"]))
         start = time.perf_counter()
@@ -175,8 +183,11 @@ def measure_archive(count: int, floor_s: float) -> dict[str, float]:
         ours = time.perf_counter() - start
     assert audited.counts is not None
     assert sum(audited.counts[0]) == count
+    cpu = children_cpu_s() + time.process_time() - before
     result = {
         f"archive_{count}_s": ours,
+        # On a busy machine this is the number to compare: all processes together, their start included.
+        f"archive_{count}_cpu_s": cpu,
         f"archive_{count}_ratio": ours / (floor_s * count / 2),
         f"archive_{count}_mib": len(raw) / 2**20,
     }
@@ -185,9 +196,10 @@ def measure_archive(count: int, floor_s: float) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as folder:
             uuid = json.loads(archive.read(raw).election)["uuid"]
             Path(folder, f"{uuid}.bel").write_bytes(raw)
-            start = time.perf_counter()
+            start, before = time.perf_counter(), children_cpu_s()
             subprocess.run([tool, "election", "verify", "--dir", folder], check=True, capture_output=True)
             result[f"belenios_tool_{count}_s"] = time.perf_counter() - start
+            result[f"belenios_tool_{count}_cpu_s"] = children_cpu_s() - before
     return result
 
 
