@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 MAX_GROUP: Final = 256
 MAX_GROUP_BYTES: Final = 32 * 2**20
 _ASKED_AT_ONCE: Final = 64
+_WRITTEN_AT_ONCE: Final = 16
 
 _EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
 _HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
@@ -87,9 +88,7 @@ def apply_changes(
                 if execute(_EXISTS, (partition, entry)).fetchone():
                     return Conflict(entry)
     given = iter(positions)
-    fresh = [(partition, c.name, c.expires_s, c.value) for c in changes if isinstance(c, Insert)]
-    if fresh:
-        connection.executemany(_INSERT, fresh)
+    _insert(connection, partition, [c for c in changes if isinstance(c, Insert)])
     for change in changes:
         match change:
             case Put(name, value, expires_s) | Replace(name, _, value, expires_s):
@@ -103,6 +102,14 @@ def apply_changes(
     for name, number in last.items():
         execute(_COUNT, (partition, name, number))
     return Committed(tuple(positions))
+
+
+def _insert(connection: sqlite3.Connection, partition: str, inserts: list[Insert]) -> None:
+    """Write records that are known not to exist, many in one statement."""
+    for at in range(0, len(inserts), _WRITTEN_AT_ONCE):
+        some = inserts[at : at + _WRITTEN_AT_ONCE]
+        values = [value for c in some for value in (partition, c.name, c.expires_s, c.value)]
+        connection.execute(_INSERT + ", (?, ?, ?, ?)" * (len(some) - 1), values)
 
 
 def _existing(connection: sqlite3.Connection, partition: str, names: list[bytes]) -> set[bytes]:

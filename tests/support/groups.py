@@ -1,9 +1,9 @@
 """A working group for tests: a root key, handlers with keys, and how to found it on a server and send it reports.
 
-    group = Group.draw("Aurora", ["Ada", "Bo", "Cy"])
-    group.found(client)
-    receipt = group.file(client, b"plaintext")               # to all handlers; or handlers=group.handlers[:2]
-    client.do(calls.feed(group.signer("Ada")))
+group = Group.draw("Aurora", ["Ada", "Bo", "Cy"])
+group.found(client)
+receipt = group.file(client, b"plaintext")               # to all handlers; or handlers=group.handlers[:2]
+client.do(calls.feed(group.signer("Ada")))
 """
 
 from __future__ import annotations

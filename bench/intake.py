@@ -1,0 +1,257 @@
+"""How many reports a second the server takes durably, against floors measured in the same run.
+
+    python -m bench.intake [--store sqlite|redis|both] [--reports 6000] [--json]
+
+Reports are of the 4 KiB class to 3 recipients; SQLite syncs, Redis has `appendfsync always`. Floors:
+the same server stack reading the same bodies and answering at once, and the bare store's group-committed inserts of the
+same bytes. Wanted: at least 0.5 of the lower floor, p99 under 100 ms at half of the rate reached. Load comes from this process
+over keep-alive connections; on a machine with few cores it competes with the server, for the floors as for the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from crypto.entropy import system
+from crypto.envelope import parse_envelope
+from crypto.opening import open_report
+from service.storage.addresses import open_store
+from service.storage.protocol import Committed, Insert
+from service.wire import calls
+from service.wire.client import AsyncClient, Client
+from service.wire.puzzles import solve
+from tests.support.groups import Group
+from tests.support.redis_server import DURABLE, redis_server
+from tests.support.server import RunningServer, running_server
+
+CONNECTIONS = 64
+FLOOR_SECONDS = 4.0
+HELD = 10_000
+
+
+class Connection:
+    """One keep-alive connection that sends prepared requests and checks the status."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, request: bytes) -> None:
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(head.split(b"\r\n", 1)[0].decode())
+        lower = head.lower()
+        at = lower.index(b"content-length:") + 15
+        await self._reader.readexactly(int(lower[at : lower.index(b"\r\n", at)]))
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+async def connect(port: int, count: int) -> list[Connection]:
+    return [Connection(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
+
+
+async def flat_out(port: int, requests: Sequence[bytes]) -> float:
+    """Send all requests as fast as they are answered; give requests per second."""
+    waiting = iter(requests)
+    connections = await connect(port, CONNECTIONS)
+
+    async def work(connection: Connection) -> None:
+        for request in waiting:
+            await connection.send(request)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work(connection) for connection in connections))
+    took = time.perf_counter() - begun
+    for connection in connections:
+        await connection.close()
+    return len(requests) / took
+
+
+async def paced(port: int, requests: Sequence[bytes], rate: float) -> list[float]:
+    """Send requests at a fixed rate, whether or not earlier ones were answered; give seconds from due to answered."""
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for connection in await connect(port, CONNECTIONS * 2):
+        free.put_nowait(connection)
+    times: list[float] = []
+
+    async def one(request: bytes, due: float) -> None:
+        connection = await free.get()
+        await connection.send(request)
+        times.append(time.perf_counter() - due)
+        free.put_nowait(connection)
+
+    begun = time.perf_counter() + 0.05
+    tasks = []
+    for index, request in enumerate(requests):
+        due = begun + index / rate
+        pause = due - time.perf_counter()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        tasks.append(asyncio.create_task(one(request, due)))
+    await asyncio.gather(*tasks)
+    while not free.empty():
+        await free.get_nowait().close()
+    return times
+
+
+def post(path: str, body: bytes, token: str) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        f"Sottovoce-Admission: {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def prepared(server: RunningServer, group: Group, envelopes: Sequence[bytes]) -> list[bytes]:
+    """Make requests, each with a token of its own."""
+    path = f"/v1/groups/{group.id.hex()}/reports"
+    requests: list[bytes] = []
+    async with AsyncClient(server.base) as client:
+
+        async def one(envelope: bytes) -> bytes:
+            return post(path, envelope, solve(await client.do(calls.challenge(group.id, "reports"))))
+
+        for at in range(0, len(envelopes), 50):
+            requests += await asyncio.gather(*(one(envelope) for envelope in envelopes[at : at + 50]))
+    return requests
+
+
+@contextmanager
+def answering_at_once() -> Iterator[int]:
+    """The same stack with no work: reads the body as the server does, and answers a receipt's worth of bytes."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "BENCH_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "bench.floor"], env=environment, start_new_session=True)
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+async def bare_inserts(url: str, value: bytes) -> float:
+    """Group-committed inserts of one record of the report's size, from as many tasks as there are connections."""
+    store = await open_store(url)
+    done = 0
+    until = time.perf_counter() + FLOOR_SECONDS
+
+    async def work() -> None:
+        nonlocal done
+        while time.perf_counter() < until:
+            outcome = await store.commit("floor", [Insert(system(16), value)])
+            if not isinstance(outcome, Committed):
+                raise RuntimeError("the floor's insert failed")
+            done += 1
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    took = time.perf_counter() - begun
+    await store.close()
+    return done / took
+
+
+def resident_mib(pids: Sequence[int]) -> float:
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                total += int(line.split()[1])
+    return total / 1_024
+
+
+def measure(store: str, count: int, folder: Path) -> dict[str, float]:
+    """Measure one store, floors and all."""
+    group = Group.draw()
+    begun = time.perf_counter()
+    envelopes = [group.seal(b"what happened" * 100) for _ in range(count)]
+    sealing_ms = (time.perf_counter() - begun) / count * 1_000
+    key = group.handlers[0].sealing
+    begun = time.perf_counter()
+    for envelope in envelopes[:200]:
+        open_report(parse_envelope(envelope), key)
+    opening_ms = (time.perf_counter() - begun) / 200 * 1_000
+    with contextlib.ExitStack() as stack:
+        url = None
+        floor_url = f"sqlite://{folder / 'floor.db'}"
+        if store == "redis":
+            url = stack.enter_context(redis_server(folder / "redis", **DURABLE)).url  # type: ignore[arg-type]
+            floor_url = url
+        inserts = asyncio.run(bare_inserts(floor_url, envelopes[0]))
+        server = stack.enter_context(running_server(folder / "server", redis_url=url))
+        with Client(server.base) as client:
+            group.found(client)
+        empty_mib = resident_mib(server.pids)
+        half = count // 2
+        requests = asyncio.run(prepared(server, group, envelopes))
+        with answering_at_once() as port:
+            asyncio.run(flat_out(port, requests[:500]))
+            answers = asyncio.run(flat_out(port, requests[:half]))
+        asyncio.run(flat_out(server.port, requests[:300]))
+        reached = asyncio.run(flat_out(server.port, requests[300:half]))
+        times = sorted(asyncio.run(paced(server.port, requests[half:], reached / 2)))
+        more = [group.seal(b"x") for _ in range(max(0, HELD - count))]
+        asyncio.run(flat_out(server.port, asyncio.run(prepared(server, group, more)))) if more else None
+        held_mib = resident_mib(server.pids)
+    floor = min(answers, inserts)
+    return {
+        "reports_per_s": reached,
+        "floor_answers_per_s": answers,
+        "floor_inserts_per_s": inserts,
+        "ratio": reached / floor,
+        "half_load_p50_ms": statistics.median(times) * 1_000,
+        "half_load_p99_ms": times[int(len(times) * 0.99)] * 1_000,
+        "memory_empty_mib": empty_mib,
+        "memory_10k_mib": held_mib,
+        "sealing_ms": sealing_ms,
+        "opening_ms": opening_ms,
+    }
+
+
+def main() -> None:
+    """Measure and print; exit 1 when a wanted number is missed."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--store", choices=["sqlite", "redis", "both"], default="both")
+    options.add_argument("--reports", type=int, default=6_000)
+    options.add_argument("--json", action="store_true")
+    chosen = options.parse_args()
+    results = {}
+    for store in ["sqlite", "redis"] if chosen.store == "both" else [chosen.store]:
+        with tempfile.TemporaryDirectory() as folder:
+            results[store] = measure(store, chosen.reports, Path(folder))
+        if not chosen.json:
+            print(store)
+            for name, value in results[store].items():
+                print(f"  {name:24} {value:10.2f}")
+    if chosen.json:
+        print(json.dumps(results))
+    missed = [s for s, r in results.items() if r["ratio"] < 0.5 or r["half_load_p99_ms"] >= 100]
+    if missed:
+        sys.exit(f"missed: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
