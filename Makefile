@@ -47,7 +47,8 @@ client-test: $(BUNDLE)/manifest.json ## Check types and vectors of what the repo
 	@$(NODE) npm --prefix $(CLIENT) run --silent test
 
 bench: $(VENV)/dev.stamp client ## Run the project's benchmarks
-	@for file in bench/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+	@for name in $$(grep -l __main__ bench/*.py | sed 's,bench/,,; s,\.py$$,,'); do \
+		echo "== bench.$$name"; $(BIN)/python -m "bench.$$name" || exit 1; done
 
 system: ## Install (as root, on Debian) or name what the tests need from the system
 	@.ci/system
