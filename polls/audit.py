@@ -190,7 +190,7 @@ def check_partials(
     valid: dict[int, Factors[E]] = {}
     invalid: list[int] = []
     for owner, text in partial:
-        if owner in valid or not 1 <= owner <= len(trustees.keys):
+        if owner in valid or owner in invalid or not 1 <= owner <= len(trustees.keys):
             raise Refused("partial decryption: of no trustee, or of one twice")
         try:
             valid[owner] = check_partial(election, trustees.keys[owner - 1], tally, text)
