@@ -66,7 +66,7 @@ $(VENV)/python.stamp: .ci/venv
 $(VENV)/runtime.stamp: $(VENV)/python.stamp requirements.txt requirements-build.txt pyproject.toml
 	@echo "Installing what the service needs (requirements.txt, hashes checked) ..."
 	@$(LOCKED) -r requirements-build.txt -r requirements.txt
-	@$(PIP) --no-build-isolation --no-deps --editable .
+	@PYTHONWARNINGS=ignore $(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements-dev.txt
