@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -112,6 +113,9 @@ class _Core:
             "timeout": httpx.Timeout(READ_S, connect=CONNECT_S),
             "follow_redirects": False,
             "trust_env": False,
+            "cookies": CookieJar(
+                DefaultCookiePolicy(allowed_domains=[])
+            ),  # a server could follow a reporter by one
             "headers": {"User-Agent": "sottovoce", "Accept-Encoding": "identity"},
         }
         if transport is not None:
