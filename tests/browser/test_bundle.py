@@ -162,6 +162,7 @@ def test_a_puzzle_is_solved_in_a_worker(page: Page) -> None:
 def test_only_the_languages_word_list_is_loaded(page: Page) -> None:
     """Reading a code in the page's own language fetches that list and no other."""
     code = ReplyCode(system(16))
+    page.evaluate("import('/app.js').then(() => null)")
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url.rsplit("/", 1)[1]))
     read = page.evaluate(
