@@ -1,0 +1,99 @@
+"""Settings: file, environment, flags; what is wrong is named and never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from service.server.settings import Settings, SettingsRefused, limiter_url, load, store_url
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "server.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """A file sets, the environment overrides, what neither says has its default."""
+    path = written(
+        tmp_path, 'data = "/srv/a"\nport = 1000\ngroups = ["' + "0" * 32 + '"]\n[admission]\nreport_work = 9'
+    )
+    read = load(
+        path, {"SOTTOVOCE_PORT": "2000", "SOTTOVOCE_OPEN_GROUPS": "true", "SOTTOVOCE_GROUPS": "1" * 32}
+    )
+    assert (read.data, read.port, read.open_groups, read.groups) == ("/srv/a", 2000, True, ("1" * 32,))
+    assert (read.batch_seconds, read.admission.report_work) == (900, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("", {}),
+        ("data = ", {}),
+        ('data = "x"\nsecret-word = 1', {}),
+        ('data = "x"\nport = "secret-word"', {}),
+        ('data = "x"\nport = 70000', {}),
+        ('data = "x"\nstore = "secret-word"', {}),
+        ('data = "x"\ngroups = ["secret-word"]', {}),
+        ('data = "x"\nworkers = 4', {}),
+        ('data = "x"\n[admission]\nreport_work = 0', {}),
+        ('data = "x"\n[admission]\nsecret-word = 0', {}),
+        ('data = "x"', {"SOTTOVOCE_PORT": "secret-word"}),
+        ('data = "x"', {"SOTTOVOCE_OPEN_GROUPS": "secret-word"}),
+        ('data = "x"', {"SOTTOVOCE_STORE": "secret-word"}),
+    ],
+)
+def test_wrong_settings_are_refused_without_showing_them(
+    tmp_path: Path, text: str, environment: dict[str, str]
+) -> None:
+    """The message names the place; a value, which could be a secret in the wrong line, isn't repeated."""
+    with pytest.raises(SettingsRefused) as refused:
+        load(written(tmp_path, text), environment)
+    assert "secret-word" not in str(refused.value)
+
+
+def test_addresses_with_passwords_come_from_where_nobody_looks(tmp_path: Path) -> None:
+    """Redis' address is in the environment or in a file of its own, and not in the settings' repr."""
+    file = tmp_path / "redis-url"
+    file.write_text("redis://:hunter2@localhost\n", encoding="utf-8")
+    settings = Settings(data="x", store="redis", redis_url_file=str(file))
+    assert store_url(settings, {}) == "redis://:hunter2@localhost"
+    assert store_url(settings, {"SOTTOVOCE_REDIS_URL": "redis://other"}) == "redis://other"
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(SettingsRefused):
+        store_url(Settings(data="x", store="redis"), {})
+    with pytest.raises(SettingsRefused):
+        store_url(Settings(data="x", store="redis", redis_url_file=str(tmp_path / "none")), {})
+
+
+def test_limits_of_many_workers_are_shared() -> None:
+    """One worker keeps limits in memory, several in one file, many machines in a Redis."""
+    assert limiter_url(Settings(data="x"), {}) == "memory:"
+    assert limiter_url(Settings(data="/x", store="redis", workers=2), {}) == "sqlite:/x/limits.db"
+    assert limiter_url(Settings(data="x"), {"SOTTOVOCE_LIMITER_URL": "redis://l"}) == "redis://l"
+
+
+@pytest.mark.parametrize("text", ["", "data = 7", 'data = "x"\nstore = "redis"'])
+def test_serve_refuses_with_a_sentence(tmp_path: Path, text: str) -> None:
+    """Exit code 3 and one line, no traceback."""
+    result = CliRunner(env={"SOTTOVOCE_REDIS_URL": None}).invoke(
+        main, ["serve", "--config", str(written(tmp_path, text))]
+    )
+    assert result.exit_code == 3
+    assert result.output.startswith("sottovoce: ")
+    assert "Traceback" not in result.output
+
+
+def test_serve_refuses_a_readable_key(tmp_path: Path) -> None:
+    """A key file that others can read stops the start, with what to do."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "receipts.key").write_bytes(bytes(32))
+    (data / "receipts.key").chmod(0o644)
+    result = CliRunner().invoke(main, ["serve", "--data", str(data)])
+    assert result.exit_code == 3
+    assert "0600" in result.output
