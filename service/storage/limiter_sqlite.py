@@ -128,13 +128,20 @@ class SqliteLimiter:
         self._steps = 0
         try:
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error:
+            raise LimiterUnavailable("the limiter's file can't be opened") from None
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=OFF")
             self._db.executescript(_SCHEMA)
+            self._ledger = _SqliteLedger(self._db, entropy)
+            self._atomically(lambda now_us: self._ledger.open_under(boot_id(), now_us))
         except sqlite3.Error:
+            self._db.close()
             raise LimiterUnavailable("the limiter's file can't be opened") from None
-        self._ledger = _SqliteLedger(self._db, entropy)
-        self._atomically(lambda now_us: self._ledger.open_under(boot_id(), now_us))
+        except BaseException:
+            self._db.close()
+            raise
 
     def _atomically(self, act: Callable[[int], _T]) -> _T:
         with self._lock:
