@@ -101,7 +101,7 @@ def test_a_page_seals_a_photograph_without_standing_still(page: Page) -> None:
           const sealed = await app.fileReport(
             { kind: "help", what: "I need help", when: "", where: "", who: [], links: [], witnesses: [],
               urgency: "soon", language: "en", wants: "", fears: "", filedOn: "2026-11-21" },
-            [{ name: "photo.jpg", mediaType: "image/jpeg", content: photograph, original: false }],
+            [await app.attach({ name: "photo.jpg", mediaType: "image/jpeg", content: photograph, original: false })],
             app.recipients(roster, app.recipientsOf(roster)),
             new app.ReplyCode(bytes(code)),
             { entropy: app.system, progress: (share) => shares.push(share) },

@@ -11,6 +11,7 @@ export { system } from "./entropy.ts";
 export { Refused } from "./errors.ts";
 export { answerTo, authorOf, burnMailbox, choose, fileReport, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
 export { MAX_PLAINTEXT } from "./padding.ts";
+export { attach } from "./reports.ts";
 export type { Attachment, FollowUp, Person, Report } from "./reports.ts";
 export { recipientsOf, verifiedHistory } from "./rosters.ts";
 export { LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT, tidy } from "./texts.ts";

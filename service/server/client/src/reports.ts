@@ -5,6 +5,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type Bytes, bigEndian, concat, toHex, utf8 } from "./bytes.ts";
+import { nextTurn } from "./envelopes.ts";
 import { Refused } from "./errors.ts";
 import { MAX_PLAINTEXT } from "./padding.ts";
 import { checkedText, LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT } from "./texts.ts";
@@ -52,6 +53,20 @@ export interface Attachment {
   readonly content: Uint8Array;
   /** True when the metadata was kept on the reporter's wish. */
   readonly original: boolean;
+  /** Hex, of the content. `attach` takes it in slices; where it is missing, encoding takes it at once. */
+  readonly sha256?: string;
+}
+
+const SLICE = 256 * 1024;
+
+/** Make an attachment of a file's bytes, letting the page breathe every 256 KiB while they are hashed. */
+export async function attach(file: Omit<Attachment, "sha256">, pause: () => Promise<void> = nextTurn): Promise<Attachment> {
+  const hash = sha256.create();
+  for (let at = 0; at < file.content.length; at += SLICE) {
+    hash.update(file.content.subarray(at, at + SLICE));
+    await pause();
+  }
+  return { ...file, sha256: toHex(hash.digest()) };
 }
 
 /** The mailbox that answers go to. */
@@ -120,7 +135,7 @@ function described(file: Attachment): object {
     name: file.name,
     media_type: file.mediaType,
     size: file.content.length,
-    sha256: toHex(sha256(file.content)),
+    sha256: file.sha256 ?? toHex(sha256(file.content)),
     original: file.original,
   };
 }

@@ -19,7 +19,7 @@ import { openLetter, readLetter } from "../src/letters.ts";
 import { padTo, unpad } from "../src/padding.ts";
 import { solving } from "../src/puzzle.ts";
 import type { Attachment, FollowUp, Report } from "../src/reports.ts";
-import { encodeFollowUp, encodeReport } from "../src/reports.ts";
+import { attach, encodeFollowUp, encodeReport } from "../src/reports.ts";
 import { recipientsOf, verifiedHistory } from "../src/rosters.ts";
 import { MailboxKey, PublicKey, seal, unseal } from "../src/seal.ts";
 import { verify, VerifyKey } from "../src/signatures.ts";
@@ -43,6 +43,7 @@ const files = (call: Call): Attachment[] =>
     ...file,
     content: fromHex(file.content),
   }));
+const attached = (call: Call): Promise<Attachment[]> => Promise.all(files(call).map((file) => attach(file)));
 const to = (call: Call) => ({ groupId: hex(call, "group"), rosterDigest: hex(call, "roster"), keys: keys(call) });
 const options = { entropy: system, pause: () => Promise.resolve() };
 
@@ -75,7 +76,8 @@ const calls: Record<string, (call: Call) => Answer | Promise<Answer>> = {
         publicKey: hex(call, "key"),
       }),
     ),
-  file_report: async (call) => toHex(await fileReport(json<Report>(call, "report"), files(call), to(call), code(call), options)),
+  file_report: async (call) =>
+    toHex(await fileReport(json<Report>(call, "report"), await attached(call), to(call), code(call), options)),
   burn_mailbox: async (call) =>
     toHex(
       await burnMailbox(
