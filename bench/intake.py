@@ -4,8 +4,8 @@
 
 Reports are of the 4 KiB class to 3 recipients; SQLite syncs, Redis has `appendfsync always`. Floors:
 the same server stack reading the same bodies and answering at once, and the bare store's group-committed inserts of the
-same bytes. Wanted: at least 0.5 of the lower floor, p99 under 100 ms at half of the rate reached. Load comes from this process
-over keep-alive connections; on a machine with few cores it competes with the server, for the floors as for the rest.
+same bytes. Wanted: at least 0.5 of the lower floor, p99 under 100 ms at half of the rate reached. Load comes from
+this process over keep-alive connections; with few cores it competes with the server, for the floors as for the rest.
 """
 
 from __future__ import annotations
