@@ -233,7 +233,9 @@ def measure(store: str, count: int, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print; exit 1 when a wanted number is missed."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--store", choices=["sqlite", "redis", "both"], default="both")
     options.add_argument("--reports", type=int, default=6_000)
     options.add_argument("--json", action="store_true")
