@@ -1,4 +1,4 @@
-"""What all commands share: secrets from a prompt, a file or standard input; --json; exit codes; errors a person can use.
+"""What all commands share: secrets from prompt, file or standard input; --json; exit codes; errors a person can use.
 
 Exit codes: 0 done, 2 wrong usage, 3 refused (bad input, forged or contradicting data), 4 wrong passphrase or damaged
 key file, 5 server unreachable, 6 declined by the server, 130 interrupted. Results go to standard output, all else

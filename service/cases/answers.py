@@ -1,0 +1,86 @@
+"""What somebody answers, in a file or to questions, before it becomes a report.
+
+`report.toml` has the same fields as the questionnaire; everything but `what` may be left out.
+Unknown fields are refused by name, so that a misspelt one is not silently lost.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+
+import msgspec
+from msgspec import Struct
+
+from crypto.errors import Refused
+from service.cases.reports import File, Kind, Person, Report, Urgency
+from service.cases.texts import tidy
+
+EXAMPLE = """\
+kind = "conduct"           # "conduct", "help" (I need help) or "record" (for the record)
+what = '''
+What happened, in any language, in your own words.
+'''
+when = "12 May, in the evening"
+where = "the issue tracker, #1234"
+who = [ { platform = "github", handle = "somebody" } ]
+links = [ "the address of a page where it can be seen" ]
+witnesses = [ "someone else who may know" ]
+urgency = "normal"         # "normal", "soon" or "danger" (someone is in danger now)
+language = "en"
+wants = "what you would like to happen"
+fears = "what you are afraid of"
+"""
+
+
+class Answers(Struct, frozen=True, forbid_unknown_fields=True):
+    """The answers, as typed."""
+
+    what: str
+    kind: Kind = "conduct"
+    when: str = ""
+    where: str = ""
+    who: tuple[Person, ...] = ()
+    links: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()
+    urgency: Urgency = "normal"
+    language: str = "en"
+    wants: str = ""
+    fears: str = ""
+
+    def to_report(self, files: tuple[File, ...], today: date, *, recorded: bool = False) -> Report:
+        """Make the report. Raises Refused when a text is too long or the language is no language tag."""
+        report = Report(
+            kind=self.kind,
+            what=tidy(self.what),
+            when=tidy(self.when),
+            where=tidy(self.where),
+            who=tuple(Person(platform=tidy(p.platform), handle=tidy(p.handle)) for p in self.who),
+            links=tuple(tidy(link) for link in self.links),
+            witnesses=tuple(tidy(witness) for witness in self.witnesses),
+            urgency=self.urgency,
+            language=self.language,
+            wants=tidy(self.wants),
+            fears=tidy(self.fears),
+            recorded=recorded,
+            filed_on=today.isoformat(),
+            attachments=tuple(file.described() for file in files),
+            voice=None,
+        )
+        if not report.what:
+            raise Refused("the report says nothing yet: fill in what happened")
+        return report
+
+
+def parse_answers(raw: bytes) -> Answers:
+    """Parse the bytes of a report.toml. Raises Refused, naming the field or the line, when they are not one."""
+    try:
+        return msgspec.convert(tomllib.loads(raw.decode()), Answers)
+    except UnicodeDecodeError:
+        raise Refused("the file is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        place = str(error).rpartition("(at ")[2].rstrip(")")
+        raise Refused(f"the file is not TOML: look at {place}") from None
+    except msgspec.ValidationError as error:
+        # msgspec names the field and the expected type, never the value.
+        raise Refused(f"the file's answers don't fit: {error}") from None

@@ -1,0 +1,190 @@
+"""How cases look: as lines for a terminal and as plain structures for --json and the local page. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from service.cases.log import Checked, Forwarded, LetterSent, Note, Recused, StateSet, Triaged
+from service.cases.reports import FollowUp, Report
+from service.desk.casebook import Case
+from service.desk.records import Body, Held
+
+ID_SHOWN = 8
+_KINDS = {"help": "needs help", "conduct": "report", "record": "for the record"}
+
+
+def day_text(day: str) -> str:
+    """Write a day number (days since 1970-01-01) as a date."""
+    return (date(1970, 1, 1) + timedelta(days=int(day))).isoformat()
+
+
+def _when(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def list_view(case: Case) -> dict[str, Any]:
+    """One row of the list, for --json."""
+    return {
+        "id": case.first.id,
+        "day": day_text(case.first.day),
+        "kind": case.first.kind,
+        "urgency": case.first.urgency,
+        "state": case.state.state,
+        "priority": case.state.priority,
+        "headline": case.first.headline,
+        "language": case.first.language,
+        "about": [f"{person.handle} ({person.platform})" for person in case.first.who],
+        "follow_ups": len(case.follow_ups),
+        "letters": len(case.state.letters),
+        "waiting_for_answer": case.waiting_for_answer,
+        "voice": case.first.has_voice,
+        "forwarded_here": case.first.forwarded,
+        "warnings": list(_warnings(case)),
+    }
+
+
+def list_lines(cases: list[Case]) -> list[str]:
+    """Rows for a terminal, most urgent first as given."""
+    lines = []
+    for case in cases:
+        mark = "!" if case.first.urgency == "danger" else "*" if case.waiting_for_answer else " "
+        lines.append(
+            f"{mark} {case.first.id[:ID_SHOWN]}  {day_text(case.first.day)}  {case.state.priority or '--'}  "
+            f"{case.state.state:<9}  {_KINDS.get(case.first.kind, case.first.kind):<14}  {case.first.headline}"
+        )
+    return lines
+
+
+def case_view(case: Case, bodies: dict[str, Body]) -> dict[str, Any]:
+    """A whole case, for --json and the local page."""
+    first = bodies[case.first.id].content
+    if not isinstance(first, Report):
+        raise TypeError("a case begins with a report")
+    return {
+        **list_view(case),
+        "report": {
+            "what": first.what,
+            "when": first.when,
+            "where": first.where,
+            "who": [{"platform": person.platform, "handle": person.handle} for person in first.who],
+            "links": list(first.links),
+            "witnesses": list(first.witnesses),
+            "wants": first.wants,
+            "fears": first.fears,
+            "recorded_for_someone": first.recorded,
+            "attachments": _files(first),
+        },
+        "conversation": _conversation(case, bodies),
+        "log": [_entry_view(case, entry.id) for entry in case.state.entries],
+        "untrusted_entries": case.untrusted,
+        "doubtful_follow_ups": len(case.doubtful),
+    }
+
+
+def case_lines(case: Case, bodies: dict[str, Body]) -> list[str]:
+    """A whole case for a terminal."""
+    view = case_view(case, bodies)
+    report = view["report"]
+    lines = [
+        f"{case.first.id}",
+        f"{_KINDS.get(case.first.kind, case.first.kind)} of {view['day']}, {view['state']}"
+        + (f", {view['priority']}" if view["priority"] else "")
+        + (", SOMEONE IS IN DANGER" if case.first.urgency == "danger" else ""),
+        *(f"WARNING: {warning}" for warning in view["warnings"]),
+        "",
+        report["what"],
+    ]
+    for label, name in (("When", "when"), ("Where", "where"), ("Wants", "wants"), ("Fears", "fears")):
+        if report[name]:
+            lines += ["", f"{label}: {report[name]}"]
+    for label, items in (
+        ("About", view["about"]),
+        ("Visible at (not opened for you: see who asks before you look)", report["links"]),
+        ("Others who may know", report["witnesses"]),
+        ("Files", [_file_line(attachment) for attachment in report["attachments"]]),
+    ):
+        if items:
+            lines += ["", f"{label}:", *(f"  - {item}" for item in items)]
+    if view["conversation"]:
+        lines += ["", "Conversation:"]
+        for turn in view["conversation"]:
+            lines += ["", f"  {turn['who']} ({turn['when']}){turn['mark']}:"]
+            lines += [f"    {line}" for line in turn["text"].split("\n")]
+    if view["log"]:
+        lines += ["", "Log:", *(f"  {one['when']}  {one['who']}: {one['said']}" for one in view["log"])]
+    return lines
+
+
+def _file_line(attachment: dict[str, Any]) -> str:
+    kept = ", with its metadata" if attachment["original"] else ""
+    size = f"{attachment['size']} bytes{kept}"
+    return f"{attachment['number']}: {attachment['name']} ({attachment['media_type']}, {size})"
+
+
+def _files(content: Report | FollowUp) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "name": attachment.name,
+            "media_type": attachment.media_type,
+            "size": attachment.size,
+            "original": attachment.original,
+        }
+        for number, attachment in enumerate(content.attachments)
+    ]
+
+
+def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
+    turns: list[tuple[int, dict[str, Any]]] = []
+    for held in (*case.follow_ups, *case.doubtful):
+        body = bodies.get(held.id)
+        if body is None or not isinstance(body.content, FollowUp):
+            continue
+        mark = " [sent with a code that had been used before]" if held in case.doubtful else ""
+        files = _files(body.content)
+        if body.content.message or files:
+            turn = {"who": "reporter", "when": day_text(held.day), "text": body.content.message, "mark": mark}
+            turns.append((held.fetched_s, {**turn, "report": held.id, "attachments": files}))
+    for entry in case.state.letters:
+        if isinstance(entry.act, LetterSent):
+            text = entry.act.text or f"[told: {entry.act.state}]"
+            mark = " asks" if entry.act.question else ""
+            turn = {"who": entry.author, "when": _when(entry.at_s), "text": text, "mark": mark}
+            turns.append((entry.at_s, {**turn, "report": case.first.id, "attachments": []}))
+    return [turn for _, turn in sorted(turns, key=lambda one: one[0])]
+
+
+def _entry_view(case: Case, entry_id: str) -> dict[str, Any]:
+    entry = next(one for one in case.state.entries if one.id == entry_id)
+    match entry.act:
+        case LetterSent(state=state, text=text):
+            said = f"wrote a letter{f' ({state})' if state else ''}" + (
+                "" if text else " without further words"
+            )
+        case Note(text=text):
+            said = f"note: {text}"
+        case Recused(reason=reason):
+            said = f"stepped out{f': {reason}' if reason else ''}"
+        case Forwarded(handlers=handlers, reason=reason):
+            said = f"forwarded to {', '.join(handlers)}{f': {reason}' if reason else ''}"
+        case StateSet(state=state):
+            said = f"set the case to {state}"
+        case Triaged(priority=priority):
+            said = f"triaged as {priority}"
+        case Checked(item=item, finding=finding, note=note):
+            said = f"checked {item}: {finding}{f' ({note})' if note else ''}"
+        case other:
+            said = type(other).__name__.lower()
+    late = " (could not apply: somebody else had moved the case)" if entry in case.state.out_of_order else ""
+    return {"id": entry.id, "who": entry.author, "when": _when(entry.at_s), "said": said + late}
+
+
+def _warnings(case: Case) -> list[str]:
+    held: list[Held] = [case.first, *case.follow_ups]
+    found = [warning for one in held for warning in one.warnings]
+    if case.untrusted:
+        found.append(
+            f"{case.untrusted} log entries were signed by nobody this desk knows; they are not shown."
+        )
+    return found

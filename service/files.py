@@ -1,0 +1,37 @@
+"""Reading what a person names on the command line: a report.toml, files to attach. For reporter and desk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crypto.errors import Refused
+from service.cases.answers import Answers, parse_answers
+from service.cases.attachments import clean, media_type_of
+from service.cases.reports import MAX_PLAINTEXT, File
+
+MAX_ANSWERS = 2 * 1_024 * 1_024  # bytes of a report.toml: more than any report may say
+
+
+def read_answers(path: Path) -> Answers:
+    """Read a report.toml. Raises Refused, naming the field or the line, when it is not one."""
+    return parse_answers(_read(path, MAX_ANSWERS))
+
+
+def read_file(path: Path, *, original: bool) -> tuple[File, tuple[str, ...]]:
+    """Read a file to attach, cleaned unless `original`. Returns it and what was removed, in plain words."""
+    raw = _read(path, 4 * MAX_PLAINTEXT)  # cleaning may make it small enough
+    if original:
+        return File(path.name, media_type_of(raw), raw, original=True), ()
+    cleaned = clean(raw)
+    return File(path.name, cleaned.media_type, cleaned.content), cleaned.removed
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise Refused(f"a file can't be read: {error.strerror}") from None
+    if len(raw) > limit:
+        raise Refused("a file is too large to send")
+    return raw
