@@ -34,7 +34,7 @@ from service.storage.rules import (
     scan_bounds,
 )
 from service.storage.sqlite_files import BUSY_S, connect, prepare
-from service.storage.sqlite_writer import GroupWriter, apply_changes
+from service.storage.sqlite_writer import GroupWriter
 
 T = TypeVar("T")
 
@@ -107,10 +107,7 @@ class SqliteStore:
         size = check_changes(changes)
         if not changes:
             return Committed()
-        outcome: Committed | Conflict = await self._writer.write(
-            lambda connection: apply_changes(connection, partition, changes), size
-        )
-        return outcome
+        return await self._writer.commit(partition, changes, size)
 
     async def update(
         self, partition: str, name: bytes, decide: Callable[[bytes | None], Write[T] | Keep[T]]

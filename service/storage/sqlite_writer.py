@@ -19,110 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from service.storage.protocol import (
-    Absent,
-    Append,
-    Change,
-    Committed,
-    Conflict,
-    Delete,
-    Forget,
-    Insert,
-    Present,
-    Put,
-    Replace,
-    StoreUnavailable,
-    entry_name,
-)
+from service.storage.protocol import Change, Committed, Conflict, Insert, StoreUnavailable
+from service.storage.sqlite_changes import apply_changes, apply_inserts, only_inserts
 from service.storage.sqlite_files import connect
 
 log = logging.getLogger(__name__)
 
 MAX_GROUP: Final = 256
 MAX_GROUP_BYTES: Final = 32 * 2**20
-_ASKED_AT_ONCE: Final = 64
-_WRITTEN_AT_ONCE: Final = 16
-
-_EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
-_HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
-_LAST: Final = "SELECT last FROM logs WHERE partition = ? AND log = ?"
-_INSERT: Final = "INSERT INTO records (partition, name, expires_s, value) VALUES (?, ?, ?, ?)"
-_UPSERT: Final = (
-    _INSERT + " ON CONFLICT (partition, name) DO UPDATE"
-    " SET value = excluded.value, expires_s = excluded.expires_s"
-)
-_DELETE: Final = "DELETE FROM records WHERE partition = ? AND name = ?"
-_COUNT: Final = (
-    "INSERT INTO logs (partition, log, last) VALUES (?, ?, ?)"
-    " ON CONFLICT (partition, log) DO UPDATE SET last = excluded.last"
-)
-_FORGET: Final = "DELETE FROM logs WHERE partition = ? AND log = ?"
-
-
-def apply_changes(
-    connection: sqlite3.Connection, partition: str, changes: Sequence[Change]
-) -> Committed | Conflict:
-    """Check every condition, then make every change, inside the transaction that is open. Writes all or nothing."""
-    execute = connection.execute
-    last: dict[bytes, int] = {}
-    positions: list[int] = []
-    there = _existing(connection, partition, [c.name for c in changes if isinstance(c, (Insert, Absent))])
-    for change in changes:
-        match change:
-            case Insert(name) | Absent(name):
-                if name in there:
-                    return Conflict(name)
-            case Replace(name, expected):
-                if not execute(_HOLDS, (partition, name, expected)).fetchone():
-                    return Conflict(name)
-            case Present(name):
-                if not execute(_EXISTS, (partition, name)).fetchone():
-                    return Conflict(name)
-            case Append(name):
-                if name not in last:
-                    row = execute(_LAST, (partition, name)).fetchone()
-                    last[name] = row[0] if row else 0
-                last[name] += 1
-                positions.append(last[name])
-                entry = entry_name(name, last[name])
-                if execute(_EXISTS, (partition, entry)).fetchone():
-                    return Conflict(entry)
-    given = iter(positions)
-    _insert(connection, partition, [c for c in changes if isinstance(c, Insert)])
-    for change in changes:
-        match change:
-            case Put(name, value, expires_s) | Replace(name, _, value, expires_s):
-                execute(_UPSERT, (partition, name, expires_s, value))
-            case Delete(name):
-                execute(_DELETE, (partition, name))
-            case Append(name, value, expires_s):
-                execute(_INSERT, (partition, entry_name(name, next(given)), expires_s, value))
-            case Forget(name):
-                execute(_FORGET, (partition, name))
-    for name, number in last.items():
-        execute(_COUNT, (partition, name, number))
-    return Committed(tuple(positions))
-
-
-def _insert(connection: sqlite3.Connection, partition: str, inserts: list[Insert]) -> None:
-    """Write records that are known not to exist, many in one statement."""
-    for at in range(0, len(inserts), _WRITTEN_AT_ONCE):
-        some = inserts[at : at + _WRITTEN_AT_ONCE]
-        values = [value for c in some for value in (partition, c.name, c.expires_s, c.value)]
-        connection.execute(_INSERT + ", (?, ?, ?, ?)" * (len(some) - 1), values)
-
-
-def _existing(connection: sqlite3.Connection, partition: str, names: list[bytes]) -> set[bytes]:
-    """Those of `names` that are there: one question to the engine for many names, as each costs a turn of the GIL."""
-    there: set[bytes] = set()
-    for at in range(0, len(names), _ASKED_AT_ONCE):
-        some = names[at : at + _ASKED_AT_ONCE]
-        # As many question marks as names, in steps, so that the prepared statements stay few.
-        some = some + some[-1:] * (-len(some) % 4)
-        marks = ", ".join("?" * len(some))
-        query = f"SELECT name FROM records WHERE partition = ? AND name IN ({marks})"  # noqa: S608
-        there.update(row[0] for row in connection.execute(query, (partition, *some)))
-    return there
 
 
 @dataclass(slots=True, eq=False)
@@ -131,6 +35,8 @@ class _Job:
     size: int
     alone: bool
     done: asyncio.Future[Any]
+    inserts: tuple[str, Sequence[Insert]] | None = None
+    """Partition and changes of a commit that only inserts: all of a group's are made together."""
 
 
 class GroupWriter:
@@ -152,6 +58,17 @@ class GroupWriter:
         """
         return await self._submit(work, size, alone=False)
 
+    async def commit(self, partition: str, changes: Sequence[Change], size: int) -> Committed | Conflict:
+        """Make the changes or none, in the transaction of a group. Errors as `write` has them."""
+
+        def work(connection: sqlite3.Connection) -> Committed | Conflict:
+            return apply_changes(connection, partition, changes)
+
+        inserts = only_inserts(changes)
+        given = None if inserts is None else (partition, inserts)
+        outcome: Committed | Conflict = await self._submit(work, size, alone=False, inserts=given)
+        return outcome
+
     async def run_alone(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
         """Run `work` outside of any transaction, for what SQLite does not allow inside one (a checkpoint)."""
         return await self._submit(work, 0, alone=True)
@@ -163,10 +80,17 @@ class GroupWriter:
             self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def _submit(self, work: Callable[[sqlite3.Connection], Any], size: int, *, alone: bool) -> Any:
+    async def _submit(
+        self,
+        work: Callable[[sqlite3.Connection], Any],
+        size: int,
+        *,
+        alone: bool,
+        inserts: tuple[str, Sequence[Insert]] | None = None,
+    ) -> Any:
         if self._closing:
             raise StoreUnavailable("The store is closed.")
-        job = _Job(work, size, alone, self._loop.create_future())
+        job = _Job(work, size, alone, self._loop.create_future(), inserts)
         self._jobs.put(job)
         return await job.done
 
@@ -200,7 +124,11 @@ class GroupWriter:
             if group[0].alone:
                 return [group[0].work(connection)]
             connection.execute("BEGIN IMMEDIATE")
-            results = [job.work(connection) for job in group]
+            # Jobs of one group wait at the same time, so any order among them is right.
+            together = [job for job in group if job.inserts is not None]
+            made = apply_inserts(connection, [job.inserts for job in together if job.inserts is not None])
+            done = dict(zip(map(id, together), made, strict=True))
+            results = [done[id(job)] if id(job) in done else job.work(connection) for job in group]
             connection.execute("COMMIT")
         except Exception as failed:  # noqa: BLE001
             # Whatever it was, this thread must live and nobody may be told "written". After a failed sync the

@@ -1,0 +1,147 @@
+"""How a SQLite store makes changes, inside the transaction that its writer has opened.
+
+A commit whose condition fails writes nothing and leaves the transaction as it was, so that the others of its group
+are not disturbed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from service.storage.protocol import (
+    Absent,
+    Append,
+    Change,
+    Committed,
+    Conflict,
+    Delete,
+    Forget,
+    Insert,
+    Present,
+    Put,
+    Replace,
+    entry_name,
+)
+
+_ASKED_AT_ONCE: Final = 64
+_WRITTEN_AT_ONCE: Final = 64
+
+_EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
+_HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
+_LAST: Final = "SELECT last FROM logs WHERE partition = ? AND log = ?"
+_INSERT: Final = "INSERT INTO records (partition, name, expires_s, value) VALUES (?, ?, ?, ?)"
+_UPSERT: Final = (
+    _INSERT + " ON CONFLICT (partition, name) DO UPDATE"
+    " SET value = excluded.value, expires_s = excluded.expires_s"
+)
+_DELETE: Final = "DELETE FROM records WHERE partition = ? AND name = ?"
+_COUNT: Final = (
+    "INSERT INTO logs (partition, log, last) VALUES (?, ?, ?)"
+    " ON CONFLICT (partition, log) DO UPDATE SET last = excluded.last"
+)
+_FORGET: Final = "DELETE FROM logs WHERE partition = ? AND log = ?"
+
+
+def apply_changes(
+    connection: sqlite3.Connection, partition: str, changes: Sequence[Change]
+) -> Committed | Conflict:
+    """Check every condition, then make every change, inside the transaction that is open. Writes all or nothing."""
+    execute = connection.execute
+    last: dict[bytes, int] = {}
+    positions: list[int] = []
+    there = _existing(connection, partition, [c.name for c in changes if isinstance(c, (Insert, Absent))])
+    for change in changes:
+        match change:
+            case Insert(name) | Absent(name):
+                if name in there:
+                    return Conflict(name)
+            case Replace(name, expected):
+                if not execute(_HOLDS, (partition, name, expected)).fetchone():
+                    return Conflict(name)
+            case Present(name):
+                if not execute(_EXISTS, (partition, name)).fetchone():
+                    return Conflict(name)
+            case Append(name):
+                if name not in last:
+                    row = execute(_LAST, (partition, name)).fetchone()
+                    last[name] = row[0] if row else 0
+                last[name] += 1
+                positions.append(last[name])
+                entry = entry_name(name, last[name])
+                if execute(_EXISTS, (partition, entry)).fetchone():
+                    return Conflict(entry)
+    given = iter(positions)
+    _insert(connection, [(partition, c) for c in changes if isinstance(c, Insert)])
+    for change in changes:
+        match change:
+            case Put(name, value, expires_s) | Replace(name, _, value, expires_s):
+                execute(_UPSERT, (partition, name, expires_s, value))
+            case Delete(name):
+                execute(_DELETE, (partition, name))
+            case Append(name, value, expires_s):
+                execute(_INSERT, (partition, entry_name(name, next(given)), expires_s, value))
+            case Forget(name):
+                execute(_FORGET, (partition, name))
+    for name, number in last.items():
+        execute(_COUNT, (partition, name, number))
+    return Committed(tuple(positions))
+
+
+def only_inserts(changes: Sequence[Change]) -> Sequence[Insert] | None:
+    """Give the changes as `apply_inserts` takes them, if they are nothing else than inserts."""
+    inserts = [change for change in changes if isinstance(change, Insert)]
+    return inserts if len(inserts) == len(changes) else None
+
+
+def apply_inserts(
+    connection: sqlite3.Connection, commits: Sequence[tuple[str, Sequence[Insert]]]
+) -> list[Committed | Conflict]:
+    """Make many commits that only insert, each whole or not at all, as if one after the other, in few statements.
+
+    Each statement costs a turn of the interpreter's lock, for which the event loop's thread competes; a group of 64
+    reports would take hundreds of turns, and so takes a dozen.
+    """
+    wanted: dict[str, list[bytes]] = {}
+    for partition, changes in commits:
+        wanted.setdefault(partition, []).extend(change.name for change in changes)
+    taken = {
+        (partition, name)
+        for partition, names in wanted.items()
+        for name in _existing(connection, partition, names)
+    }
+    outcomes: list[Committed | Conflict] = []
+    rows: list[tuple[str, Insert]] = []
+    for partition, changes in commits:
+        conflict = next((c.name for c in changes if (partition, c.name) in taken), None)
+        if conflict is not None:
+            outcomes.append(Conflict(conflict))
+            continue
+        for change in changes:
+            taken.add((partition, change.name))
+            rows.append((partition, change))
+        outcomes.append(Committed())
+    _insert(connection, rows)
+    return outcomes
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple[str, Insert]]) -> None:
+    """Write records that are known not to exist, many in one statement."""
+    for at in range(0, len(rows), _WRITTEN_AT_ONCE):
+        some = rows[at : at + _WRITTEN_AT_ONCE]
+        values = [value for p, c in some for value in (p, c.name, c.expires_s, c.value)]
+        connection.execute(_INSERT + ", (?, ?, ?, ?)" * (len(some) - 1), values)
+
+
+def _existing(connection: sqlite3.Connection, partition: str, names: list[bytes]) -> set[bytes]:
+    """Those of `names` that are there: one question to the engine for many names, as each costs a turn of the GIL."""
+    there: set[bytes] = set()
+    for at in range(0, len(names), _ASKED_AT_ONCE):
+        some = names[at : at + _ASKED_AT_ONCE]
+        # As many question marks as names, in steps, so that the prepared statements stay few.
+        some = some + some[-1:] * (-len(some) % 4)
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT name FROM records WHERE partition = ? AND name IN ({marks})"  # noqa: S608
+        there.update(row[0] for row in connection.execute(query, (partition, *some)))
+    return there
