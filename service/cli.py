@@ -13,6 +13,7 @@ import click
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
     "group": ("service.group_cli", "group"),
+    "demo": ("service.demo", "demo"),
     "desk": ("service.desk.cli", "desk"),
     "report": ("service.reporter.cli", "report"),
     "mailbox": ("service.reporter.cli", "mailbox"),

@@ -118,7 +118,7 @@ def test_a_report_is_answered_and_whoever_was_left_out_learns_nothing(
         assert len(mine.state.notes) == len(mine.state.letters) == 1
 
         [letter] = reporter.letters()
-        assert letter.text == question
+        assert letter.text == "Danke. Sind Sie sicher?"
         assert group.roster.by_verify_key(bytes.fromhex(letter.author_key)) is not None
         assert set(letter.recipients) == {group.member(name).key_id.hex() for name in ("Ada", "Bo")}
 

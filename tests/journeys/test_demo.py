@@ -1,0 +1,134 @@
+"""`make run` as a newcomer meets it: it starts, its desk reads a report, and it stops without leaving a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.redis_server import free_port
+from tests.support.server import ROOT
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+REPORT = 'what = "Someone follows me from channel to channel."\nlanguage = "en"\nwho = [{platform="irc", handle="x"}]\n'
+
+
+@contextmanager
+def demonstration(folder: Path) -> Iterator[tuple[str, str]]:
+    """Start it; give the server's address and the group's id."""
+    port = free_port()
+    log = folder / "demo.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-m",
+                "service.cli",
+                "demo",
+                "--folder",
+                "data",
+                "--port",
+                str(port),
+            ],
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        until = time.monotonic() + 60
+        while "Walk-through 2" not in log.read_text() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        told = log.read_text()
+        found = re.search(r"Group: .*id ([0-9a-f]{32})", told)
+        assert found is not None, told
+        yield f"http://127.0.0.1:{port}", found[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+
+
+def sottovoce(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command as a person does."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "service.cli", *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def desk(folder: Path, name: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a desk command of one of the demonstration's handlers."""
+    home = ("desk", "--home", f"data/{name}", "--passphrase-file", "data/passphrase.txt")
+    return sottovoce(folder, *home, *arguments, stdin=stdin)
+
+
+@pytest.mark.slow
+def test_the_walk_through_works_as_printed(tmp_path: Path) -> None:
+    """Record, sync, list, show, ask, note, state: what the demonstration tells people to type."""
+    (tmp_path / "report.toml").write_text(REPORT)
+    (tmp_path / "letter.txt").write_text("Are you safe now?")
+    with demonstration(tmp_path):
+        recorded = desk(tmp_path, "ada", "record", "--file", "report.toml", "--leave-out", "cy", "--json")
+        assert recorded.returncode == 0, recorded.stderr
+        assert len(json.loads(recorded.stdout)["code"]) == 12
+        assert json.loads(desk(tmp_path, "ada", "sync", "--json").stdout)["new_reports"] == 1
+        assert json.loads(desk(tmp_path, "cy", "sync", "--json").stdout)["new_reports"] == 0
+        [row] = json.loads(desk(tmp_path, "ada", "list", "--json").stdout)
+        shown = desk(tmp_path, "ada", "show", row["id"][:8])
+        assert "channel to channel" in shown.stdout
+        assert desk(tmp_path, "ada", "ask", row["id"], "--text-file", "letter.txt").returncode == 0
+        assert desk(tmp_path, "ada", "state", row["id"][:8], "looking").returncode == 0
+        assert desk(tmp_path, "ada", "triage", row["id"][:8], "P2").returncode == 0
+        sent = json.loads(desk(tmp_path, "ada", "sync", "--json").stdout)
+        assert sent["waiting"] == 0
+        assert sent["sent"] >= 5
+        assert desk(tmp_path, "bo", "sync").returncode == 0
+        [row] = json.loads(desk(tmp_path, "bo", "list", "--json").stdout)
+        assert (row["state"], row["priority"], row["letters"]) == ("looking", "P2", 2)
+
+
+@pytest.mark.slow
+def test_wrong_input_gets_a_sentence_and_a_code(tmp_path: Path) -> None:
+    """Wrong passphrase, unknown report, misspelt name, no server: told apart, and nothing is lost."""
+    (tmp_path / "report.toml").write_text(REPORT)
+    (tmp_path / "wrong.txt").write_text("not it")
+    (tmp_path / "bad.toml").write_text('what = "x"\nwhatt = "y"\n')
+    with demonstration(tmp_path):
+        wrong = sottovoce(tmp_path, "desk", "--home", "data/ada", "--passphrase-file", "wrong.txt", "list")
+        assert (wrong.returncode, wrong.stdout) == (4, "")
+        assert "passphrase is wrong" in wrong.stderr
+        assert "not it" not in wrong.stderr
+        for arguments, code, told in (
+            (("show", "ffffffff"), 3, "no such report"),
+            (("show", "ff"), 3, "four characters"),
+            (("record", "--file", "report.toml", "--leave-out", "Zoe"), 3, "names to leave out"),
+            (("record", "--file", "bad.toml"), 3, "whatt"),
+            (("record", "--file", "missing.toml"), 3, "can't be read"),
+            (("state", "ffffffff", "sideways"), 2, "sideways"),
+            (("init", "--server", "http://example.org", "--group", "0" * 32, "--name", "A"), 3, "already"),
+        ):
+            answer = desk(tmp_path, "ada", *arguments)
+            assert answer.returncode == code, (arguments, answer.stderr)
+            assert told in answer.stderr
+            assert "Traceback" not in answer.stderr
+    gone = desk(tmp_path, "ada", "sync")
+    assert gone.returncode == 5
+    assert "can't be reached" in gone.stderr
