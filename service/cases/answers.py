@@ -82,5 +82,12 @@ def parse_answers(raw: bytes) -> Answers:
         place = str(error).rpartition("(at ")[2].rstrip(")")
         raise Refused(f"the file is not TOML: look at {place}") from None
     except msgspec.ValidationError as error:
-        # msgspec names the field and the expected type, never the value.
-        raise Refused(f"the file's answers don't fit: {error}") from None
+        raise Refused(f"the file's answers don't fit: {_misfit(str(error))}") from None
+
+
+def _misfit(told: str) -> str:
+    """Keep of msgspec's message which field it is, and drop the value that it repeats for a choice."""
+    what, _, place = told.partition(" - at ")
+    if what.startswith("Invalid enum value"):
+        what = "not one of the possible answers"
+    return f"{what}, at {place}" if place else what

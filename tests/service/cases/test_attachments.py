@@ -1,0 +1,133 @@
+"""Cleaning files: what could tell who made them goes, the evidence stays."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import pikepdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from crypto.errors import Refused
+from service.cases.attachments import NotCleanable, clean, media_type_of, strip_jpeg
+
+CANARY = b"CANARY-OWNER"
+
+
+def picture(kind: str, *, turned: bool = False, size: tuple[int, int] = (60, 40)) -> bytes:
+    image = Image.radial_gradient("L").resize(size).convert("RGB")
+    exif = Image.Exif()
+    exif[0x010F] = CANARY.decode()
+    exif[0x0132] = "2026:11:21 00:00:00"
+    place = exif.get_ifd(0x8825)
+    place[1], place[2] = "N", (48.0, 12.0, 33.0)
+    if turned:
+        exif[0x0112] = 6
+    out = io.BytesIO()
+    extra = {"comment": CANARY} if kind in {"GIF", "JPEG"} else {}
+    image.save(out, kind, exif=exif, **extra)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_an_image_loses_what_tells_of_its_maker(kind: str) -> None:
+    """Place, camera, dates and comments are gone; the picture opens and has its size."""
+    raw = picture(kind)
+    assert CANARY in raw
+    cleaned = clean(raw)
+    assert CANARY not in cleaned.content
+    assert cleaned.removed
+    with Image.open(io.BytesIO(cleaned.content)) as image:
+        assert image.size == (60, 40)
+        assert not image.getexif()
+
+
+def test_a_photograph_keeps_every_coded_bit() -> None:
+    """A JPEG that stands upright is not coded again: its scan is byte for byte the same."""
+    raw = picture("JPEG")
+    scan = raw[raw.index(b"\xff\xda") :]
+    assert clean(raw).content.endswith(scan)
+    with Image.open(io.BytesIO(raw)) as before, Image.open(io.BytesIO(clean(raw).content)) as after:
+        assert before.tobytes() == after.tobytes()
+
+
+def test_a_turned_photograph_is_turned_upright() -> None:
+    """The orientation is metadata too: it goes into the pixels."""
+    with Image.open(io.BytesIO(clean(picture("JPEG", turned=True)).content)) as image:
+        assert image.size == (40, 60)
+
+
+def test_what_follows_the_end_of_a_photograph_goes() -> None:
+    """Telephones append a film with sound."""
+    assert CANARY not in strip_jpeg(picture("JPEG") + CANARY)
+
+
+def test_a_pdf_loses_its_author() -> None:
+    """Document information, XMP and the metadata of pictures inside."""
+    pdf = pikepdf.new()
+    pdf.add_blank_page()
+    pdf.docinfo["/Author"] = CANARY.decode()
+    with pdf.open_metadata() as metadata:
+        metadata["dc:title"] = CANARY.decode()
+    photo = pikepdf.Stream(pdf, picture("JPEG"))
+    photo.Type, photo.Subtype, photo.Filter = pikepdf.Name.XObject, pikepdf.Name.Image, pikepdf.Name.DCTDecode
+    photo.Width, photo.Height, photo.ColorSpace, photo.BitsPerComponent = 60, 40, pikepdf.Name.DeviceRGB, 8
+    pdf.pages[0].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=pdf.make_indirect(photo)))
+    out = io.BytesIO()
+    pdf.save(out)
+    assert CANARY in out.getvalue()
+    cleaned = clean(out.getvalue())
+    assert CANARY not in cleaned.content
+    assert "author, title, dates and software" in cleaned.removed
+    assert "metadata of pictures inside" in cleaned.removed
+    with pikepdf.open(io.BytesIO(cleaned.content)) as opened:
+        assert len(opened.pages) == 1
+
+
+@pytest.mark.parametrize("raw", [b"PK\x03\x04zip", b"\x00\x01\x02", b"\x7fELF\x00"])
+def test_other_kinds_are_named_as_not_cleanable(raw: bytes) -> None:
+    """The reporter decides whether the original goes."""
+    with pytest.raises(NotCleanable):
+        clean(raw)
+
+
+def test_text_has_no_metadata() -> None:
+    """Plain text goes as it is, in any script."""
+    assert clean("毎晩".encode()).content == "毎晩".encode()
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused() -> None:
+    """Only the header is read before the size is judged."""
+    raw = bytearray(picture("PNG"))
+    raw[16:24] = struct.pack(">II", 60_000, 60_000)
+    with pytest.raises(Refused):
+        clean(bytes(raw))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+@given(cut=st.integers(12, 600), flip=st.integers(12, 600))
+@settings(max_examples=40, deadline=None)
+def test_a_damaged_picture_is_refused_or_cleaned(kind: str, cut: int, flip: int) -> None:
+    """Damage never gets out as another exception, and never carries the metadata through."""
+    raw = bytearray(picture(kind))
+    raw[flip % len(raw)] ^= 0x5A
+    for broken in (bytes(raw), bytes(raw[: cut % len(raw)])):
+        try:
+            cleaned = clean(broken)
+        except Refused:
+            continue
+        if cleaned.media_type.startswith("image/"):
+            assert CANARY not in cleaned.content
+
+
+def test_the_kind_is_told_by_content() -> None:
+    """A name can lie."""
+    assert [media_type_of(picture(kind)) for kind in ("JPEG", "PNG", "WEBP", "GIF")] == [
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "image/gif",
+    ]
