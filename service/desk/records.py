@@ -18,7 +18,8 @@ class Held(Struct, frozen=True):
     id: str
     group: str
     """Group under which the server keeps it (another group's, where it was forwarded)."""
-    day: str
+    day: int
+    """Days since 1970-01-01 UTC."""
     fetched_s: int
     size_class: int
     content_key: str

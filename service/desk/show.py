@@ -14,9 +14,9 @@ ID_SHOWN = 8
 _KINDS = {"help": "needs help", "conduct": "report", "record": "for the record"}
 
 
-def day_text(day: str) -> str:
+def day_text(day: int) -> str:
     """Write a day number (days since 1970-01-01) as a date."""
-    return (date(1970, 1, 1) + timedelta(days=int(day))).isoformat()
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def _when(at_s: int) -> str:

@@ -149,7 +149,7 @@ def _held(
             {
                 "id": entry.report,
                 "group": entry.group,
-                "day": f"{entry.day}",
+                "day": entry.day,
                 "fetched_s": now_s,
                 "size_class": header.size_class,
                 "content_key": opened.content_key.reveal().hex(),
