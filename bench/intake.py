@@ -42,29 +42,52 @@ FLOOR_SECONDS = 4.0
 HELD = 10_000
 
 
-class Connection:
-    """One keep-alive connection that sends prepared requests and checks the status."""
+class Connection(asyncio.Protocol):
+    """One keep-alive connection that sends prepared requests and checks the status, cheaply."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._answered: asyncio.Future[None] | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0 or self._answered is None:
+            return
+        head = self._buffer[:end].lower()
+        at = head.index(b"content-length:") + 15
+        stop = head.find(b"\r\n", at)
+        if len(self._buffer) < end + 4 + int(head[at : stop if stop > 0 else None]):
+            return
+        answered, self._answered, self._buffer = self._answered, None, b""
+        if head.startswith(b"http/1.1 200"):
+            answered.set_result(None)
+        else:
+            answered.set_exception(RuntimeError(head.split(b"\r\n", 1)[0].decode()))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answered is not None:
+            self._answered.set_exception(exc or ConnectionError("closed"))
 
     async def send(self, request: bytes) -> None:
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(head.split(b"\r\n", 1)[0].decode())
-        lower = head.lower()
-        at = lower.index(b"content-length:") + 15
-        await self._reader.readexactly(int(lower[at : lower.index(b"\r\n", at)]))
+        assert self._transport is not None
+        self._answered = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        await self._answered
 
     async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        assert self._transport is not None
+        self._transport.close()
 
 
 async def connect(port: int, count: int) -> list[Connection]:
-    return [Connection(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
+    loop = asyncio.get_running_loop()
+    return [(await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(count)]
 
 
 async def flat_out(port: int, requests: Sequence[bytes]) -> float:
@@ -198,7 +221,7 @@ def measure(store: str, count: int, folder: Path) -> dict[str, float]:
         url = None
         floor_url = f"sqlite://{folder / 'floor.db'}"
         if store == "redis":
-            url = stack.enter_context(redis_server(folder / "redis", **DURABLE)).url  # type: ignore[arg-type]
+            url = stack.enter_context(redis_server(folder / "redis", DURABLE)).url
             floor_url = url
         inserts = asyncio.run(bare_inserts(floor_url, envelopes[0]))
         server = stack.enter_context(running_server(folder / "server", redis_url=url))

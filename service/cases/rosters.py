@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Literal, cast
 
 import msgspec
@@ -127,7 +128,7 @@ class Handler:
         return self.key_ids[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Roster:
     """The group as of one statement."""
 
@@ -154,7 +155,16 @@ class Roster:
 
     def by_key(self, key_id: bytes) -> Handler | None:
         """Find who has or had a key, active or not."""
-        return next((h for h in self.handlers if key_id in h.key_ids), None)
+        return self._by_key.get(key_id)
+
+    @cached_property
+    def _by_key(self) -> dict[bytes, Handler]:
+        return {key_id: handler for handler in self.handlers for key_id in handler.key_ids}
+
+    @cached_property
+    def recipient_keys(self) -> frozenset[bytes]:
+        """Key ids of the recipients, as a report may name them."""
+        return frozenset(handler.key_id for handler in self.recipients)
 
     def by_verify_key(self, raw: bytes) -> Handler | None:
         """Find whose signing key this is or was, active or not."""

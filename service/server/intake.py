@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from crypto.envelope import parse_envelope
+from crypto.envelope import Header, envelope_length, parse_header
 from crypto.errors import Refused
+from crypto.framing import Reader
+from crypto.hashing import keyed
+from crypto.labels import Label
 from service.cases.receipts import Receipt, day_of, envelope_digest, issue
 from service.cases.rosters import Roster
 from service.server.deps import Deps
-from service.server.records import Feed, Known, Report, decode, encode, group_partition, u64
+from service.server.records import Feed, Report, decode, encode, group_partition, u64
 from service.storage.protocol import Change, Conflict, Insert
 from service.wire.problems import Kind, ProblemError
 
@@ -29,6 +32,7 @@ MARGIN_S: Final = 30
 cursor that has passed it. Urgent reports have 5 seconds."""
 URGENT_MARGIN_S: Final = 5
 URGENT_BATCH_S: Final = 60
+MAX_HEADER: Final = 1_024  # bytes; 32 recipients take 563
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,7 @@ async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Acc
 
     A follow-up may have fewer recipients than the minimum: handlers may have left since the report.
     """
-    try:
-        header = parse_envelope(raw).header
-    except Refused:
-        raise ProblemError(Kind.ENVELOPE) from None
+    header = _header(raw)
     if header.group_id != group:
         raise ProblemError(Kind.WRONG_GROUP)
     history = deps.groups.remembered(group)
@@ -72,8 +73,7 @@ async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Acc
     roster = history.at(header.roster_digest)
     if roster is None:
         raise ProblemError(Kind.UNKNOWN_ROSTER)
-    allowed = {handler.key_id for handler in roster.recipients}
-    if not allowed.issuperset(header.recipients):
+    if not roster.recipient_keys.issuperset(header.recipients):
         raise ProblemError(Kind.WRONG_RECIPIENTS)
     if not follow_up and len(header.recipients) < roster.minimum:
         raise ProblemError(Kind.TOO_FEW_RECIPIENTS)
@@ -85,10 +85,29 @@ async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Acc
 
 async def known(deps: Deps, group: bytes, digest: bytes) -> Receipt | None:
     """Give the receipt of an envelope that is stored already."""
-    raw = await deps.store.read(group_partition(group), b"digest/" + digest)
+    raw = await deps.store.read(group_partition(group), b"report/" + report_id(deps, group, digest))
     if raw is None:
         return None
-    return issue(deps.keys.receipts, digest, decode(raw, Known).day, group)
+    return issue(deps.keys.receipts, digest, decode(raw, Report).day, group)
+
+
+def report_id(deps: Deps, group: bytes, digest: bytes) -> bytes:
+    """Name a report: 16 bytes that look random, and are the same for the same envelope, so that it is stored once.
+
+    Keyed: whoever has the envelope but not the server's key can't compute the id, and ids tell no order.
+    """
+    return keyed(deps.keys.filler.reveal(), Label.ENVELOPE, group, digest, size=16)
+
+
+def _header(raw: bytes) -> Header:
+    """Parse an envelope as strictly as crypto.envelope.parse_envelope, without copying what the server can't read."""
+    try:
+        header = parse_header(Reader(raw[:MAX_HEADER], "envelope"))
+        if len(raw) != envelope_length(len(header.recipients), header.size_class):
+            raise ProblemError(Kind.ENVELOPE)
+    except Refused:
+        raise ProblemError(Kind.ENVELOPE) from None
+    return header
 
 
 async def store(
@@ -104,13 +123,12 @@ async def store(
     day: the day that a receipt was already given for; None: today.
     """
     now_s = deps.clock()
-    report = deps.entropy(16)
+    report = report_id(deps, accepted.group, accepted.digest)
     stamped = day_of(now_s) if day is None else day
     record = Report(stamped, accepted.size_class, accepted.roster.seq, accepted.recipients, urgent, follow_up)
     batch = u64(release_ms(now_s, deps.settings.batch_seconds, urgent=urgent))
     listed = encode(Feed(accepted.group, stamped, accepted.size_class, urgent, False, follow_up))
     changes: list[Change] = [
-        Insert(b"digest/" + accepted.digest, encode(Known(report, stamped))),
         Insert(b"report/" + report, encode(record)),
         Insert(b"envelope/" + report, accepted.raw),
         # Ordered by batch and, inside one, by the random id: the order says nothing about who came first.
@@ -119,7 +137,7 @@ async def store(
     outcome = await deps.store.commit(group_partition(accepted.group), changes)
     if isinstance(outcome, Conflict):
         receipt = await known(deps, accepted.group, accepted.digest)
-        if receipt is None:  # another conflict than the digest's: an id drawn twice
+        if receipt is None:  # can't be: the report's own name is the first that could conflict
             raise ProblemError(Kind.UNAVAILABLE)
         return receipt
     return issue(deps.keys.receipts, accepted.digest, stamped, accepted.group)

@@ -41,13 +41,6 @@ class Report(Struct, frozen=True, array_like=True):
     follow_up: Literal[0, 1, 2]
 
 
-class Known(Struct, frozen=True, array_like=True):
-    """Which report an envelope became."""
-
-    report: bytes
-    day: int
-
-
 class Feed(Struct, frozen=True, array_like=True):
     """A report in a handler's feed."""
 
@@ -126,7 +119,6 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("group", b"roster/", "roster/<number>", None),
     Kept("group", b"report/", "report/<report>", Report),
     Kept("group", b"envelope/", "envelope/<report>", None),
-    Kept("group", b"digest/", "digest/<envelope digest>", Known),
     Kept("group", b"feed/", "feed/<handler><batch><report>", Feed),
     Kept("group", b"grant/", "grant/<report><group><handler>", Granted),
     Kept("group", b"recused/", "recused/<report><group><handler>", None),

@@ -17,6 +17,7 @@ from service.server.http import (
     AnyRequest,
     check_headers,
     expect_type,
+    header,
     hex16,
     json_answer,
     no_query,
@@ -26,6 +27,8 @@ from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import ReceiptShape
 from service.wire.signing import ADMISSION_HEADER, URGENT_HEADER
 
+_ADMISSION = ADMISSION_HEADER.lower().encode()
+_URGENT = URGENT_HEADER.lower().encode()
 ENVELOPE_PROBLEMS = (
     Kind.ENVELOPE,
     Kind.WRONG_GROUP,
@@ -52,10 +55,10 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         no_query(request)
         gid = hex16(group)
         expect_type(request, BYTES)
-        urgent = request.headers.get(URGENT_HEADER, "0")
+        urgent = header(request, _URGENT) or "0"
         if urgent not in {"0", "1"}:
             raise ProblemError(Kind.BAD_REQUEST)
-        token = request.headers.get(ADMISSION_HEADER)
+        token = header(request, _ADMISSION)
         if token is None:  # before the body is read: it may be large
             raise ProblemError(Kind.ADMISSION_MISSING)
         raw = await read_body(request, MAX_ENVELOPE)
