@@ -15,6 +15,7 @@ from granian.server import Server as Granian
 
 from service.server import events
 from service.server.app import opened
+from service.server.forgetting import forget_what_is_freed
 from service.server.settings import Settings, to_environment
 
 HEADER_READ_MS = 10_000
@@ -32,6 +33,7 @@ def run(settings: Settings) -> None:
     """Check the set-up and serve until SIGTERM or SIGINT, then finish what is under way."""
     events.set_up()
     asyncio.run(check(settings))
+    forget_what_is_freed()  # starts this process again, once; everything from here on runs in the second start
     os.environ.update(to_environment(settings))
     server = Granian(
         "service.server.asgi:application",

@@ -1,0 +1,161 @@
+"""Whoever seizes the machine: canary words, names and a client's address are in no file, log or memory of the server.
+
+A thousand reports and a thousand letters go through a real server; then everything it has is searched, and every secret
+that it holds is tried on everything that it stores.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from crypto.codes import MailboxKey, ReplyCode, address_of, claim_of, mailbox_of
+from crypto.entropy import system
+from crypto.envelope import Envelope, parse_envelope
+from crypto.errors import Refused
+from crypto.labels import Label
+from crypto.letters import open_letter, seal_letter
+from crypto.opening import open_with_content_key
+from crypto.seal import SealingKey, unseal
+from crypto.secrets import SymmetricKey
+from service.cases.answers import Answers
+from service.cases.filing import file_report
+from service.cases.reports import Person
+from service.wire import calls, shapes
+from service.wire.client import Client
+from tests.support.groups import Group, admitted, server_key
+from tests.support.redis_server import redis_server
+from tests.support.reporters import TODAY, recipients
+from tests.support.server import RunningServer, running_server
+
+COUNT = 1_000
+WORD, NAME = "wachtelkönigskanarie", "canary-of-the-north"
+ADDRESS = "127.66.77.88"  # a loopback address, as good as any other for being written down
+FORWARDED = "203.0.113.77"  # what a proxy would claim (RFC 5737)
+SOUGHT = (WORD.encode(), NAME.encode(), ADDRESS.encode(), FORWARDED.encode(), WORD.encode("utf-16-le"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RunningServer, Path]]:
+    if request.param == "sqlite":
+        with running_server(tmp_path / "server") as running:
+            yield running, tmp_path
+        return
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        running_server(tmp_path / "server", redis_url=redis.url, settings={"workers": 2}) as running,
+    ):
+        yield running, tmp_path
+
+
+def told_on(base: str) -> Client:
+    """A client whose address and headers are the canary."""
+    transport = httpx.HTTPTransport(local_address=ADDRESS)
+    client = Client(base, transport=transport)
+    client._http.headers["X-Forwarded-For"] = FORWARDED
+    client._http.headers["Forwarded"] = f"for={FORWARDED}"
+    client._http.headers["User-Agent"] = NAME
+    return client
+
+
+def traffic(client: Client, group: Group) -> tuple[list[bytes], list[bytes]]:
+    """File the reports and write the letters; give the sealed bytes of both."""
+    to, key = recipients(group), server_key(client)
+    envelopes, letters = [], []
+    for number in range(COUNT):
+        answers = Answers(what=f"{WORD} {number}", who=(Person(platform="irc", handle=NAME),))
+        code = ReplyCode.draw(system)
+        filed = file_report(answers.to_report((), TODAY), (), to, code, system)
+        token = admitted(client, group.id)
+        client.do(calls.submit(group.id, filed.envelope, key, admission=token))
+        envelopes.append(filed.envelope)
+        letter = seal_letter(mailbox_of(code).public_key(), f"{WORD} {NAME}".encode())
+        letters.append((address_of(claim_of(code)).hex(), letter))
+    for start in range(0, COUNT, shapes.MAX_ACTIONS):
+        piece = letters[start : start + shapes.MAX_ACTIONS]
+        actions = [shapes.PostLetter(system(16).hex(), address, letter) for address, letter in piece]
+        answer = client.do(calls.batch(group.signer("Ada"), actions))
+        assert {outcome.outcome for outcome in answer.outcomes} == {"done"}
+    return envelopes, [letter for _, letter in letters]
+
+
+def memory_of(pid: int) -> Iterator[bytes]:
+    """Every readable byte of a process, region by region with an overlap."""
+    regions = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) r", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE)
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for start, end in ((int(a, 16), int(b, 16)) for a, b in regions):
+            for at in range(start, end, 16 << 20):
+                with suppress(OSError, ValueError, OverflowError):  # vvar and the like can't be read
+                    memory.seek(at)
+                    yield memory.read(min((16 << 20) + 64, end - at))
+
+
+@pytest.mark.slow
+def test_a_seized_server_holds_no_word_name_or_address(place: tuple[RunningServer, Path]) -> None:
+    """Data folder, Redis dump and append-only file, logs and memory: searched for all canaries, none is there."""
+    server, folder = place
+    group = Group.draw()
+    with Client(server.base) as plain:
+        group.found(plain)
+    with told_on(server.base) as client:
+        envelopes, letters = traffic(client, group)
+    with Client(server.base) as plain:  # life goes on: what was freed is used again
+        for _ in range(200):
+            plain.do(calls.server_info())
+            plain.do(calls.feed(group.signer("Ada")))
+
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) > COUNT * 5_000  # the search is not of an empty folder
+    for file in files:
+        content = file.read_bytes()
+        found = [canary for canary in SOUGHT if canary in content]
+        assert not found, (file.name, found)
+    seen = 0
+    for pid in server.pids:
+        for region in memory_of(pid):
+            seen += len(region)
+            found = [canary for canary in SOUGHT if canary in region]
+            assert not found, f"in the server's memory: {found}"
+    assert seen > 10 << 20
+
+    secrets = held_by(server)
+    assert len(secrets) >= 4
+    sample = slice(None, None, 100)
+    assert not any(opens(secret, parse_envelope(raw)) for secret in secrets for raw in envelopes[sample])
+    assert not any(opens_letter(secret, raw) for secret in secrets for raw in letters[sample])
+
+
+def held_by(server: RunningServer) -> list[bytes]:
+    """Every 32 bytes of every key file of the server, at every place, and all of them XORed."""
+    raws = [file.read_bytes() for file in server.data.rglob("*.key")]
+    windows = {raw[at : at + 32] for raw in raws for at in range(max(1, len(raw) - 31))}
+    together = bytes(32)
+    for window in windows:
+        together = bytes(a ^ b for a, b in itertools.zip_longest(together, window[:32], fillvalue=0))
+    return [window for window in (*windows, together) if len(window) == 32]
+
+
+def opens(secret: bytes, envelope: Envelope) -> bool:
+    """Try a secret as a recipient's key and as the content key."""
+    with suppress(Refused):
+        open_with_content_key(envelope, SymmetricKey(secret))
+        return True
+    for wrap in envelope.wraps:
+        with suppress(Refused):
+            unseal(SealingKey(secret), wrap, label=Label.SEAL_REPORT, context=envelope.header.raw)
+            return True
+    return False
+
+
+def opens_letter(secret: bytes, letter: bytes) -> bool:
+    """Try a secret as a mailbox's key."""
+    with suppress(Refused):
+        open_letter(MailboxKey(secret), letter)
+        return True
+    return False
