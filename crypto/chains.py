@@ -118,21 +118,23 @@ def append(chain: VerifiedChain, payload: bytes, key: SigningKey) -> VerifiedCha
     return VerifiedChain(chain.label, chain.root, (*chain.statements, Statement.parse(raw, chain.label)))
 
 
+def verify_statement(raw: bytes, root: VerifyKey, label: Label) -> Statement:
+    """Check that the root signed one statement; what it follows is not checked. Raises Forged, or Refused."""
+    statement = Statement.parse(raw, label)
+    signed = _signed(statement.seq, statement.previous, statement.payload)
+    try:
+        verify(root, label, statement.signature, *signed)
+    except BadSignature:
+        raise Forged from None
+    return statement
+
+
 def verify_chain(statements: Sequence[bytes], root: VerifyKey, label: Label) -> VerifiedChain:
     """Verify raw statements, oldest first. Raises Forged, Broken, or Refused for what is malformed."""
     verified: list[Statement] = []
     link = NO_LINK
     for seq, raw in enumerate(statements):
-        statement = Statement.parse(raw, label)
-        try:
-            verify(
-                root,
-                label,
-                statement.signature,
-                *_signed(statement.seq, statement.previous, statement.payload),
-            )
-        except BadSignature:
-            raise Forged from None
+        statement = verify_statement(raw, root, label)
         if statement.seq != seq or statement.previous != link:
             raise Broken
         verified.append(statement)

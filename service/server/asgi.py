@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -34,6 +35,8 @@ class Served:
         try:
             async with opened(self._settings) as deps:
                 self._app = create_app(deps)
+                gc.collect()
+                gc.freeze()  # what start-up made lives as long as the worker: don't look through it again
                 await self._app(scope, receive, send)
                 self._app = None
         except Exception as error:  # noqa: BLE001 - the edge: the worker must not serve half a server

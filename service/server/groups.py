@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from crypto.chains import Statement, verify_statement
 from crypto.errors import Refused
-from service.cases.rosters import MAX_STATEMENTS, RosterHistory, verified_history
+from crypto.labels import Label
+from service.cases.rosters import (
+    MAX_STATEMENTS,
+    Roster,
+    RosterHistory,
+    decode_statement,
+    step,
+    verified_history,
+)
 from service.server.records import SERVER, GroupEntry, Head, decode, encode, group_partition
 from service.storage.protocol import Append, Conflict, Insert, Put, Replace, Store
 from service.wire.problems import Kind, ProblemError
@@ -58,19 +67,13 @@ class Groups:
         Raises FOUNDING_CLOSED, ROSTER_REFUSED (it can't follow), ROSTER_CONFLICT (it follows an older head).
         """
         history = await self.history(group)
-        stored = [] if history is None else await self.statements(group)
-        if statement in stored:
-            if statement != stored[-1]:
-                raise ProblemError(Kind.ROSTER_CONFLICT)
-            return await self._listed(group, self._remember(group, stored))
         if history is None and not may_found:
             raise ProblemError(Kind.FOUNDING_CLOSED)
-        try:
-            extended = verified_history(group, [*stored, statement])
-        except Refused:
-            if history is not None and self._follows_older(group, stored, statement):
-                raise ProblemError(Kind.ROSTER_CONFLICT) from None
-            raise ProblemError(Kind.ROSTER_REFUSED) from None
+        if history is not None and (known := _known(history, statement)) is not None:
+            if known != history.latest:
+                raise ProblemError(Kind.ROSTER_CONFLICT)
+            return await self._listed(group, history)
+        extended = _extended(group, history, statement)
         head = encode(Head(extended.latest.seq, extended.latest.digest))
         if history is None:
             condition: Insert | Replace = Insert(_HEAD, head)
@@ -108,13 +111,28 @@ class Groups:
         self._known[group] = history
         return history
 
-    @staticmethod
-    def _follows_older(group: bytes, stored: list[bytes], statement: bytes) -> bool:
-        """Whether the statement would have followed an earlier head: two people appended at once."""
-        for upto in range(len(stored) - 1, max(0, len(stored) - 4), -1):
-            try:
-                verified_history(group, [*stored[:upto], statement])
-            except Refused:
-                continue
-            return True
-        return False
+
+def _known(history: RosterHistory, statement: bytes) -> Roster | None:
+    """Find the roster that this very statement led to."""
+    try:
+        return history.at(Statement.parse(statement, Label.ROSTER).digest)
+    except Refused:
+        raise ProblemError(Kind.ROSTER_REFUSED) from None
+
+
+def _extended(group: bytes, history: RosterHistory | None, statement: bytes) -> RosterHistory:
+    """Verify one statement and apply it. A stranger's costs one check of a signature."""
+    try:
+        if history is None:
+            return verified_history(group, [statement])
+        latest = history.latest
+        signed = verify_statement(statement, latest.root, Label.ROSTER)
+        if (signed.seq, signed.previous) != (latest.seq + 1, latest.digest):
+            raise ProblemError(Kind.ROSTER_CONFLICT)  # the root signed it on another head
+        if signed.seq >= MAX_STATEMENTS:
+            raise ProblemError(Kind.ROSTER_REFUSED)
+        return RosterHistory(
+            (*history.rosters, step(latest, decode_statement(signed.payload), signed.digest))
+        )
+    except Refused:
+        raise ProblemError(Kind.ROSTER_REFUSED) from None

@@ -80,6 +80,7 @@ def test_limits_of_many_workers_are_shared() -> None:
 @pytest.mark.parametrize("text", ["", "data = 7", 'data = "x"\nstore = "redis"'])
 def test_serve_refuses_with_a_sentence(tmp_path: Path, text: str) -> None:
     """Exit code 3 and one line, no traceback."""
+    text = text.replace('"x"', f'"{tmp_path}/data"')
     result = CliRunner(env={"SOTTOVOCE_REDIS_URL": None}).invoke(
         main, ["serve", "--config", str(written(tmp_path, text))]
     )
