@@ -81,7 +81,9 @@ def _line(question: str, limit: int) -> str:
 
 def _paragraphs(question: str, limit: int) -> str:
     while True:
-        click.echo(f"\n{question} (end with a line holding only a full stop; a full stop at once skips)", err=True)
+        click.echo(
+            f"\n{question} (end with a line holding only a full stop; a full stop at once skips)", err=True
+        )
         lines: list[str] = []
         while (line := click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)) != ".":
             lines.append(line)
