@@ -14,6 +14,7 @@ from litestar.params import FromPath
 
 from crypto.envelope import MAX_ENVELOPE
 from service.server import http
+from service.server.forgetting import forget_what_is_freed
 from service.server.serve import BUFFER, HEADER_READ_MS
 from service.wire.shapes import ReceiptShape
 
@@ -32,6 +33,7 @@ def application() -> Any:
 
 
 if __name__ == "__main__":
+    forget_what_is_freed()  # as the server does
     Granian(
         "bench.floor:application",
         factory=True,
