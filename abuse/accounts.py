@@ -23,6 +23,7 @@ PHI_VOICES: Final = 0.05
 PHI: Final = 0.5
 TAU_S: Final = 30 * 60.0
 TOGETHER: Final = 0.6
+SHARES_WORDING: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Account:
     """One report as scored. `text` is everything the reporter wrote, follow-ups included.
 
     at_s: arrival in seconds (the batch's time; a time the reporter claims costs nothing to invent).
-    voice_tag: the verified tag of its voice, None without; voice_context: the context that tag was made for.
+    voice_tag: the verified tag of its voice, None without. voice_context: within what two tags are known to be two
+    members: the context the tag was made for, followed by the registry's freeze where a member replaced a key since.
     evidence: ids of what it rests on (`link_id`, `file_id`); witnesses: `witness_id` of people it names.
     """
 
@@ -146,3 +148,23 @@ def _first_times(accounts: Sequence[Account], wordings: Sequence[Wording]) -> Ma
         earliest = first.setdefault(words.identity, account.at_s) if words.shingles else account.at_s
         times.append(earliest)
     return np.array(times, dtype=np.float64)
+
+
+def linked(alike: Matrix, at_least: float = SHARES_WORDING) -> tuple[tuple[int, ...], ...]:
+    """Group rows joined by entries of `at_least`, through others if need be; groups by their first row.
+
+    For display and for turns on the check next list, never for D: one bridging text joins two groups here.
+    """
+    left = np.ones(len(alike), dtype=bool)
+    found: list[tuple[int, ...]] = []
+    for row in range(len(alike)):
+        if not left[row]:
+            continue
+        group = np.zeros(len(alike), dtype=bool)
+        edge = np.array([row])
+        while len(edge):
+            group[edge] = True
+            left[edge] = False
+            edge = np.flatnonzero((alike[edge] >= at_least).any(axis=0) & left)
+        found.append(tuple(int(member) for member in np.flatnonzero(group)))
+    return tuple(found)

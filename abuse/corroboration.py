@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from abuse.accounts import Account, overlap
+from abuse.accounts import SHARES_WORDING, Account, linked, overlap
 from abuse.diversity import Matrix, maximum_diversity
 from abuse.evidence import Check, Finding, Verdict, check_next, standing
 from abuse.likeness import wording
@@ -26,7 +26,6 @@ PER_UNVOICED, PER_VOICE, PER_VERIFIED, PER_CONTRADICTION = 0.4, 0.9, 2.0, 1.5
 UNVOICED_CAP: Final = 2.0
 VERIFIED_CAP: Final = 3
 VOICES_NEEDED: Final = 2.0
-SHARES_WORDING: Final = 0.5
 WINDOW_S: Final = 2 * 3600.0
 CASES_TO_CALIBRATE: Final = 50
 
@@ -121,7 +120,7 @@ def corroborate(
     whole = maximum_diversity(between.k, remembered=earlier)
     if spoken.value > whole.value:
         whole = replace(spoken, exact=False)
-    clusters = _clusters(between.content)
+    clusters = linked(between.content)
     found = standing(findings)
     verified = sum(finding.verdict is Verdict.SUPPORTS for finding in found.values())
     contradicted = sum(finding.verdict is Verdict.CONTRADICTS for finding in found.values())
@@ -161,23 +160,6 @@ def corroborate(
 def _with_company(alike: Matrix) -> int:
     """How many rows share wording with another."""
     return int(((alike >= SHARES_WORDING).sum(axis=1) > 1).sum())
-
-
-def _clusters(content: Matrix) -> tuple[tuple[int, ...], ...]:
-    """Rows joined by wording or evidence, through others if need be. For display and turns, never for D."""
-    left = np.ones(len(content), dtype=bool)
-    found: list[tuple[int, ...]] = []
-    for row in range(len(content)):
-        if not left[row]:
-            continue
-        group = np.zeros(len(content), dtype=bool)
-        edge = np.array([row])
-        while len(edge):
-            group[edge] = True
-            left[edge] = False
-            edge = np.flatnonzero((content[edge] >= SHARES_WORDING).any(axis=0) & left)
-        found.append(tuple(int(member) for member in np.flatnonzero(group)))
-    return tuple(found)
 
 
 def _most_within(times: Sequence[float], window_s: float) -> int:
