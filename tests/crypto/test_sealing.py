@@ -71,7 +71,7 @@ def test_the_largest_report_opens_and_a_larger_one_is_refused() -> None:
 
 
 def test_any_changed_byte_of_an_envelope_is_noticed() -> None:
-    """Header, key ids, each wrap, commitment, every chunk and tag: for all recipients, or for the one whose wrap it is."""
+    """Header, key ids, wraps, commitment, chunks, tags: for all recipients, or for the one whose wrap it is."""
     raw = sealed(bytes(70_000))
     for at in [*range(100), *range(100, len(raw), len(raw) // 400)]:
         changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
