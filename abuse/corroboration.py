@@ -19,6 +19,7 @@ from abuse.accounts import SHARES_WORDING, Account, linked, overlap
 from abuse.diversity import Matrix, maximum_diversity
 from abuse.evidence import Check, Finding, Verdict, check_next, standing
 from abuse.likeness import wording
+from abuse.voices import VoiceTag, distinct_voices
 from crypto.errors import Refused
 
 # design.md §8; reasons in SPEC.md "Corroboration: score".
@@ -35,6 +36,7 @@ class Corroboration:
     """The score of one subject and incident with all its terms; what to check next is in `checks`.
 
     D and D_v are effective numbers of independent accounts and voices; *_exact False: a lower bound.
+    voiced: reports with a voice; members: how many spoke for certain (`distinct_voices`), which D_v never exceeds.
     clusters: report ids grouped by wording or evidence they share, by arrival. support: the reports D rests on.
     """
 
@@ -48,7 +50,8 @@ class Corroboration:
     contradicted: int
     score: float
     corroborated: bool
-    voices: int
+    voiced: int
+    members: int
     share_wording: int
     within_2h: int
     calibrated: bool
@@ -65,7 +68,9 @@ class Corroboration:
             f"{_count(self.reports, 'report')}, {_bound(self.d, self.d_exact)} independent "
             f"{'account' if _tenths(self.d) == 1 else 'accounts'}; "
             f"{self.share_wording} {'shares' if self.share_wording == 1 else 'share'} wording; "
-            f"{self.within_2h} within 2 h; {self.voices} used a voice; "
+            f"{self.within_2h} within 2 h; {self.voiced} used a voice"
+            + (f" ({_count(self.members, 'member')} for certain)" if self.members < self.voiced else "")
+            + "; "
             + (f"{_count(links, 'link')} unchecked: check next" if links else "no link unchecked")
             + (f"; {_count(people, 'witness', 'witnesses')} named" if people else "")
             + "."
@@ -97,11 +102,14 @@ def corroborate(
     findings: Iterable[Finding] = (),
     *,
     closed_cases: int = 0,
-    remembered: Sequence[str] = (),
+    replaced_keys: int = 0,
+    remembered: tuple[Sequence[str], Sequence[str]] = ((), ()),
 ) -> Corroboration:
     """Score the reports on one subject and incident.
 
-    remembered: `support` of an earlier answer, so that D never falls below it even if reports turn up late.
+    remembered: `support` and `support_v` of an earlier answer, so that neither D nor D_v falls below it even if
+    reports turn up late.
+    replaced_keys: members who replaced their key, each of whom may have two tags (`Registry.replaced_keys`).
     Refused: two accounts with one report id. 2,000 reports take seconds.
     """
     ordered = sorted(accounts, key=lambda a: (a.at_s, a.report_id))
@@ -112,14 +120,23 @@ def corroborate(
     between = overlap(ordered, [wording(account.text) for account in ordered])
     voiced = [row for row, account in enumerate(ordered) if account.voice_tag is not None]
     place = {row: at for at, row in enumerate(voiced)}
-    earlier = [row_of[report_id] for report_id in remembered if report_id in row_of]
+    earlier, earlier_v = ([row_of[key] for key in support if key in row_of] for support in remembered)
     spoken = maximum_diversity(
-        between.k[np.ix_(voiced, voiced)], remembered=[place[row] for row in earlier if row in place]
+        between.k[np.ix_(voiced, voiced)], remembered=[place[row] for row in earlier_v if row in place]
     )
     spoken = replace(spoken, support=tuple(voiced[row] for row in spoken.support))
     whole = maximum_diversity(between.k, remembered=earlier)
     if spoken.value > whole.value:
         whole = replace(spoken, exact=False)
+    tags = [VoiceTag(a.voice_context, a.voice_tag) for a in ordered if a.voice_tag is not None]
+    members = distinct_voices(tags, replaced_keys=replaced_keys)
+    # A member with two tags can't be told from two members, so D_v is never more than there are for certain, and
+    # D no more than that and what reports without a voice can add.
+    spoken = replace(spoken, value=min(spoken.value, members), exact=spoken.exact and spoken.value <= members)
+    whole_most = spoken.value + UNVOICED_CAP
+    whole = replace(
+        whole, value=min(whole.value, whole_most), exact=whole.exact and whole.value <= whole_most
+    )
     clusters = linked(between.content)
     found = standing(findings)
     verified = sum(finding.verdict is Verdict.SUPPORTS for finding in found.values())
@@ -140,7 +157,8 @@ def corroborate(
         + PER_VERIFIED * min(verified, VERIFIED_CAP)
         - PER_CONTRADICTION * contradicted,
         corroborated=verified >= 1 or spoken.value >= VOICES_NEEDED,
-        voices=len({(a.voice_context, a.voice_tag) for a in ordered if a.voice_tag is not None}),
+        voiced=len(tags),
+        members=members,
         share_wording=_with_company(between.alike),
         within_2h=_most_within([account.at_s for account in ordered], WINDOW_S),
         calibrated=closed_cases >= CASES_TO_CALIBRATE,
