@@ -6,6 +6,7 @@ Unknown fields are refused by name, so that a misspelt one is not silently lost.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 
@@ -13,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from crypto.errors import Refused
-from service.cases.reports import File, Kind, Person, Report, Urgency
+from service.cases.reports import LANGUAGE_TAG, File, Kind, Person, Report, Urgency
 from service.cases.texts import tidy
 
 EXAMPLE = """\
@@ -67,6 +68,8 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
             attachments=tuple(file.described() for file in files),
             voice=None,
         )
+        if re.fullmatch(LANGUAGE_TAG, report.language) is None:
+            raise Refused("the language is not a language tag such as en or pt-BR")
         if not report.what:
             raise Refused("the report says nothing yet: fill in what happened")
         return report

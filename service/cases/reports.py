@@ -37,7 +37,8 @@ Urgency = Literal["danger", "soon", "normal"]
 Line = Annotated[str, Meta(max_length=LINE)]
 Short = Annotated[str, Meta(max_length=SHORT_TEXT)]
 Long = Annotated[str, Meta(max_length=LONG_TEXT)]
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
+LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z"
+Language = Annotated[str, Meta(pattern=LANGUAGE_TAG)]
 Digest32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Sealable = Annotated[str, Meta(max_length=20_000)]
 
@@ -137,6 +138,9 @@ class Unsealed:
     def to_bytes(self) -> bytes:
         """Encode for sealing. Refused when it is over 8 MiB less the padding's four bytes."""
         body = msgspec.json.encode(self.content)
+        decode_content(
+            body
+        )  # Structs check sizes and patterns only when decoding: never seal what nobody could read
         raw = b"".join(
             (
                 bytes([VERSION]),
@@ -149,6 +153,7 @@ class Unsealed:
         )
         if len(raw) > MAX_PLAINTEXT:
             raise Refused("the report with its files is larger than 8 MiB")
+        decode_content(body)  # Structs check patterns only when decoding: never seal what nobody could read
         return raw
 
     @classmethod
