@@ -103,6 +103,12 @@ def test_the_walk_through_works_as_printed(tmp_path: Path) -> None:
         assert desk(tmp_path, "bo", "sync").returncode == 0
         [row] = json.loads(desk(tmp_path, "bo", "list", "--json").stdout)
         assert (row["state"], row["priority"], row["letters"]) == ("looking", "P2", 2)
+        [about] = json.loads(desk(tmp_path, "bo", "subjects", "--json").stdout)
+        assert about["score"]["reports"] == 1
+        assert "is not false" in desk(tmp_path, "bo", "subject", "irc:x").stdout
+        assert desk(tmp_path, "bo", "plot", "irc:x", "x.svg").returncode == 0
+        assert (tmp_path / "x.svg").read_text().startswith("<svg")
+        assert desk(tmp_path, "bo", "subject", "irc:nobody").returncode == 3
 
 
 @pytest.mark.slow

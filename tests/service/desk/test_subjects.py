@@ -1,0 +1,89 @@
+"""Corroboration joined to cases: who it is about, merges that can be undone, findings that count, copies that don't."""
+
+from __future__ import annotations
+
+from crypto.signatures import SigningKey
+from service.cases.answers import Answers
+from service.cases.log import Act, Checked, Entry, SubjectMerged, SubjectSplit, sign_entry
+from service.cases.reports import Person
+from service.desk.casebook import Case, assemble
+from service.desk.records import Body, LogLine
+from service.desk.subjects import abouts, comparison
+from tests.service.desk.test_casebook import held
+from tests.support.reporters import TODAY
+
+KEY = SigningKey(bytes(32))
+WORDS = (
+    "He follows me from channel to channel and writes at night that he knows where I live, every single week"
+)
+OTHER = (
+    "At the sprint in May she was shouted down twice by this person while presenting her design of the parser"
+)
+
+
+def world(
+    *texts: str, acts: tuple[tuple[int, Act], ...] = (), handle: str = "Some-Body"
+) -> tuple[dict[str, Case], dict[str, Body]]:
+    """Cases about one account, with log acts on some of them."""
+    records, bodies = [], {}
+    for number, text in enumerate(texts, 1):
+        who = (Person(platform="GitHub", handle=handle if number % 2 else "https://github.com/some-body/"),)
+        link = f"https://example.org/{number}"
+        report = Answers(what=text, who=who, links=(link,)).to_report((), TODAY)
+        record = held(number, f"a{number}", fetched_s=1_000_000 * number, who=who, links=(link,))
+        records.append(record)
+        bodies[record.id] = Body(report)
+    logs: dict[str, list[LogLine]] = {}
+    for place, (number, act) in enumerate(acts):
+        entry = Entry(
+            id=f"{place:032x}", author="Ada", author_key=KEY.verify_key().raw.hex(), at_s=place, act=act
+        )
+        report_id = f"{number:032x}"
+        raw = sign_entry(entry, KEY, bytes.fromhex(report_id))
+        logs.setdefault(report_id, []).append(LogLine(report_id, place, raw, trusted=True))
+    cases, _ = assemble(records, logs)
+    return cases, bodies
+
+
+def test_every_way_of_naming_an_account_is_one_subject() -> None:
+    """Handle, capitals and profile address fold together."""
+    cases, bodies = world(WORDS, OTHER)
+    [about] = abouts(cases, bodies, 0.0)
+    assert len(about.cases) == 2
+    assert about.score.reports == 2
+
+
+def test_a_copy_adds_nothing_and_voiceless_reports_stay_below_two() -> None:
+    """Forty copies are one account; forty reports without a voice never reach two."""
+    once = abouts(*world(WORDS), 0.0)[0].score.d
+    assert abouts(*world(*[WORDS] * 40), 0.0)[0].score.d == once
+    assert abouts(*world(*[f"{OTHER} {number} {WORDS[number:]}" for number in range(40)]), 0.0)[0].score.d < 2
+
+
+def test_a_verified_link_corroborates_and_the_sentence_says_so() -> None:
+    """What a handler found is taken from the sealed log."""
+    finding = Checked(item="https://example.org/1", finding="verified", note="seen")
+    before = abouts(*world(WORDS), 0.0)[0]
+    after = abouts(*world(WORDS, acts=((1, finding),)), 0.0)[0]
+    assert not before.score.corroborated
+    assert "Uncorroborated is not false" in " ".join(before.sentences())
+    assert after.score.corroborated
+    assert after.score.verified == 1
+    assert len(after.score.checks) < len(before.score.checks)
+
+
+def test_a_merge_joins_two_accounts_and_can_be_undone() -> None:
+    """By any handler, in a report's log."""
+    merge = SubjectMerged(subject="github:some-body", other="github:elsewhere")
+    split = SubjectSplit(subject="github:some-body", other="github:elsewhere")
+    assert len(abouts(*world(WORDS, OTHER, handle="elsewhere"), 0.0)) == 2
+    assert len(abouts(*world(WORDS, OTHER, handle="elsewhere", acts=((1, merge),)), 0.0)) == 1
+    assert len(abouts(*world(WORDS, OTHER, handle="elsewhere", acts=((1, merge), (1, split))), 0.0)) == 2
+
+
+def test_two_reports_are_compared_with_every_term() -> None:
+    """The same words count as one account, others don't."""
+    cases, bodies = world(WORDS, WORDS, OTHER)
+    one, copy, other = cases.values()
+    assert comparison(one, copy, bodies).kernel == 1
+    assert comparison(one, other, bodies).kernel < 1
