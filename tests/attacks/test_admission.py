@@ -203,7 +203,9 @@ async def test_replaying_one_losing_token_inflates_nothing() -> None:
         if isinstance(decision, Admitted):
             break
         door.clock.pass_s(0.05)
-    assert (await door.challenge()).difficulty <= before
+    # Filling the door may by itself raise the difficulty by one step (twice the work) as its pulse is counted;
+    # were each replay counted, it would stand at its ceiling of eight times.
+    assert (await door.challenge()).difficulty <= 2 * before
 
 
 async def test_a_page_without_scripts_is_held_and_let_in() -> None:
