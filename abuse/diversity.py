@@ -21,10 +21,12 @@ import numpy.typing as npt
 
 EXACT_UP_TO: Final = 12
 # Beyond, a support is not grown: it costs cubic time and, with the kernel's floor of 0.5 for accounts without a
-# voice, can add less than 2/512 to D.
-LARGEST_SUPPORT: Final = 512
+# voice, can add less than 2/256 to D.
+LARGEST_SUPPORT: Final = 256
 # The convexity of the kernel is looked at (an eigenvalue problem) up to this size.
-CERTIFIED_UP_TO: Final = 400
+CERTIFIED_UP_TO: Final = 250
+# Beyond that, rows passed over earlier are looked at again once in so many arrivals.
+_AGAIN_EVERY: Final = 64
 # Each of the first accounts starts ascents with every earlier one; later ones only where they displace something.
 _STARTS: Final = 32
 _LARGEST_RIVAL: Final = 64
@@ -71,12 +73,13 @@ def maximum_diversity(kernel: Matrix, *, remembered: Sequence[int] = ()) -> Dive
         if newest < _STARTS and not convex:
             best = _from_pairs(kernel, best, newest, seen)
         if best.gain(newest) > _TINY:
-            best = best.settled(seen, trying=newest)
+            again = seen <= CERTIFIED_UP_TO or seen % _AGAIN_EVERY == 0
+            best = best.settled(seen if again else 0, trying=newest)
         elif not convex and len(best.support) <= _LARGEST_RIVAL:
             best = best.better_of(_rival(kernel, best, newest, seen))
     if remembered:
         best = best.better_of(_Ascent(kernel, tuple(remembered)).settled(n))
-    if best.value < first.value:  # Rounding only.
+    if best.quotient < first.value:  # Rounding only.
         return Diversity(first.value, False, first.support, first.weights)
     return best.answer(exact=convex and len(best.support) < LARGEST_SUPPORT and best.at_rest())
 
@@ -169,7 +172,12 @@ class _Ascent:
 
     @property
     def value(self) -> float:
-        """(Σz)²/(zᵀKz), computed from z itself."""
+        """D of this support, while stationary: from Kz = 1 follows (Σz)²/(zᵀKz) = Σz."""
+        return float(self.z.sum())
+
+    @property
+    def quotient(self) -> float:
+        """(Σz)²/(zᵀKz) as such: what is claimed in the end, true whatever rounding did to z."""
         block = self.kernel[np.ix_(self.support, self.support)]
         return float(self.z.sum() ** 2 / (self.z @ block @ self.z))
 
@@ -186,10 +194,12 @@ class _Ascent:
         return other if other is not None and other.value > self.value + 1e-12 else self
 
     def settled(self, seen: int, trying: int | None = None) -> _Ascent:
-        """Enter rows below `seen`, steepest first (or `trying` first), until none raises D."""
+        """Enter `trying`, then rows below `seen`, steepest first, until none raises D."""
         before, start = self.value, (list(self.support), self.z.copy(), self._inverse.copy())
         for _ in range(4 * seen + 64):
             if trying is None:
+                if not seen:
+                    break
                 slope = 1.0 - self.kernel[:seen, self.support] @ self.z
                 slope[self.support] = -np.inf
                 row = int(slope.argmax())
@@ -197,10 +207,12 @@ class _Ascent:
                     break
             else:
                 row, trying = trying, None
-            if len(self.support) >= LARGEST_SUPPORT:
-                break
             self._enter(row)
-        if self.value < before:  # Rounding only: the steps themselves never go down.
+            if len(self.support) > LARGEST_SUPPORT:
+                self._trim(int(self.z.argmin()))
+                self._refresh()
+                break
+        if self.value < before:  # An exchange in a full support may not pay; else rounding only.
             self.support, self.z, self._inverse = start
         return self
 
@@ -252,7 +264,7 @@ class _Ascent:
         order = sorted(range(len(self.support)), key=self.support.__getitem__)
         total = float(self.z.sum())
         return Diversity(
-            value=self.value,
+            value=self.quotient,
             exact=exact,
             support=tuple(self.support[at] for at in order),
             weights=tuple(float(self.z[at]) / total for at in order),

@@ -7,6 +7,7 @@ runs of characters. Leaves to `abuse.corroboration` what likeness means for inde
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ PERMUTATIONS: Final = 128
 _ENOUGH: Final = 45
 _WORD, _CJK, _SEA = 15, 9, 5
 _CHUNK: Final = 4096
+_ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 
 Signature = npt.NDArray[np.uint32]
 
@@ -67,6 +69,8 @@ def pieces(text: str) -> list[tuple[str, int]]:
     NFKC and case folding first. Punctuation, symbols and spaces separate; an apostrophe inside a word does too.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
+    if folded.isascii():  # The same rule, ten times as fast.
+        return [(word, _WORD) for word in _ASCII_WORD.findall(folded)]
     found: list[tuple[str, int]] = []
     word: list[str] = []
     for character in folded:
@@ -102,9 +106,8 @@ def shingles(text: str) -> dict[int, str]:
             end += 1
         if total < _ENOUGH and start > 0:
             break
-        raw = digest(
-            Label.LIKENESS, *(piece.encode("utf-8", "replace") for piece in folded[start:end]), size=8
-        )
+        # A piece holds no space, so no two runs join alike.
+        raw = digest(Label.LIKENESS, " ".join(folded[start:end]).encode("utf-8", "replace"), size=8)
         found.setdefault(int.from_bytes(raw, "big"), _shown(cut[start:end]))
         total -= cut[start][1]
     return found
