@@ -1,4 +1,4 @@
-"""Key files: secret bytes under a passphrase, stretched by Argon2id, parameters in the file. SPEC.md §4.3.
+"""Key files: secret bytes under a passphrase, stretched by Argon2id, parameters in the file. SPEC.md §4.5.
 
 A wrong passphrase and a damaged file are told apart: a checksum over the whole file says whether it is as written.
 
