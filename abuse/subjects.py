@@ -100,6 +100,9 @@ _PATHS: Final = {
     "youtube.com": r"@([^/]+)",
     "github.com": r"(?:users/|orgs/)?@?([^/]+)",
 }
+_PAGES: Final = ("http://", "https://", "irc://", "ircs://")
+# What `read_subject` itself settles; anything else with "://" in it is a name, or the two would call each other.
+_LINKS: Final = (*_PAGES, "mailto:", "acct:", "matrix:u/")
 _LABEL: Final = r"[^\s@/:?#]+"
 _AT_HOST: Final = re.compile(rf"@?({_LABEL})@([^\s@/?#:]+\.[^\s@/?#:]+)")
 
@@ -149,7 +152,7 @@ def subject(platform: str, handle: str) -> Subject:
     """
     key = platform_named(platform)
     text = _bounded(handle)
-    if "://" in text or text.startswith(("mailto:", "acct:", "matrix:")):
+    if casefolded(text).startswith(_LINKS):
         found = read_subject(text)
         if found.platform != key and not (key == "gitea" and found.platform == "name"):
             raise Refused("subject: the link belongs to another platform")
@@ -185,7 +188,7 @@ def read_subject(text: str) -> Subject:
         return _email(line[7:].partition("?")[0])
     if lower.startswith("matrix:u/"):
         return _with_host("matrix", line[9:].partition("?")[0], ":")
-    if lower.startswith(("http://", "https://", "irc://", "ircs://")):
+    if lower.startswith(_PAGES):
         return _from_url(line)
     if lower.startswith(("www.", *(f"{host}/" for host in (*_PLATFORM_OF_HOST, *_HOSTS)))):
         return _from_url("https://" + line)

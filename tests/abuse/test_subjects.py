@@ -201,6 +201,27 @@ def test_reading_any_line_gives_a_subject_or_refused(text: str) -> None:
     assert about.canonical[0] == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "foo://bar",
+        "name: foo://bar",
+        "name://x",
+        "a://b://c",
+        "matrix:@x:y",
+        "matrix:x",
+        "MAILTO:a@b.c",
+        "://",
+    ],
+)
+def test_a_link_of_no_known_kind_ends(line: str) -> None:
+    """An address with a scheme of its own is a name or Refused; reading it never runs in a circle."""
+    try:
+        assert read_subject(line).platform in {"name", "matrix", "email"}
+    except Refused:
+        return
+
+
 ALICE, ALYCE, ALI = (read_subject(t) for t in ("github: alice", "@alyce@fosstodon.org", "irc: ali"))
 
 
