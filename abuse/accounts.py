@@ -45,6 +45,15 @@ class Account:
     witnesses: frozenset[str] = frozenset()
 
 
+def arrival_s(day: int, fetched_s: float) -> float:
+    """Say when a report arrived, from what a desk knows: the day (since 1970-01-01) and when it fetched it.
+
+    Fetched later than on its day, it counts as arrived at that day's end: reports of different days stay apart however
+    seldom a desk looks; those of one day, fetched together, count as together, which only lowers D.
+    """
+    return min(float(fetched_s), (day + 1) * 86_400.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Every term of the kernel between two reports, and the wording they share. kernel: 1 = one account, → 0 = two."""

@@ -125,8 +125,9 @@ class Subject:
         return bytes([VERSION]) + b"".join(part(text.encode()) for text in parts)
 
     def __str__(self) -> str:
-        where = f"@{self.host}" if self.host else ""
-        return f"{self.platform}: {self.handle}{where}"
+        if self.platform == "matrix":
+            return f"matrix: @{self.handle}:{self.host}"
+        return f"{self.platform}: {self.handle}" + (f"@{self.host}" if self.host else "")
 
 
 def voice_context(group_root: bytes, about: Subject) -> bytes:
@@ -152,14 +153,16 @@ def subject(platform: str, handle: str) -> Subject:
     """
     key = platform_named(platform)
     text = _bounded(handle)
-    if casefolded(text).startswith(_LINKS):
+    if key == "name":
+        text = text.lstrip("@ ") or text
+    if casefolded(text).startswith(_PAGES if key == "name" else _LINKS):
         found = read_subject(text)
         if found.platform != key and not (key == "gitea" and found.platform == "name"):
             raise Refused("subject: the link belongs to another platform")
         return found
     match key:
         case "name":
-            return _made(key, "", " ".join(text.lstrip("@").split()))
+            return _made(key, "", text)
         case "bluesky":
             bare = text.removeprefix("@")
             return _made(key, "", bare if "." in bare else f"{bare}.bsky.social")
@@ -215,7 +218,7 @@ def read_subject(text: str) -> Subject:
 def _bounded(text: str) -> str:
     line = text.strip()
     if not line or len(line) > LONGEST:
-        raise Refused("subject: empty or longer than 512 characters")
+        raise Refused("subject: empty, too long, or no handle")
     return line
 
 
@@ -239,8 +242,10 @@ def _last_of_path(text: str) -> str:
 
 def _made(platform: str, host: str, handle: str) -> Subject:
     folded = " ".join(fold(unquote(handle) if platform != "name" else handle).split())
-    if not folded or len(folded) > LONGEST:
-        raise Refused("subject: empty or longer than 512 characters")
+    # A handle or host that holds a separator would not read back as itself.
+    odd = set(folded) & set("/@:?#") if platform not in {"name", "mediawiki"} else set()
+    if not folded or len(folded) > LONGEST or odd or set(host) & set("/@?#"):
+        raise Refused("subject: empty, too long, or no handle")
     return Subject(platform, host, folded)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abuse.accounts import Account, compare
+from abuse.accounts import Account, arrival_s, compare
 from abuse.corroboration import corroborate
 from abuse.evidence import Finding, Verdict, check_next, file_id, link_id, standing, witness_id
 from crypto.errors import Refused
@@ -59,6 +59,17 @@ def test_the_kernel(one: Account, other: Account, expected: float) -> None:
     assert compare(one, other).kernel == pytest.approx(expected, abs=1e-6)
     assert compare(other, one) == compare(one, other)
     assert compare(one, other).sentence()
+
+
+def test_a_desk_that_looks_once_a_week_still_tells_days_apart() -> None:
+    """Three voices of three days, fetched at once, count as three days apart; of one day, as together."""
+    now = 20_000 * 86_400 + 50_000.0
+    assert arrival_s(20_000, now) == now
+    assert arrival_s(19_998, now) == 19_999 * 86_400
+    spoken = honest(3)
+    days = [replace(a, at_s=arrival_s(19_995 + n, now)) for n, a in enumerate(spoken)]
+    assert corroborate(days).corroborated
+    assert not corroborate([replace(a, at_s=arrival_s(19_995, now)) for a in spoken]).corroborated
 
 
 def test_compare_shows_what_they_share() -> None:

@@ -100,6 +100,14 @@ def test_every_way_of_writing_an_account_is_one_subject(expected: Subject, writt
 
 
 @pytest.mark.parametrize(
+    "about", [*SAME, read_subject("https://example.org/page"), read_subject("foo://bar")]
+)
+def test_what_is_shown_can_be_typed_back(about: Subject) -> None:
+    """The line that the desk shows for a subject reads as that subject."""
+    assert read_subject(str(about)) == about
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("github: alice", "github: alice1"),
