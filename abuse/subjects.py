@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from abuse.confusables import casefolded, fold
+from abuse.platforms import DEFAULT_PATH, HOSTS, PATHS, PLATFORM_OF_HOST, PLATFORMS, platform_named
 from crypto.errors import Refused
 from crypto.framing import part
 from crypto.hashing import digest
@@ -22,84 +23,6 @@ from crypto.labels import Label
 VERSION: Final = 1
 LONGEST: Final = 512
 
-# Platform → its own host. A platform without one needs the host in its handle (x@host), or has none ("name").
-PLATFORMS: Final = {
-    "bitbucket": "bitbucket.org",
-    "bluesky": "",
-    "codeberg": "codeberg.org",
-    "discord": "discord.com",
-    "discourse": "",
-    "drupal": "drupal.org",
-    "email": "",
-    "facebook": "facebook.com",
-    "gitea": "",
-    "github": "github.com",
-    "gitlab": "gitlab.com",
-    "hackernews": "news.ycombinator.com",
-    "instagram": "instagram.com",
-    "irc": "",
-    "launchpad": "launchpad.net",
-    "linkedin": "linkedin.com",
-    "mastodon": "",
-    "matrix": "",
-    "mediawiki": "",
-    "name": "",
-    "npm": "",
-    "pypi": "",
-    "reddit": "reddit.com",
-    "slack": "",
-    "sourcehut": "sr.ht",
-    "stackoverflow": "stackoverflow.com",
-    "telegram": "t.me",
-    "x": "x.com",
-    "youtube": "youtube.com",
-    "zulip": "",
-}
-_ALIASES: Final = {
-    "twitter": "x",
-    "mail": "email",
-    "mailto": "email",
-    "e-mail": "email",
-    "fediverse": "mastodon",
-    "bsky": "bluesky",
-    "wikipedia": "mediawiki",
-    "forgejo": "gitea",
-    "hn": "hackernews",
-    "libera": "irc",
-    "person": "name",
-}
-# Hosts that show the same accounts as another.
-_HOSTS: Final = {
-    "twitter.com": "x.com",
-    "mobile.twitter.com": "x.com",
-    "mobile.x.com": "x.com",
-    "old.reddit.com": "reddit.com",
-    "new.reddit.com": "reddit.com",
-    "m.facebook.com": "facebook.com",
-    "discordapp.com": "discord.com",
-    "telegram.me": "t.me",
-    "git.sr.ht": "sr.ht",
-    "m.youtube.com": "youtube.com",
-    "chat.freenode.net": "freenode",
-    "irc.freenode.net": "freenode",
-    "irc.libera.chat": "libera",
-    "libera.chat": "libera",
-    "irc.oftc.net": "oftc",
-    "oftc.net": "oftc",
-}
-_PLATFORM_OF_HOST: Final = {host: platform for platform, host in PLATFORMS.items() if host}
-# Path shapes per host of the first table; group 1 is the handle. Default: the first path segment.
-_PATHS: Final = {
-    "reddit.com": r"(?:u|user)/([^/]+)",
-    "linkedin.com": r"in/([^/]+)",
-    "stackoverflow.com": r"users/(\d+)",
-    "discord.com": r"users/(\d+)",
-    "sr.ht": r"~([^/]+)",
-    "launchpad.net": r"~([^/]+)",
-    "drupal.org": r"(?:u|user)/([^/]+)",
-    "youtube.com": r"@([^/]+)",
-    "github.com": r"(?:users/|orgs/)?@?([^/]+)",
-}
 _PAGES: Final = ("http://", "https://", "irc://", "ircs://")
 # What `read_subject` itself settles; anything else with "://" in it is a name, or the two would call each other.
 _LINKS: Final = (*_PAGES, "mailto:", "acct:", "matrix:u/")
@@ -133,16 +56,6 @@ class Subject:
 def voice_context(group_root: bytes, about: Subject) -> bytes:
     """Derive the linking context of a voice (32 bytes): one per group and subject. design.md §6."""
     return digest(Label.SUBJECT, group_root, about.canonical)
-
-
-def platform_named(name: str) -> str:
-    """Fold a platform's name or alias to its key in PLATFORMS. Refused when unknown."""
-    key = "".join(fold(name).split())
-    key = _ALIASES.get(key, key)
-    key = _PLATFORM_OF_HOST.get(_HOSTS.get(key, key), key)
-    if key not in PLATFORMS:
-        raise Refused("subject: this platform is not known; use 'name'")
-    return key
 
 
 def subject(platform: str, handle: str) -> Subject:
@@ -193,7 +106,7 @@ def read_subject(text: str) -> Subject:
         return _with_host("matrix", line[9:].partition("?")[0], ":")
     if lower.startswith(_PAGES):
         return _from_url(line)
-    if lower.startswith(("www.", *(f"{host}/" for host in (*_PLATFORM_OF_HOST, *_HOSTS)))):
+    if lower.startswith(("www.", *(f"{host}/" for host in (*PLATFORM_OF_HOST, *HOSTS)))):
         return _from_url("https://" + line)
     if match := re.fullmatch(r"/?u(?:ser)?/([^/\s]+)/?", line):
         return _made("reddit", "", match[1])
@@ -231,7 +144,7 @@ def _host(text: str) -> str:
         except UnicodeError:
             labels.append(label)
     host = ".".join(labels)
-    return _HOSTS.get(host, host)
+    return HOSTS.get(host, host)
 
 
 def _last_of_path(text: str) -> str:
@@ -285,10 +198,10 @@ def _from_url(url: str) -> Subject:
         return _made("hackernews", "", match[1])
     if host.endswith(".zulipchat.com") and (match := re.search(r"user/(\d+)", split.fragment)):
         return _made("zulip", host, match[1])
-    if host in _PLATFORM_OF_HOST:
-        match = re.match(_PATHS.get(host, r"@?([^/]+)"), path)
+    if host in PLATFORM_OF_HOST:
+        match = re.match(PATHS.get(host, DEFAULT_PATH), path)
         if match:
-            return _made(_PLATFORM_OF_HOST[host], "", match[1])
+            return _made(PLATFORM_OF_HOST[host], "", match[1])
     elif match := re.match(rf"(?:wiki/)?User:({_LABEL})", path, re.IGNORECASE):
         return _made("mediawiki", host, match[1].replace("_", " "))
     elif match := re.match(r"@([^/@]+)(?:@([^/]+))?$", path):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from abuse.confusables import _TABLE, fold
 from abuse.merges import Merged, Unmerged, merge_suggestions, people
-from abuse.subjects import PLATFORMS, Subject, platform_named, read_subject, subject, voice_context
+from abuse.platforms import PLATFORMS, platform_named
+from abuse.subjects import Subject, read_subject, subject, voice_context
 from crypto.errors import Refused
 
 SAME = {
