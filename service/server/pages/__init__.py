@@ -1,0 +1,1 @@
+"""The reporter's pages: server-rendered, whole without scripts. See service.server.pages.site."""
