@@ -31,8 +31,8 @@ class Account:
     """One report as scored. `text` is everything the reporter wrote, follow-ups included.
 
     at_s: arrival in seconds (the batch's time; a time the reporter claims costs nothing to invent).
-    voice_tag: the verified tag of its voice, None without. voice_context: within what two tags are known to be two
-    members: the context the tag was made for, followed by the registry's freeze where a member replaced a key since.
+    voice_tag: the verified tag of its voice, None without. voice_context: the context that the tag was made for; two
+    tags of one context are two members, but for keys replaced (`corroborate`'s `members`).
     evidence: ids of what it rests on (`link_id`, `file_id`); witnesses: `witness_id` of people it names.
     """
 

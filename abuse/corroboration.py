@@ -102,14 +102,15 @@ def corroborate(
     findings: Iterable[Finding] = (),
     *,
     closed_cases: int = 0,
-    replaced_keys: int = 0,
+    members: int | None = None,
     remembered: tuple[Sequence[str], Sequence[str]] = ((), ()),
 ) -> Corroboration:
     """Score the reports on one subject and incident.
 
     remembered: `support` and `support_v` of an earlier answer, so that neither D nor D_v falls below it even if
     reports turn up late.
-    replaced_keys: members who replaced their key, each of whom may have two tags (`Registry.replaced_keys`).
+    members: how many members spoke for certain, where keys were replaced and the registry says fewer than there are
+    tags (`service.cases.speaking`). None: each tag of a context is a member.
     Refused: two accounts with one report id. 2,000 reports take seconds.
     """
     ordered = sorted(accounts, key=lambda a: (a.at_s, a.report_id))
@@ -129,10 +130,11 @@ def corroborate(
     if spoken.value > whole.value:
         whole = replace(spoken, exact=False)
     tags = [VoiceTag(a.voice_context, a.voice_tag) for a in ordered if a.voice_tag is not None]
-    members = distinct_voices(tags, replaced_keys=replaced_keys)
+    spoke = distinct_voices(tags)
+    spoke = spoke if members is None else min(spoke, members)
     # A member with two tags can't be told from two members, so D_v is never more than there are for certain, and
     # D no more than that and what reports without a voice can add.
-    spoken = replace(spoken, value=min(spoken.value, members), exact=spoken.exact and spoken.value <= members)
+    spoken = replace(spoken, value=min(spoken.value, spoke), exact=spoken.exact and spoken.value <= spoke)
     whole_most = spoken.value + UNVOICED_CAP
     whole = replace(
         whole, value=min(whole.value, whole_most), exact=whole.exact and whole.value <= whole_most
@@ -158,7 +160,7 @@ def corroborate(
         - PER_CONTRADICTION * contradicted,
         corroborated=verified >= 1 or spoken.value >= VOICES_NEEDED,
         voiced=len(tags),
-        members=members,
+        members=spoke,
         share_wording=_with_company(between.alike),
         within_2h=_most_within([account.at_s for account in ordered], WINDOW_S),
         calibrated=closed_cases >= CASES_TO_CALIBRATE,

@@ -9,7 +9,7 @@ Leaves signatures and links to crypto.chains, and the remembering of heads (roll
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, final
@@ -104,15 +104,6 @@ class Registry:
             if snapshot.beacon is not None or len(snapshot.members) <= MAX_RING
             for ring in snapshot.rings()
         }
-
-    def replaced_keys(self, ring_digests: Iterable[bytes]) -> int:
-        """Count the keys by which accounts could show a second tag across these voice rings.
-
-        What `abuse.voices.distinct_voices` takes off, so that replacing one's key gives nobody a second voice.
-        """
-        rings, owners = self.voice_rings(), {m.member_key: m.account for m in self.memberships}
-        keys = {key for each in set(ring_digests) & rings.keys() for key in rings[each].members}
-        return len(keys) - len({owners[key] for key in keys})
 
 
 def verified_registry(statements: Sequence[bytes], root: VerifyKey) -> Registry:

@@ -163,13 +163,14 @@ def test_two_members_never_corroborate_through_merged_aliases(aliases: int) -> N
     assert not scored.corroborated
 
 
-def test_replaced_keys_are_taken_off() -> None:
+def test_no_more_voices_than_members() -> None:
     """Three tags of which one may be a member's second: at most two for certain."""
     three = honest(3)
     assert corroborate(three).d_v > 2.5
-    assert corroborate(three, replaced_keys=1).d_v == 2
-    assert corroborate(three, replaced_keys=9).d_v == 1
-    assert corroborate(three, replaced_keys=9).d <= 3
+    assert corroborate(three, members=2).d_v == 2
+    assert corroborate(three, members=1).d_v == 1
+    assert corroborate(three, members=1).d <= 3
+    assert corroborate(three, members=9) == corroborate(three)
 
 
 def test_what_corroborates() -> None:

@@ -49,6 +49,7 @@ from service.cases.registry_statements import (
     decode_statement,
     encode_statement,
 )
+from service.cases.speaking import Spoken, moments_of
 
 ROOT = SigningKey(b"\1" * 32)
 REGISTRAR = SigningKey(b"\2" * 32)
@@ -376,9 +377,10 @@ def test_replacing_a_key_gives_no_second_voice() -> None:
         heard.append(hear_voice(voice, rings=rings, contexts=[context], binding=binding))
         used.append(voice.ring_digest)
     assert distinct_voices(heard) == 2
-    assert registry.replaced_keys(used) == 1
-    assert registry.replaced_keys(used[:1]) == 0
-    assert distinct_voices(heard, replaced_keys=registry.replaced_keys(used)) == 1
+    spoken = [
+        Spoken(tag.context.hex(), tag.tag.hex(), ring.hex()) for tag, ring in zip(heard, used, strict=True)
+    ]
+    assert moments_of(registry).members_for_certain(spoken) == 1
 
 
 # --- the chain's form -------------------------------------------------------------------------------
