@@ -1,0 +1,134 @@
+"""What a client holds of boards and polls after checking it, and the names that derive from it.
+
+A view exists only for an answer that is about what was asked: a board's id is its definition's digest and its ceremony
+is replayed message by message; φ is the manifest's digest; heads and outcome carry their signatures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from crypto.errors import Refused
+from crypto.hashing import digest
+from crypto.labels import Label
+from crypto.signatures import SigningKey, VerifyKey
+from polls.board import Board, HeadWire, Page, check_head
+from polls.electorate import Electorate
+from polls.encoding import hash_hex
+from polls.evidence import Remains, read_remains
+from polls.group import ED25519
+from polls.manifest import Manifest, parse_manifest
+from polls.results import SignedOutcome, read_outcome
+from polls.transcript import Step, Transcript
+from polls.trustees import Trustees
+from service.wire import poll_shapes as shapes
+from service.wire.calls import BadAnswer
+from service.wire.signing import Signer
+
+
+@dataclass(frozen=True)
+class BoardView:
+    """A board of trustees with its ceremony so far, checked."""
+
+    shape: shapes.BoardShape
+    transcript: Transcript[Any, Any]
+
+
+@dataclass(frozen=True)
+class PollView:
+    """A poll as the server shows it, with what of it could be checked: manifest, trustees, last head, outcome."""
+
+    shape: shapes.PollShape
+    manifest: Manifest
+    trustees: Trustees[Any, Any]
+    head: HeadWire | None
+    outcome: SignedOutcome | None
+    remains: Remains | None
+
+    @property
+    def state(self) -> shapes.PollState:
+        """Where the poll stands, by the server's word."""
+        return self.shape.state
+
+
+@dataclass(frozen=True)
+class ElectorateView:
+    """The electorate, its digest the manifest's. That it is the registry's is for who has the registry to check."""
+
+    shape: shapes.ElectorateShape
+    electorate: Electorate
+
+
+@dataclass(frozen=True)
+class BoardPages:
+    """A closed poll's board, chained and under the server's signature."""
+
+    board: Board
+    pages: tuple[Page, ...]
+    head: HeadWire
+
+
+def board_id(group: bytes, definition: shapes.DefineBoard) -> bytes:
+    """Name a board: 16 bytes, the digest of its group and definition."""
+    return digest(Label.TRUSTEE, b"board", group, msgspec.json.encode(definition), size=16)
+
+
+def trustee_key_id(key: VerifyKey) -> bytes:
+    """Name a trustee's request key: 16 bytes."""
+    return digest(Label.KEY_ID, b"trustee", key.raw, size=16)
+
+
+def trustee_signer(board: bytes, key: SigningKey) -> Signer:
+    """Sign as a trustee: the board stands in the group's place, so no handler's request is a trustee's."""
+    return Signer(board, trustee_key_id(key.verify_key()), key)
+
+
+class _BallotOnly(msgspec.Struct):
+    ballot: str
+
+
+def ballot_hash(cast: bytes) -> str:
+    """Give the hash of the ballot in a cast, without checking either. Refused when it isn't a cast's JSON."""
+    try:
+        return hash_hex(msgspec.json.decode(cast, type=_BallotOnly).ballot.encode())
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        raise Refused("cast: not well formed") from None
+
+
+def board_view(board: bytes, shape: shapes.BoardShape) -> BoardView:
+    """Check a board's id and replay its ceremony. BadAnswer for another board, Refused for a false message."""
+    if shape.board != board.hex() or board_id(bytes.fromhex(shape.group), shape.definition) != board:
+        raise BadAnswer("the server answered with another board")
+    definition = shape.definition
+    transcript: Transcript[Any, Any] = Transcript(ED25519, len(definition.trustees), definition.threshold)
+    for said in shape.said:
+        transcript = transcript.with_message(Step(said.step), said.place, said.message)
+    if transcript.complete(Step.POLYNOMIAL):
+        transcript.check_commitments()
+    return BoardView(shape, transcript)
+
+
+def poll_view(phi: bytes, shape: shapes.PollShape) -> PollView:
+    """Check a poll against φ. BadAnswer for another poll, Refused for what doesn't hold."""
+    manifest = parse_manifest(shape.manifest)
+    if shape.poll != phi.hex() or manifest.phi != phi or manifest.group_id != shape.group:
+        raise BadAnswer("the server answered with another poll")
+    trustees: Trustees[Any, Any] = Trustees.parse(ED25519, shape.trustees)
+    if trustees.hash != manifest.trustees:
+        raise BadAnswer("the server answered with other trustees than the manifest names")
+    head = None if shape.last_head is None else checked_head(manifest, shape.last_head)
+    outcome = None if shape.outcome is None else read_outcome(manifest, trustees, shape.outcome)
+    remains = None if shape.remains is None else read_remains(shape.remains)
+    if remains is not None and remains.manifest != manifest:
+        raise BadAnswer("the server answered with what remains of another poll")
+    return PollView(shape, manifest, trustees, head, outcome, remains)
+
+
+def checked_head(manifest: Manifest, shape: shapes.HeadShape) -> HeadWire:
+    """Check a head's signature."""
+    head = HeadWire(page=shape.page, head=shape.head, signature=shape.signature.hex())
+    check_head(manifest, head)
+    return head
