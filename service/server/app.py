@@ -11,11 +11,10 @@ from typing import Any
 from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ControllerRouterHandler
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from service.server import housekeeping, http, openapi
+from service.server import housekeeping, http, openapi, pages
 from service.server.admission import Admission
 from service.server.deps import Deps
 from service.server.gate import Gate, limits_of
@@ -31,8 +30,8 @@ from service.wire.problems import ProblemError
 _ROUTES = (about, groups, reports, desk, mailboxes)
 
 
-def create_app(deps: Deps, pages: tuple[ControllerRouterHandler, ...] = ()) -> Litestar:
-    """Make the application. pages: further handlers, such as the reporter's pages."""
+def create_app(deps: Deps) -> Litestar:
+    """Make the application: the API and the reporter's pages."""
     handlers: list[HTTPRouteHandler] = [handler for module in _ROUTES for handler in module.handlers(deps)]
     description = openapi.document(handlers)
 
@@ -61,7 +60,7 @@ def create_app(deps: Deps, pages: tuple[ControllerRouterHandler, ...] = ()) -> L
         Exception: http.on_error,
     }
     return Litestar(
-        route_handlers=[*handlers, described, *pages],
+        route_handlers=[*handlers, described, *pages.handlers(deps)],
         exception_handlers=on_errors,
         before_send=[http.add_headers],
         lifespan=[housekept],

@@ -69,6 +69,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How long reports are gathered before handlers see them. 0: at once, for demonstrations and tests."""
     onion: Annotated[str, Meta(max_length=100)] | None = None
     """The onion address to show, if there is one."""
+    exit_url: Annotated[str, Meta(max_length=200, pattern=r"^https://[^\s\"'<>]+\Z")] = (
+        "https://www.wikipedia.org/"
+    )
+    """Where the pages' quick exit leads: a site that nobody wonders about."""
     admission: AdmissionSettings = AdmissionSettings()
 
     @property
@@ -79,7 +83,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 _NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
 _FLAGS = {"open_groups"}
-_TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion"}
+_TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url"}
 _LISTS = {"groups"}
 
 

@@ -1,0 +1,309 @@
+"""The mailbox pages for reporters without scripts: open with the twelve words, read, get new ones, answer.
+
+Code, letters and answer cross this process's memory and are forgotten; this is the only place of the server that opens
+letters, with the code just typed (crypto.letters, never crypto.opening). Guarantees: an unknown, a used and an empty
+mailbox give pages of the same bytes, and all pages of opened mailboxes have one length up to eight letters; the old
+code is burned only when two words of the new one were typed, in one step with the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from abuse.routes import NO_GROUP, Route
+from crypto.codes import (
+    CodeTypo,
+    ReplyCode,
+    UnclearLanguage,
+    address_of,
+    claim_of,
+    confirmation_positions,
+    from_words,
+    mailbox_of,
+    to_words,
+)
+from crypto.errors import Refused
+from crypto.letters import open_letter
+from crypto.seal import DoesNotOpen
+from service.cases.filing import Recipients, burn_mailbox, proof_of
+from service.cases.letters import Letter, read_letter
+from service.cases.reports import File, FollowUp
+from service.cases.texts import LONG_TEXT
+from service.server import intake, mailboxes
+from service.server.http import AnyRequest, check_headers, no_query
+from service.server.pages import messages
+from service.server.pages.admitting import admitted
+from service.server.pages.forms import MAX_FORM, MAX_SMALL, Posted, read_form
+from service.server.pages.languages import WORD_LISTS, Language
+from service.server.pages.report import AT_ONCE, wrong_words
+from service.server.pages.routing import cookie_of, language_of, on_page
+from service.server.pages.site import Site, Wrong
+from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
+from service.server.pages.uploads import FilesRefused, attached
+from service.server.pages.views import letter_view
+from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_LETTERS, MAX_PAGE
+
+PAGE_SIZE: Final = 96 * 1024
+"""All pages of opened mailboxes are filled up to a multiple of this: eight letters and the page around them fit."""
+
+
+def handlers(site: Site) -> list[HTTPRouteHandler]:
+    """Give the handlers."""
+    reading = _Mailbox(site)
+
+    @get("/{tag:str}/mailbox")
+    async def shown(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
+        return await on_page(site, tag, reading.show(request, tag))
+
+    @post("/{tag:str}/mailbox", status_code=200)
+    async def opened(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
+        return await on_page(site, tag, reading.open(request, tag))
+
+    @post("/{tag:str}/mailbox/answer", status_code=200)
+    async def answered(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
+        return await on_page(site, tag, reading.answer(request, tag))
+
+    return [shown, opened, answered]
+
+
+class _Mailbox:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._deps = site.deps
+        self._sealing = asyncio.Semaphore(AT_ONCE)
+
+    async def show(self, request: AnyRequest, tag: str) -> Response[bytes]:
+        check_headers(request)
+        no_query(request)
+        return await self._asking(language_of(tag), [])
+
+    async def open(self, request: AnyRequest, tag: str) -> Response[bytes]:
+        language = language_of(tag)
+        posted = await read_form(request, MAX_SMALL)
+        ticket = posted.text("ticket")
+        shown = self._shown_before(request, ticket)
+        if shown is None:
+            try:
+                code = from_words(posted.text("codewords"), language.words)
+            except (CodeTypo, UnclearLanguage) as typo:
+                return await self._asking(language, [Wrong("codewords", self._typo(language, typo))])
+            waiting = await admitted(self._deps.gate.admission, NO_GROUP, Route.MAILBOX, ticket)
+            if waiting is not None:
+                busy = Wrong("codewords", self._site.say(language, messages.BUSY))
+                return await self._asking(language, [busy])
+            letters, seen = await self._letters(code)
+            shown = Shown(
+                purpose="mailbox",
+                form=form_digest(ticket),
+                new=ReplyCode.draw(self._deps.entropy).reveal(),
+                used=code.reveal(),
+                words=language.words,
+                seen=seen,
+                expires_s=self._deps.now_s() + LIVES_S,
+            )
+        else:
+            letters, _ = await self._letters(ReplyCode(shown.used))
+        return await self._letters_page(language, shown, letters, "", [])
+
+    async def answer(self, request: AnyRequest, tag: str) -> Response[bytes]:
+        language = language_of(tag)
+        posted = await read_form(request, MAX_FORM)
+        try:
+            shown = open_token(self._deps.keys.cookie, posted.text("token"), "mailbox", self._deps.now_s())
+        except StaleToken:
+            return await self._asking(
+                language, [Wrong("codewords", self._site.say(language, messages.PAGE_TOO_OLD))]
+            )
+        letters, _ = await self._letters(ReplyCode(shown.used))
+        errors = wrong_words(shown, posted, self._site.say(language, messages.WORD_WRONG))
+        message = posted.text("message")
+        if len(message) > LONG_TEXT:
+            errors.append(Wrong("message", self._site.say(language, messages.TOO_LONG, limit=LONG_TEXT)))
+        if not letters:  # burned by this very form, sent again after a lost answer
+            return self._site.page(language, "done.html", "", clear=True, removed=())
+        if not errors:
+            return await self._burn(language, shown, letters, posted)
+        return await self._letters_page(language, shown, letters, message, errors, files=bool(posted.uploads))
+
+    async def _burn(
+        self, language: Language, shown: Shown, letters: list[Letter], posted: Posted
+    ) -> Response[bytes]:
+        message = posted.text("message")
+
+        async def again(field: str, sentence: str, now: Shown = shown) -> Response[bytes]:
+            wrong = [Wrong(field, self._site.say(language, sentence))]
+            files = bool(posted.uploads) and field != "files"
+            return await self._letters_page(language, now, letters, message, wrong, files=files)
+
+        to = await self._answer_to(letters[-1])
+        if to is None:
+            return await again("message", messages.NOBODY_LEFT)
+        waiting = await admitted(
+            self._deps.gate.admission,
+            to.group_id,
+            Route.REPORTS,
+            posted.text("ticket"),
+            size=sum(len(upload.content) for upload in posted.uploads),
+        )
+        if waiting is not None:
+            return await again("send", messages.BUSY)
+        used, new = ReplyCode(shown.used), ReplyCode(shown.new)
+        try:
+            async with self._sealing:
+                original = posted.text("original") == "1"
+                files, removed = await asyncio.to_thread(attached, posted.uploads, original=original)
+                envelope = await asyncio.to_thread(
+                    self._sealed, used, new, shown.seen, letters[-1].language, message, files, to
+                )
+        except FilesRefused as refused:
+            return await again("files", refused.sentence)
+        accepted = await intake.check(self._deps, to.group_id, envelope, follow_up=True)
+        outcome = await mailboxes.burn(self._deps, claim_of(used), shown.seen, accepted)
+        if isinstance(outcome, mailboxes.Unread):
+            letters, seen = await self._letters(used)
+            if seen != shown.seen:
+                return await again("message", messages.UNREAD, msgspec.structs.replace(shown, seen=seen))
+            # Something lies there that doesn't open with this code: nobody may lock a reporter out with that.
+            await mailboxes.burn(self._deps, claim_of(used), MAX_LETTERS, accepted)
+        told = [self._site.say(language, what) for what in removed]
+        return self._site.page(language, "done.html", "", clear=True, removed=told)
+
+    def _sealed(
+        self,
+        used: ReplyCode,
+        new: ReplyCode,
+        seen: int,
+        language: str,
+        message: str,
+        files: tuple[File, ...],
+        to: Recipients,
+    ) -> bytes:
+        follow_up = FollowUp(
+            claim=proof_of(used),
+            message=message,
+            language=language,
+            filed_on=datetime.fromtimestamp(self._deps.now_s(), UTC).date().isoformat(),
+            attachments=tuple(file.described() for file in files),
+        )
+        try:
+            return burn_mailbox(used, new, seen, follow_up, files, to, self._deps.entropy).filed.envelope
+        except Refused:
+            raise FilesRefused(messages.FILES_TOO_LARGE) from None
+
+    async def _letters(self, code: ReplyCode) -> tuple[list[Letter], int]:
+        """Open all letters of a code's mailbox, oldest first, and count what opened."""
+        claim, letters, seen = claim_of(code), list[Letter](), 0
+        for page in range(MAX_PAGE + 1):
+            raw = await mailboxes.slots(self._deps, claim, page)
+            found, opened = await asyncio.to_thread(_opened, code, raw)
+            letters += found
+            seen += opened
+            if opened < LETTER_SLOTS:
+                break
+        return letters, seen
+
+    async def _answer_to(self, letter: Letter) -> Recipients | None:
+        """Name those whom the last letter names, by the roster in force; None when nobody of them is there."""
+        history = await self._deps.groups.history(bytes.fromhex(letter.group))
+        if history is None:
+            return None
+        roster, wanted = history.latest, {bytes.fromhex(key_id) for key_id in letter.recipients}
+        people = tuple(h for h in roster.active if wanted & set(h.key_ids))
+        return Recipients(roster.group, roster.digest, tuple(h.seal_key for h in people)) if people else None
+
+    def _shown_before(self, request: AnyRequest, ticket: str) -> Shown | None:
+        """Find what this very form led to when it was sent before: a reload must not show other words."""
+        try:
+            shown = open_token(self._deps.keys.cookie, cookie_of(request), "mailbox", self._deps.now_s())
+        except StaleToken:
+            return None
+        return shown if shown.form == form_digest(ticket) else None
+
+    def _typo(self, language: Language, typo: CodeTypo | UnclearLanguage) -> str:
+        if isinstance(typo, UnclearLanguage):
+            return self._site.say(language, messages.CODE_UNCLEAR)
+        if typo.positions:
+            places = ", ".join(str(at) for at in typo.positions)
+            return f"{self._site.say(language, messages.CODE_POSITIONS)} {places}"
+        counted = "words; these are" in str(typo)
+        return self._site.say(language, messages.CODE_COUNT if counted else messages.CODE_CHECKSUM)
+
+    async def _asking(self, language: Language, errors: list[Wrong]) -> Response[bytes]:
+        challenge = await self._deps.gate.admission.challenge(NO_GROUP, Route.MAILBOX)
+        return self._site.page(
+            language,
+            "mailbox.html",
+            "mailbox",
+            status=422 if errors else 200,
+            form={"ticket": challenge.ticket, "message": ""},
+            errors=errors,
+            **_NO_CODE,
+        )
+
+    async def _letters_page(
+        self,
+        language: Language,
+        shown: Shown,
+        letters: list[Letter],
+        message: str,
+        errors: list[Wrong],
+        *,
+        files: bool = False,
+    ) -> Response[bytes]:
+        if files:
+            errors = [*errors, Wrong("files", self._site.say(language, messages.FILES_AGAIN))]
+        states = {state: self._site.say(language, said) for state, said in messages.STATES.items()}
+        group = bytes.fromhex(letters[-1].group) if letters else NO_GROUP
+        challenge = await self._deps.gate.admission.challenge(group, Route.REPORTS)
+        token = seal_token(self._deps.keys.cookie, shown, self._deps.entropy)
+        new = ReplyCode(shown.new)
+        words = to_words(
+            new, shown.words
+        )  # made for every outcome: the same work, and shown only with letters
+        return self._site.page(
+            language,
+            "letters.html",
+            "",
+            status=422 if errors else 200,
+            cookie=token if letters else None,
+            size=PAGE_SIZE,
+            letters=[await letter_view(self._deps, letter, states) for letter in letters],
+            token=token if letters else "",
+            form={"ticket": challenge.ticket, "message": message},
+            errors=errors,
+            words=words if letters else (),
+            positions=confirmation_positions(new) if letters else (),
+            words_tag=WORD_LISTS[shown.words][1],
+        )
+
+
+_NO_CODE: Final[dict[str, Any]] = {
+    "letters": (),
+    "token": "",
+    "words": (),
+    "positions": ("", ""),
+    "words_tag": "en",
+}
+
+
+def _opened(code: ReplyCode, raw: bytes) -> tuple[list[Letter], int]:
+    """Open what opens of eight slots, and count it; what isn't written as desks write is not shown as a letter."""
+    key, address = mailbox_of(code), address_of(claim_of(code))
+    found, opened = [], 0
+    for start in range(0, len(raw), LETTER_SIZE):
+        try:
+            plaintext = open_letter(key, raw[start : start + LETTER_SIZE])
+        except DoesNotOpen:
+            continue
+        opened += 1
+        with contextlib.suppress(Refused):
+            found.append(read_letter(plaintext, address))
+    return found, opened

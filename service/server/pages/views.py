@@ -1,0 +1,99 @@
+"""What the pages show of a group: names and keys in words, and the letters of a mailbox. Values for templates, no logic
+of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crypto.codes import fingerprint_words
+from service.cases.letters import Letter
+from service.cases.rosters import Roster
+from service.server.deps import Deps
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerView:
+    """A recipient: id (hex), name or pseudonym, key in words."""
+
+    id: str
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group as a reporter sees it. alternate: where a report goes when too few would remain."""
+
+    id: str
+    name: str
+    words: str
+    minimum: int
+    handlers: tuple[HandlerView, ...]
+    alternate: GroupView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterView:
+    """A letter, opened. state: a sentence in the page's language, or empty."""
+
+    author: str
+    known: bool
+    day: str
+    question: bool
+    state: str
+    language: str
+    paragraphs: tuple[str, ...]
+
+
+async def group_view(deps: Deps, group: bytes) -> tuple[Roster, GroupView] | None:
+    """Look a group up; None when the server has no such group."""
+    history = await deps.groups.history(group)
+    if history is None:
+        return None
+    roster = history.latest
+    other = None
+    if roster.alternate is not None:
+        alternate = await deps.groups.history(roster.alternate)
+        if alternate is not None and alternate.latest.recipients:
+            other = _view(alternate.latest, None)
+    return roster, _view(roster, other)
+
+
+def _view(roster: Roster, alternate: GroupView | None) -> GroupView:
+    return GroupView(
+        id=roster.group.hex(),
+        name=roster.name,
+        words=" ".join(fingerprint_words(roster.root.raw)),
+        minimum=roster.minimum,
+        handlers=tuple(
+            HandlerView(h.id.hex(), h.pseudonym, " ".join(fingerprint_words(h.verify_key.raw)))
+            for h in roster.recipients
+        ),
+        alternate=alternate,
+    )
+
+
+async def letter_view(deps: Deps, letter: Letter, states: dict[str, str]) -> LetterView:
+    """Show a letter. `known`: whether its author is, under that name, in the group that it names."""
+    history = await deps.groups.history(bytes.fromhex(letter.group))
+    author = None if history is None else history.latest.by_verify_key(bytes.fromhex(letter.author_key))
+    return LetterView(
+        author=letter.author,
+        known=author is not None and author.pseudonym == letter.author,
+        day=letter.day,
+        question=letter.question,
+        state=states[letter.state] if letter.state else "",
+        language=letter.language,
+        paragraphs=_paragraphs(letter.text),
+    )
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    return tuple(line for line in text.split("\n") if line.strip())
+
+
+def names(people: Sequence[HandlerView]) -> tuple[str, ...]:
+    """Give the names alone."""
+    return tuple(person.name for person in people)
