@@ -93,8 +93,14 @@ class Corroboration:
         return tuple(said)
 
     def as_json(self) -> dict[str, Any]:
-        """Every term, with plain types, for --json."""
-        return {**asdict(self), "sentences": self.sentences()}
+        """Every term, with plain types, for --json. `terms` add up to `score`."""
+        terms = {
+            "unvoiced": PER_UNVOICED * self.d_u,
+            "voices": PER_VOICE * self.d_v,
+            "verified": PER_VERIFIED * min(self.verified, VERIFIED_CAP),
+            "contradicted": -PER_CONTRADICTION * self.contradicted,
+        }
+        return {**asdict(self), "terms": terms, "sentences": self.sentences()}
 
 
 def corroborate(

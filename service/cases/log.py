@@ -24,7 +24,7 @@ MAX_NOTE = 4_000  # characters of an internal note: it must fit the larger entry
 MAX_ENTRY = 16 * 1024 - 64
 
 Priority = Literal["P1", "P2", "P3", "P4"]
-Finding = Literal["verified", "contradicted", "unclear"]
+Finding = Literal["verified", "contradicted", "unclear", "gone", "withdrawn"]
 Note_ = Annotated[str, Meta(max_length=MAX_NOTE)]
 Short = Annotated[str, Meta(max_length=SHORT_TEXT)]
 Line = Annotated[str, Meta(max_length=LINE)]

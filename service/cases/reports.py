@@ -40,7 +40,7 @@ Long = Annotated[str, Meta(max_length=LONG_TEXT)]
 LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z"
 Language = Annotated[str, Meta(pattern=LANGUAGE_TAG)]
 Digest32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Sealable = Annotated[str, Meta(max_length=20_000)]
+Voices = Annotated[str, Meta(max_length=90_000)]  # eight voices by rings of 255, in base64url
 
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,8 +78,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     """True when a handler wrote it down for someone who came by another way."""
     filed_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     attachments: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ITEMS)]
-    voice: Sealable | None
-    """Base64url of the ring signature of abuse.voices, or null."""
+    voice: Voices | None
+    """Voices of `service.cases.voices`, one for each person named, in base64url; or null."""
 
 
 class FollowUp(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="followup"):

@@ -36,6 +36,7 @@ from service.console import (
 from service.desk import actions
 from service.desk.casebook import Case, by_urgency
 from service.desk.keys import KIND, HandlerKey
+from service.desk.reading import voices_told
 from service.desk.recording import record_report
 from service.desk.records import Held, Waiting
 from service.desk.session import Session, Setup, handlers_named
@@ -162,7 +163,8 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
     with opened(context) as session:
         case = session.find(report)
         bodies = {one.id: session.body_of(one) for one in (case.first, *case.follow_ups, *case.doubtful)}
-    emit(case_view(case, bodies), as_json, shown("\n".join(case_lines(case, bodies))))
+        voices = voices_told(session, case)
+    emit(case_view(case, bodies, voices), as_json, shown("\n".join(case_lines(case, bodies, voices))))
 
 
 @desk.command()
@@ -253,7 +255,7 @@ def triage(context: click.Context, report: str, priority: Priority, as_json: boo
 @desk.command()
 @click.argument("report")
 @click.argument("item")
-@click.argument("finding", type=click.Choice(["verified", "contradicted", "unclear"]))
+@click.argument("finding", type=click.Choice(["verified", "contradicted", "unclear", "gone", "withdrawn"]))
 @click.option("--note", "said", default="", help="What you found.")
 @json_option
 @click.pass_context

@@ -128,7 +128,7 @@ def _forget(session: Session, report: bytes) -> None:
     body = session.vault.get("body", report, Body)
     for number in range(len(body.content.attachments) if body else 0):
         session.vault.delete("file", report + number.to_bytes(2, "big"))
-    for kind in ("body", "held", "logplace"):
+    for kind in ("body", "held", "logplace", "hearing"):
         session.vault.delete(kind, report)
     for line in session.vault.every("log", LogLine):
         if line.report == report.hex():

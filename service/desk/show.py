@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -56,8 +57,8 @@ def list_lines(cases: list[Case]) -> list[str]:
     return lines
 
 
-def case_view(case: Case, bodies: dict[str, Body]) -> dict[str, Any]:
-    """A whole case, for --json and the local page."""
+def case_view(case: Case, bodies: dict[str, Body], voices: Sequence[str] = ()) -> dict[str, Any]:
+    """A whole case, for --json and the local page. voices: what became of its voices (`voices.told`)."""
     first = bodies[case.first.id].content
     if not isinstance(first, Report):
         raise TypeError("a case begins with a report")
@@ -75,6 +76,7 @@ def case_view(case: Case, bodies: dict[str, Body]) -> dict[str, Any]:
             "recorded_for_someone": first.recorded,
             "attachments": _files(first),
         },
+        "voices": list(voices),
         "conversation": _conversation(case, bodies),
         "log": [_entry_view(case, entry.id) for entry in case.state.entries],
         "untrusted_entries": case.untrusted,
@@ -82,9 +84,9 @@ def case_view(case: Case, bodies: dict[str, Body]) -> dict[str, Any]:
     }
 
 
-def case_lines(case: Case, bodies: dict[str, Body]) -> list[str]:
+def case_lines(case: Case, bodies: dict[str, Body], voices: Sequence[str] = ()) -> list[str]:
     """A whole case for a terminal."""
-    view = case_view(case, bodies)
+    view = case_view(case, bodies, voices)
     report = view["report"]
     lines = [
         f"{case.first.id}",
@@ -100,7 +102,11 @@ def case_lines(case: Case, bodies: dict[str, Body]) -> list[str]:
             lines += ["", f"{label}: {report[name]}"]
     for label, items in (
         ("About", view["about"]),
-        ("Visible at (not opened for you: see who asks before you look)", report["links"]),
+        (
+            "Visible at (not opened for you: see who asks before you look)",
+            [f"{number}: {link}" for number, link in enumerate(report["links"], 1)],
+        ),
+        ("Voices", view["voices"]),
         ("Others who may know", report["witnesses"]),
         ("Files", [_file_line(attachment) for attachment in report["attachments"]]),
     ):

@@ -1,49 +1,104 @@
 """Corroboration at the desk: what this handler can read, by whom it is about, scored on their own machine. Pure.
 
 Joins cases to abuse/: a report names people, each becomes a canonical subject; merges and findings come from the
-reports' sealed logs. No voice is heard yet, since the desk has no member registry: every report counts as voiceless,
-and the sentence says so. Links are never opened here.
+reports' sealed logs, voices from what was heard (service/desk/voices.py). Links are never opened here.
+Guarantees: a person's D and D_v never fall below what this desk has shown before, in whatever order reports come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from abuse.accounts import Account, Comparison, compare
+from msgspec import Struct
+
+from abuse.accounts import Account, Comparison, arrival_s, compare
 from abuse.bursts import Burst, Wave, burst, waves
 from abuse.corroboration import Corroboration, corroborate
 from abuse.evidence import Finding, Verdict, file_id, link_id, witness_id
 from abuse.merges import Merged, People, Statement, Unmerged, people
-from abuse.subjects import Subject, read_subject, subject
-from crypto.errors import Refused
+from abuse.subjects import Subject, read_subject, voice_context
 from service.cases.log import Checked, SubjectMerged, SubjectSplit
 from service.cases.reports import FollowUp, Report
+from service.cases.speaking import Moments, Spoken
+from service.cases.voices import subjects_named
 from service.desk.casebook import Case
 from service.desk.records import Body
+from service.desk.voices import Hearing
 
 _VERDICTS = {
     "verified": Verdict.SUPPORTS,
     "contradicted": Verdict.CONTRADICTS,
     "unclear": Verdict.UNCLEAR,
+    "gone": Verdict.UNCLEAR,
+    "withdrawn": Verdict.WITHDRAWN,
 }
+
+
+class Remembered(Struct, frozen=True):
+    """What was shown of one account before: D and D_v, and the reports that they rest on."""
+
+    d: float
+    d_v: float
+    support: tuple[str, ...]
+    support_v: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that a desk knows when it scores.
+
+    hearings: by report. roots, moments: root key and registry of each group by its hex id; a group whose registry is
+    not here has no voices. remembered: by account. since_s: since when this desk has been receiving reports.
+    """
+
+    cases: Mapping[str, Case]
+    bodies: Mapping[str, Body]
+    hearings: Mapping[str, Hearing] = field(default_factory=dict)
+    roots: Mapping[str, bytes] = field(default_factory=dict)
+    moments: Mapping[str, Moments] = field(default_factory=dict)
+    remembered: Mapping[Subject, Remembered] = field(default_factory=dict)
+    since_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """One person as reported: the accounts, the score, and when they came."""
+    """One person as reported: the accounts, the score, and when they came.
+
+    unheard: reports with a voice that was not accepted; waiting: reports with one that was not heard yet.
+    """
 
     subject: Subject
     aliases: tuple[Subject, ...]
     cases: tuple[str, ...]
+    accounts: tuple[Account, ...]
     score: Corroboration
     burst: Burst | None
     waves: tuple[Wave, ...]
+    unheard: int
+    waiting: int
 
     def sentences(self) -> tuple[str, ...]:
         """What a handler reads. A burst is told, and lowers nothing: a real incident bursts too."""
-        told = (self.burst.sentence(),) if self.burst is not None and self.burst.notable else ()
-        return (*self.score.sentences(), *told)
+        told = [*self.score.sentences()]
+        if self.unheard:
+            told.append(f"{_reports(self.unheard)} a voice that doesn't hold: `desk show` says why.")
+        if self.waiting:
+            told.append(
+                f"{_reports(self.waiting)} a voice that was not checked: sync, or see that the group names a registry."
+            )
+        if self.burst is not None and self.burst.notable:
+            told.append(self.burst.sentence())
+        return tuple(told)
+
+    def to_remember(self) -> dict[Subject, Remembered]:
+        """What the next scoring has to be told, by account: each of a person's, so that a split keeps it."""
+        found = Remembered(self.score.d, self.score.d_v, self.score.support, self.score.support_v)
+        return dict.fromkeys(self.aliases, found)
+
+
+def _reports(number: int) -> str:
+    return f"{number} {'report carries' if number == 1 else 'reports carry'}"
 
 
 def persons(cases: Iterable[Case]) -> People:
@@ -66,65 +121,116 @@ def persons(cases: Iterable[Case]) -> People:
     return people(statement for _, statement in statements)
 
 
-def abouts(cases: Mapping[str, Case], bodies: Mapping[str, Body], since_s: float) -> list[About]:
+def abouts(reading: Reading) -> list[About]:
     """Score every person somebody was reported for, the best corroborated first.
 
-    since_s: since when this desk has been receiving reports. The order says what to look at first, no more.
+    The order says what to look at first, no more.
     """
-    known = persons(cases.values())
+    known = persons(reading.cases.values())
     by_person: dict[Subject, list[Case]] = {}
-    for case in cases.values():
+    for case in reading.cases.values():
         for one in {known.principal(found) for found in subjects_of(case)}:
             by_person.setdefault(one, []).append(case)
-    closed = sum(case.state.state == "closed" for case in cases.values())
-    found = [_about(one, about, known, bodies, closed, since_s) for one, about in by_person.items()]
+    found = [_about(reading, known, one, cases) for one, cases in by_person.items()]
     return sorted(
         found, key=lambda about: (-about.score.score, -about.score.reports, about.subject.canonical)
     )
 
 
-def _about(
-    one: Subject, about: list[Case], known: People, bodies: Mapping[str, Body], closed: int, since_s: float
-) -> About:
-    accounts = [account_of(case, bodies) for case in about]
-    findings = [finding for case in about for finding in findings_of(case)]
+def about(reading: Reading, named: Subject) -> About | None:
+    """Score one person, by any of their accounts; None when no report is about them."""
+    known = persons(reading.cases.values())
+    aliases = known.aliases(named)
+    cases = [case for case in reading.cases.values() if aliases & set(subjects_of(case))]
+    return _about(reading, known, known.principal(named), cases) if cases else None
+
+
+def _about(reading: Reading, known: People, one: Subject, cases: list[Case]) -> About:
+    aliases = sorted(known.aliases(one), key=lambda alias: alias.canonical)
+    accounts = [account_of(reading, case, aliases) for case in cases]
+    findings = [finding for case in cases for finding in findings_of(case)]
+    closed = sum(case.state.state == "closed" for case in reading.cases.values())
     times = sorted(account.at_s for account in accounts)
+    earlier = [reading.remembered[alias] for alias in aliases if alias in reading.remembered]
+    carrying = [case for case in cases if case.first.has_voice]
     return About(
         subject=one,
-        aliases=tuple(sorted(known.aliases(one), key=lambda alias: alias.canonical)),
-        cases=tuple(case.first.id for case in about),
-        score=corroborate(accounts, findings, closed_cases=closed),
-        burst=burst(times, since_s=min(since_s, times[0])),
+        aliases=tuple(aliases),
+        cases=tuple(case.first.id for case in cases),
+        accounts=tuple(accounts),
+        score=corroborate(
+            accounts,
+            findings,
+            closed_cases=closed,
+            members=_members(reading, cases, aliases),
+            remembered=(
+                max(earlier, key=lambda shown: shown.d).support if earlier else (),
+                max(earlier, key=lambda shown: shown.d_v).support_v if earlier else (),
+            ),
+        ),
+        burst=burst(times, since_s=min(reading.since_s, times[0])),
         waves=waves(accounts),
+        unheard=sum(
+            bool(reading.hearings[case.first.id].unheard)
+            for case in carrying
+            if case.first.id in reading.hearings
+        ),
+        waiting=sum(case.first.id not in reading.hearings for case in carrying),
     )
 
 
-def subjects_of(case: Case) -> set[Subject]:
+def _members(reading: Reading, cases: Iterable[Case], aliases: Iterable[Subject]) -> int:
+    """How many members spoke about a person for certain: within one group, since another has other contexts."""
+    by_group: dict[str, list[Spoken]] = {}
+    wanted = list(aliases)
+    for case in cases:
+        by_group.setdefault(case.first.group, []).extend(_spoken(reading, case, wanted))
+    return max(
+        (reading.moments[group].members_for_certain(spoken) for group, spoken in by_group.items() if spoken),
+        default=0,
+    )
+
+
+def _spoken(reading: Reading, case: Case, aliases: Iterable[Subject]) -> list[Spoken]:
+    """The voices of one report about one person that count, in the order of the person's accounts."""
+    group = case.first.group
+    hearing = reading.hearings.get(case.first.id)
+    moments = reading.moments.get(group)
+    if (
+        hearing is None
+        or moments is None
+        or hearing.registry != moments.registry
+        or group not in reading.roots
+    ):
+        return []
+    by_context = {each.context: each for each in hearing.spoken}
+    contexts = [voice_context(reading.roots[group], alias).hex() for alias in aliases]
+    return [by_context[context] for context in contexts if context in by_context]
+
+
+def subjects_of(case: Case) -> list[Subject]:
     """Whom a report is about, as far as its names can be read as accounts."""
-    found = set()
-    for person in case.first.who:
-        try:
-            found.add(subject(person.platform, person.handle))
-        except Refused:
-            continue  # shown in the case as written; it can't be grouped
-    return found
+    return subjects_named(case.first.who)
 
 
-def account_of(case: Case, bodies: Mapping[str, Body]) -> Account:
-    """Take a case as one account: all that its reporter wrote."""
+def account_of(reading: Reading, case: Case, aliases: Iterable[Subject] = ()) -> Account:
+    """Take a case as one account of a person: all that its reporter wrote, with their voice about that person."""
     texts, evidence = [], set()
     for held in (case.first, *case.follow_ups):
-        body = bodies.get(held.id)
+        body = reading.bodies.get(held.id)
         if body is None:
             continue
         match body.content:
             case Report(what=text) | FollowUp(message=text):
                 texts.append(text)
         evidence |= {file_id(bytes.fromhex(attached.sha256)) for attached in body.content.attachments}
+    voice = next(iter(_spoken(reading, case, aliases)), None)
     return Account(
         report_id=case.first.id,
-        at_s=float(case.first.fetched_s),
+        at_s=arrival_s(case.first.day, case.first.fetched_s),
         text="\n".join(texts),
+        voice_tag=None if voice is None else bytes.fromhex(voice.tag),
+        voice_context=b"" if voice is None else bytes.fromhex(voice.context),
         evidence=frozenset(evidence | {link_id(link) for link in case.first.links}),
         witnesses=frozenset(witness_id(name) for name in case.first.witnesses),
     )
@@ -146,6 +252,10 @@ def findings_of(case: Case) -> list[Finding]:
     ]
 
 
-def comparison(one: Case, other: Case, bodies: Mapping[str, Body]) -> Comparison:
-    """Every term of how far two reports are one account."""
-    return compare(account_of(one, bodies), account_of(other, bodies))
+def comparison(reading: Reading, one: Case, other: Case) -> Comparison:
+    """Every term of how far two reports are one account, of the first person that both are about."""
+    known = persons(reading.cases.values())
+    theirs = {known.principal(found) for found in subjects_of(other)}
+    both = next((p for p in map(known.principal, subjects_of(one)) if p in theirs), None)
+    aliases = [] if both is None else sorted(known.aliases(both), key=lambda alias: alias.canonical)
+    return compare(account_of(reading, one, aliases), account_of(reading, other, aliases))

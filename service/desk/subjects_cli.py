@@ -1,61 +1,70 @@
-"""`sottovoce desk subjects | subject | compare | merge | split | plot`: which reports stand on their own feet."""
+"""`sottovoce desk subjects | subject | compare | verify-link | merge | split | plot`: which reports stand on their own
+feet. Links are never opened here: whoever runs the page would see that a report exists, and when it is read.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import click
 
+from abuse.evidence import link_id
 from abuse.plot import plot as drawn
 from abuse.subjects import read_subject
 from crypto.errors import Refused
-from service.cases.log import SubjectMerged, SubjectSplit
+from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
+from service.cases.texts import tidy
 from service.console import command, emit, json_option, shown, write_private
 from service.desk import actions
+from service.desk.casebook import Case
 from service.desk.cli import desk, opened
-from service.desk.records import Body
+from service.desk.reading import reading_of, remember
 from service.desk.session import Session
-from service.desk.subjects import About, abouts, account_of, comparison, persons
+from service.desk.show import ID_SHOWN
+from service.desk.subjects import About, about, abouts, comparison, persons
+
+_KEPT: Final = "Kept. It goes out with the next sync."
+_FOUND: Final[dict[str, Finding]] = {
+    "confirmed": "verified",
+    "contradicts": "contradicted",
+    "unclear": "unclear",
+    "gone": "gone",
+    "withdrawn": "withdrawn",
+}
 
 
-def _all(session: Session) -> list[About]:
-    cases = session.cases()
-    bodies = _bodies(session)
-    since = min((case.first.fetched_s for case in cases.values()), default=0)
-    return abouts(cases, bodies, float(since))
-
-
-def _bodies(session: Session) -> dict[str, Body]:
-    cases = session.cases().values()
-    held = [one for case in cases for one in (case.first, *case.follow_ups)]
-    return {one.id: session.body_of(one) for one in held}
-
-
-def _view(about: About) -> dict[str, object]:
+def _view(one: About) -> dict[str, object]:
     return {
-        "subject": str(about.subject),
-        "aliases": [str(alias) for alias in about.aliases],
-        "cases": list(about.cases),
-        "score": about.score.as_json(),
-        "sentences": list(about.sentences()),
-        "waves": [asdict(wave) for wave in about.waves],
+        "subject": str(one.subject),
+        "aliases": [str(alias) for alias in one.aliases],
+        "cases": list(one.cases),
+        "voices_refused": one.unheard,
+        "voices_unchecked": one.waiting,
+        "score": one.score.as_json(),
+        "sentences": list(one.sentences()),
+        "waves": [asdict(wave) for wave in one.waves],
     }
 
 
-def _text(about: About) -> str:
-    names = ", ".join(str(alias) for alias in about.aliases)
-    checks = [f"    check next: {check.kind} {check.evidence}" for check in about.score.checks[:5]]
-    lines = [f"{names}", *(f"  {sentence}" for sentence in about.sentences()), *checks]
-    return "\n".join([*lines, f"    reports: {', '.join(case[:8] for case in about.cases)}"])
+def _text(one: About) -> str:
+    names = ", ".join(str(alias) for alias in one.aliases)
+    checks = [
+        f"    check next: {check.evidence} (in {', '.join(report[:ID_SHOWN] for report in check.reports[:3])}"
+        f"{' and others' if len(check.reports) > 3 else ''})"
+        for check in one.score.checks[:5]
+    ]
+    lines = [f"{names}", *(f"  {sentence}" for sentence in one.sentences()), *checks]
+    return "\n".join([*lines, f"    reports: {', '.join(case[:ID_SHOWN] for case in one.cases)}"])
 
 
 def _one(session: Session, name: str) -> About:
-    wanted = read_subject(name)
-    found = next((about for about in _all(session) if wanted in (about.subject, *about.aliases)), None)
+    found = about(reading_of(session), read_subject(name))
     if found is None:
         raise Refused("no report at this desk is about that account")
+    remember(session, [found])
     return found
 
 
@@ -66,7 +75,8 @@ def _one(session: Session, name: str) -> About:
 def subjects(context: click.Context, as_json: bool) -> None:
     """List whom reports are about, with how far the reports are independent. No guilt is computed, ever."""
     with opened(context) as session:
-        found = _all(session)
+        found = abouts(reading_of(session))
+        remember(session, found)
     emit([_view(about) for about in found], as_json, shown("\n\n".join(map(_text, found)) or "Nobody yet."))
 
 
@@ -78,8 +88,8 @@ def subjects(context: click.Context, as_json: bool) -> None:
 def subject(context: click.Context, name: str, as_json: bool) -> None:
     """Show one account, such as github:somebody or the address of a profile."""
     with opened(context) as session:
-        about = _one(session, name)
-    emit(_view(about), as_json, shown(_text(about)))
+        found = _one(session, name)
+    emit(_view(found), as_json, shown(_text(found)))
 
 
 @desk.command()
@@ -91,8 +101,46 @@ def subject(context: click.Context, name: str, as_json: bool) -> None:
 def compare(context: click.Context, report: str, other: str, as_json: bool) -> None:
     """Say how far two reports are one account, with every term."""
     with opened(context) as session:
-        result = comparison(session.find(report), session.find(other), _bodies(session))
+        result = comparison(reading_of(session), session.find(report), session.find(other))
     emit(asdict(result), as_json, shown(result.sentence()))
+
+
+@desk.command("verify-link")
+@click.argument("report")
+@click.argument("link")
+@click.argument("found", type=click.Choice(list(_FOUND)))
+@click.option("--note", "said", default="", help="What you saw, and when: pages change.")
+@json_option
+@click.pass_context
+@command
+def verify_link(context: click.Context, report: str, link: str, found: str, said: str, as_json: bool) -> None:
+    """Keep what you found at a link of a report: its address as `show` or `subjects` print it, or its number in `show`.
+
+    You look yourself, with a browser you choose; nothing here opens a link. `withdrawn` takes a finding back.
+    """
+    with opened(context) as session:
+        case = session.find(report)
+        act = Checked(item=_link_of(case, link), finding=_FOUND[found], note=tidy(said))
+        session.enqueue([actions.log(session.desk(int(time.time())), case.first, act)])
+    emit(
+        {"queued": 1, "link": act.item, "finding": act.finding},
+        as_json,
+        shown(f"{_KEPT} It is about {act.item}"),
+    )
+
+
+def _link_of(case: Case, wanted: str) -> str:
+    """Find a link among those that a report names, so that a finding on a misspelt one doesn't count."""
+    links = case.first.links
+    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:6]) <= len(links):
+        return links[int(wanted) - 1]
+    sought = link_id(wanted.removeprefix("link "))
+    for link in links:
+        if link_id(link) == sought:
+            return link
+    raise Refused(
+        "the report names no such link: copy it from `sottovoce desk show`, or give its number there"
+    )
 
 
 @desk.command()
@@ -109,7 +157,7 @@ def merge(context: click.Context, report: str, name: str, other: str, as_json: b
     with opened(context) as session:
         case = session.find(report)
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, SubjectMerged(name, other))])
-    emit({"queued": 1}, as_json, "Kept. It goes out with the next sync.")
+    emit({"queued": 1}, as_json, _KEPT)
 
 
 @desk.command()
@@ -126,7 +174,7 @@ def split(context: click.Context, report: str, name: str, other: str, as_json: b
         if read_subject(other) not in persons(session.cases().values()).aliases(read_subject(name)):
             raise Refused("those two are not merged")
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, SubjectSplit(name, other))])
-    emit({"queued": 1}, as_json, "Kept. It goes out with the next sync.")
+    emit({"queued": 1}, as_json, _KEPT)
 
 
 @desk.command()
@@ -137,9 +185,7 @@ def split(context: click.Context, report: str, name: str, other: str, as_json: b
 def plot(context: click.Context, name: str, to: Path) -> None:
     """Write a picture (SVG) of an account's reports: when they came, and which share wording."""
     with opened(context) as session:
-        about = _one(session, name)
-        cases, bodies = session.cases(), _bodies(session)
-        accounts = [account_of(cases[case], bodies) for case in about.cases]
-    picture = drawn(accounts, about.score, title=str(about.subject), burst=about.burst)
+        found = _one(session, name)
+    picture = drawn(found.accounts, found.score, title=str(found.subject), burst=found.burst)
     write_private(to, picture.encode())
     click.echo("Written.", err=True)

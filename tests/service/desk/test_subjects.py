@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
+import pytest
+
 from crypto.signatures import SigningKey
 from service.cases.answers import Answers
-from service.cases.log import Act, Checked, Entry, SubjectMerged, SubjectSplit, sign_entry
+from service.cases.log import Act, Checked, Entry, Finding, SubjectMerged, SubjectSplit, sign_entry
 from service.cases.reports import Person
-from service.desk.casebook import Case, assemble
+from service.desk.casebook import assemble
 from service.desk.records import Body, LogLine
-from service.desk.subjects import abouts, comparison
+from service.desk.subjects import Reading, about, abouts, comparison
 from tests.service.desk.test_casebook import held
 from tests.support.reporters import TODAY
 
@@ -21,9 +26,7 @@ OTHER = (
 )
 
 
-def world(
-    *texts: str, acts: tuple[tuple[int, Act], ...] = (), handle: str = "Some-Body"
-) -> tuple[dict[str, Case], dict[str, Body]]:
+def world(*texts: str, acts: tuple[tuple[int, Act], ...] = (), handle: str = "Some-Body") -> Reading:
     """Cases about one account, with log acts on some of them."""
     records, bodies = [], {}
     for number, text in enumerate(texts, 1):
@@ -42,29 +45,28 @@ def world(
         raw = sign_entry(entry, KEY, bytes.fromhex(report_id))
         logs.setdefault(report_id, []).append(LogLine(report_id, place, raw, trusted=True))
     cases, _ = assemble(records, logs)
-    return cases, bodies
+    return Reading(cases, bodies)
 
 
 def test_every_way_of_naming_an_account_is_one_subject() -> None:
     """Handle, capitals and profile address fold together."""
-    cases, bodies = world(WORDS, OTHER)
-    [about] = abouts(cases, bodies, 0.0)
+    [about] = abouts(world(WORDS, OTHER))
     assert len(about.cases) == 2
     assert about.score.reports == 2
 
 
 def test_a_copy_adds_nothing_and_voiceless_reports_stay_below_two() -> None:
     """Forty copies are one account; forty reports without a voice never reach two."""
-    once = abouts(*world(WORDS), 0.0)[0].score.d
-    assert abouts(*world(*[WORDS] * 40), 0.0)[0].score.d == once
-    assert abouts(*world(*[f"{OTHER} {number} {WORDS[number:]}" for number in range(40)]), 0.0)[0].score.d < 2
+    once = abouts(world(WORDS))[0].score.d
+    assert abouts(world(*[WORDS] * 40))[0].score.d == once
+    assert abouts(world(*[f"{OTHER} {number} {WORDS[number:]}" for number in range(40)]))[0].score.d < 2
 
 
 def test_a_verified_link_corroborates_and_the_sentence_says_so() -> None:
     """What a handler found is taken from the sealed log."""
     finding = Checked(item="https://example.org/1", finding="verified", note="seen")
-    before = abouts(*world(WORDS), 0.0)[0]
-    after = abouts(*world(WORDS, acts=((1, finding),)), 0.0)[0]
+    before = abouts(world(WORDS))[0]
+    after = abouts(world(WORDS, acts=((1, finding),)))[0]
     assert not before.score.corroborated
     assert "Uncorroborated is not false" in " ".join(before.sentences())
     assert after.score.corroborated
@@ -72,18 +74,68 @@ def test_a_verified_link_corroborates_and_the_sentence_says_so() -> None:
     assert len(after.score.checks) < len(before.score.checks)
 
 
+@pytest.mark.parametrize(
+    ("findings", "verified", "contradicted", "unchecked"),
+    [
+        (("verified",), 1, 0, 0),
+        (("contradicted",), 0, 1, 0),
+        (("unclear",), 0, 0, 0),
+        (("gone",), 0, 0, 0),
+        (("verified", "withdrawn"), 0, 0, 1),
+        (("contradicted", "verified"), 1, 0, 0),
+    ],
+)
+def test_every_finding_counts_as_what_it_is(
+    findings: tuple[Finding, ...], verified: int, contradicted: int, unchecked: int
+) -> None:
+    """The last one stands; a page that is gone proves nothing; what was taken back is to be checked again."""
+    acts = tuple((1, Checked(item="https://EXAMPLE.org/1/", finding=each, note="")) for each in findings)
+    score = abouts(world(WORDS, acts=acts))[0].score
+    assert (score.verified, score.contradicted, len(score.checks)) == (verified, contradicted, unchecked)
+    terms = score.as_json()["terms"]
+    assert sum(terms.values()) == pytest.approx(score.score)
+
+
+def test_what_was_shown_never_falls() -> None:
+    """Reports that turn up late, in another order, can't lower what was shown: the earlier answer is remembered."""
+    texts = [f"{OTHER} {number} {WORDS[number * 3 :]}" for number in range(30)]
+    reading = world(*texts)
+    [first] = abouts(reading)
+    reading = replace(reading, remembered=first.to_remember())
+    turned = {
+        key: replace(case, first=msgspec.structs.replace(case.first, fetched_s=10**9 - case.first.fetched_s))
+        for key, case in reading.cases.items()
+    }
+    for cases in (reading.cases, turned):
+        again = about(replace(reading, cases=cases), first.subject)
+        assert again is not None
+        assert again.score.d >= first.score.d - 1e-9
+
+
+def test_fetched_late_together_is_not_written_together() -> None:
+    """Reports of different days, fetched in one sync, are apart; of one day they count as together."""
+    base = world(WORDS, OTHER)
+    for days, apart in (((100, 101), 86_400.0), ((100, 100), 0.0)):
+        cases = {
+            key: replace(case, first=msgspec.structs.replace(case.first, day=day, fetched_s=10**12))
+            for (key, case), day in zip(base.cases.items(), days, strict=True)
+        }
+        one, other = cases.values()
+        assert comparison(replace(base, cases=cases), one, other).apart_s == apart
+
+
 def test_a_merge_joins_two_accounts_and_can_be_undone() -> None:
     """By any handler, in a report's log."""
     merge = SubjectMerged(subject="github:some-body", other="github:elsewhere")
     split = SubjectSplit(subject="github:some-body", other="github:elsewhere")
-    assert len(abouts(*world(WORDS, OTHER, handle="elsewhere"), 0.0)) == 2
-    assert len(abouts(*world(WORDS, OTHER, handle="elsewhere", acts=((1, merge),)), 0.0)) == 1
-    assert len(abouts(*world(WORDS, OTHER, handle="elsewhere", acts=((1, merge), (1, split))), 0.0)) == 2
+    assert len(abouts(world(WORDS, OTHER, handle="elsewhere"))) == 2
+    assert len(abouts(world(WORDS, OTHER, handle="elsewhere", acts=((1, merge),)))) == 1
+    assert len(abouts(world(WORDS, OTHER, handle="elsewhere", acts=((1, merge), (1, split))))) == 2
 
 
 def test_two_reports_are_compared_with_every_term() -> None:
     """The same words count as one account, others don't."""
-    cases, bodies = world(WORDS, WORDS, OTHER)
-    one, copy, other = cases.values()
-    assert comparison(one, copy, bodies).kernel == 1
-    assert comparison(one, other, bodies).kernel < 1
+    reading = world(WORDS, WORDS, OTHER)
+    one, copy, other = reading.cases.values()
+    assert comparison(reading, one, copy).kernel == 1
+    assert comparison(reading, one, other).kernel < 1
