@@ -19,6 +19,7 @@ from service.server.admission import Admission
 from service.server.deps import Deps
 from service.server.gate import Gate, limits_of
 from service.server.keys import load_or_make
+from service.server.pages.site import Site
 from service.server.routes import about, desk, groups, mailboxes, reports
 from service.server.settings import Settings, limiter_url, store_url
 from service.storage.addresses import open_store
@@ -50,17 +51,23 @@ def create_app(deps: Deps) -> Litestar:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    site = Site(deps)
+
+    def on_http(request: http.AnyRequest, error: HTTPException) -> Response[bytes]:
+        page = pages.no_such_page(site, request) if error.status_code == 404 else None
+        return page or http.on_http(request, error)
+
     on_errors: dict[Any, Any] = {
         ProblemError: http.on_problem,
         StoreUnavailable: http.on_store,
         StoreRefused: http.on_store,
         LimiterUnavailable: http.on_store,
         Refused: http.on_refused,
-        HTTPException: http.on_http,
+        HTTPException: on_http,
         Exception: http.on_error,
     }
     return Litestar(
-        route_handlers=[*handlers, described, *pages.handlers(deps)],
+        route_handlers=[*handlers, described, *pages.handlers(site)],
         exception_handlers=on_errors,
         before_send=[http.add_headers],
         lifespan=[housekept],

@@ -52,15 +52,15 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def conduct(request: AnyRequest, tag: FromPath[str], group: FromPath[str]) -> Response[bytes]:
         return await on_page(site, tag, reading.conduct(request, tag, group))
 
-    @get(["/static/{name:str}", "/static/app/{chunk:str}"])
-    async def static(request: AnyRequest, name: str = "", chunk: str = "") -> Response[bytes]:
-        no_query(request)
-        found = site.files.get(name or f"app/{chunk}")
-        if found is None:
-            raise ProblemError(Kind.NOT_FOUND)
-        return Response(found[0], media_type=found[1])
+    @get("/static/{name:str}")
+    async def static(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+        return _file(site, request, name)
 
-    return [any_language, start, protection, done, people, conduct, static]
+    @get("/static/app/{name:str}")
+    async def script(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+        return _file(site, request, f"app/{name}")
+
+    return [any_language, start, protection, done, people, conduct, static, script]
 
 
 class _Reading:
@@ -132,3 +132,11 @@ class _Reading:
             for step in policy.ladder
         ]
         return {"issues": items(policy.issues), "criteria": items(policy.criteria), "ladder": ladder}
+
+
+def _file(site: Site, request: AnyRequest, name: str) -> Response[bytes]:
+    no_query(request)
+    found = site.files.get(name)
+    if found is None:
+        raise ProblemError(Kind.NOT_FOUND)
+    return Response(found[0], media_type=found[1])
