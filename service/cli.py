@@ -14,7 +14,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
     "group": ("service.group_cli", "group"),
     "demo": ("service.demo", "demo"),
-    "desk": ("service.desk.subjects_cli", "desk"),
+    "desk": ("service.desk.commands", "desk"),
     "report": ("service.reporter.cli", "report"),
     "mailbox": ("service.reporter.cli", "mailbox"),
 }

@@ -1,0 +1,232 @@
+"""`sottovoce desk reply | ask | note | state | triage | check | recuse | forward | record`: the commands that act.
+
+What they do is kept in the outbox and goes out with the next `sync`; only `record` needs the server at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crypto.errors import Refused
+from service.cases.letters import State
+from service.cases.log import Checked, Finding, Note, Priority, Triaged
+from service.cases.texts import tidy
+from service.console import command, emit, json_option
+from service.desk import actions
+from service.desk.casebook import Case
+from service.desk.cli import client_of, desk, opened
+from service.desk.recording import record_report
+from service.desk.records import Waiting
+from service.desk.session import handlers_named
+from service.files import read_answers, read_file
+
+_HAND_OVER = (
+    "Give it to the person it belongs to and keep no copy: whoever has it reads the answers, once. "
+    "If they don't want to come back, nobody needs it."
+)
+
+
+def _text_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option(
+        "--text-file",
+        type=click.Path(path_type=Path, allow_dash=True),
+        help="Read the text from a file, or - .",
+    )(function)
+    with_argument: Callable[..., Any] = click.argument("report")(function)
+    return with_argument
+
+
+@desk.command()
+@_text_options
+@json_option
+@click.pass_context
+@command
+def reply(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
+    """Write to the reporter."""
+    _write(context, report, text_file, question=False, as_json=as_json)
+
+
+@desk.command()
+@_text_options
+@json_option
+@click.pass_context
+@command
+def ask(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
+    """Ask the reporter something; the case is listed until they answer."""
+    _write(context, report, text_file, question=True, as_json=as_json)
+
+
+@desk.command()
+@_text_options
+@json_option
+@click.pass_context
+@command
+def note(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
+    """Leave a note for the other handlers of this report."""
+    text = _read_text(text_file, "Note")
+    _act(context, report, lambda d, case: [actions.log(d, case.first, Note(text=text))], as_json)
+
+
+@desk.command()
+@click.argument("report")
+@click.argument("state", type=click.Choice(["looking", "mediation", "decided", "closed"]))
+@click.option("--quietly", is_flag=True, help="Don't tell the reporter.")
+@json_option
+@click.pass_context
+@command
+def state(context: click.Context, report: str, state: State, quietly: bool, as_json: bool) -> None:
+    """Move a case to another state; the reporter is told in their language."""
+    with opened(context) as session:
+        case = session.find(report)
+        roster = session.roster_of(bytes.fromhex(case.first.group))
+        items = actions.set_state(session.desk(int(time.time())), case, roster, state, tell=not quietly)
+        session.enqueue(items)
+    _queued(items, as_json)
+
+
+@desk.command()
+@click.argument("report")
+@click.argument("priority", type=click.Choice(["P1", "P2", "P3", "P4"]))
+@json_option
+@click.pass_context
+@command
+def triage(context: click.Context, report: str, priority: Priority, as_json: bool) -> None:
+    """Set a priority: P1 safety, P2 serious, P3 usual, P4 for the record."""
+    _act(context, report, lambda d, case: [actions.log(d, case.first, Triaged(priority=priority))], as_json)
+
+
+@desk.command()
+@click.argument("report")
+@click.argument("item")
+@click.argument("finding", type=click.Choice(["verified", "contradicted", "unclear", "gone", "withdrawn"]))
+@click.option("--note", "said", default="", help="What you found.")
+@json_option
+@click.pass_context
+@command
+def check(context: click.Context, report: str, item: str, finding: Finding, said: str, as_json: bool) -> None:
+    """Say what you found when you looked at a link or asked a witness."""
+    act = Checked(item=tidy(item), finding=finding, note=tidy(said))
+    _act(context, report, lambda d, case: [actions.log(d, case.first, act)], as_json)
+
+
+@desk.command()
+@click.argument("report")
+@click.option("--reason", default="", help="Why, for the other handlers.")
+@json_option
+@click.pass_context
+@command
+def recuse(context: click.Context, report: str, reason: str, as_json: bool) -> None:
+    """Step out of a report for good: after the next sync it is gone from this desk."""
+    _act(context, report, lambda d, case: actions.recuse(d, case, reason), as_json)
+
+
+@desk.command()
+@click.argument("report")
+@click.option("--to-group", required=True, help="Id of the other group (32 hex digits), synced before.")
+@click.option("--to", "names", multiple=True, help="Only this handler of it (repeat for more). Default: all.")
+@click.option("--reason", default="", help="Why, for the log.")
+@json_option
+@click.pass_context
+@command
+def forward(
+    context: click.Context, report: str, to_group: str, names: tuple[str, ...], reason: str, as_json: bool
+) -> None:
+    """Hand a report to members of another group."""
+    with opened(context) as session:
+        case = session.find(report)
+        try:
+            roster = session.roster_of(bytes.fromhex(to_group))
+        except ValueError:
+            raise Refused("a group's id is 32 hexadecimal digits") from None
+        handlers = handlers_named(roster, names)
+        items = actions.forward(session.desk(int(time.time())), case, roster, handlers, reason)
+        session.enqueue(items)
+    _queued(items, as_json)
+
+
+@desk.command()
+@click.option(
+    "--file", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A report.toml."
+)
+@click.option(
+    "--attach", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="A file, cleaned."
+)
+@click.option(
+    "--original", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="A file, as it is."
+)
+@click.option("--leave-out", multiple=True, help="A handler who must not receive it, by name.")
+@json_option
+@click.pass_context
+@command
+def record(
+    context: click.Context,
+    file: Path,
+    attach: tuple[Path, ...],
+    original: tuple[Path, ...],
+    leave_out: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """File a report for someone who came by another way; the reply code is theirs, to be handed over."""
+    answers = read_answers(file)
+    read = [read_file(path, original=False) for path in attach] + [
+        read_file(path, original=True) for path in original
+    ]
+    files = tuple(one for one, _ in read)
+    with opened(context) as session, client_of(session) as client:
+        words = record_report(session, client, answers, files, leave_out, int(time.time()))
+    removed = sorted({what for _, told in read for what in told})
+    lines = [
+        *([f"Removed from the files: {', '.join(removed)}."] if removed else []),
+        "Recorded. The reply code:",
+    ]
+    emit(
+        {"code": words, "removed": removed},
+        as_json,
+        "\n".join([*lines, "", f"  {' '.join(words)}", "", _HAND_OVER]),
+    )
+
+
+def _write(
+    context: click.Context, report: str, text_file: Path | None, *, question: bool, as_json: bool
+) -> None:
+    text = _read_text(text_file, "Letter")
+    with opened(context) as session:
+        case = session.find(report)
+        roster = session.roster_of(bytes.fromhex(case.first.group))
+        items = actions.write_letter(session.desk(int(time.time())), case, roster, text, question=question)
+        session.enqueue(items)
+    _queued(items, as_json)
+
+
+def _act(
+    context: click.Context, report: str, make: Callable[[actions.Desk, Case], list[Waiting]], as_json: bool
+) -> None:
+    with opened(context) as session:
+        items = make(session.desk(int(time.time())), session.find(report))
+        session.enqueue(items)
+    _queued(items, as_json)
+
+
+def _queued(items: list[Waiting], as_json: bool) -> None:
+    emit({"queued": len(items)}, as_json, "Kept. It goes out with the next `sottovoce desk sync`.")
+
+
+def _read_text(path: Path | None, what: str) -> str:
+    if path is None:
+        edited = click.edit("")
+        if edited is None:
+            raise Refused("nothing was written")
+        return tidy(edited)
+    try:
+        raw = sys.stdin.buffer.read(100_000) if str(path) == "-" else path.read_bytes()
+        return tidy(raw.decode())
+    except OSError as error:
+        raise Refused(f"the text can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{what} is not UTF-8 text") from None

@@ -1,0 +1,8 @@
+"""All commands of `sottovoce desk`: importing a module of them adds its commands to the group."""
+
+from __future__ import annotations
+
+from service.desk import acting_cli, subjects_cli
+from service.desk.cli import desk
+
+__all__ = ["acting_cli", "desk", "subjects_cli"]
