@@ -15,8 +15,8 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "group": ("service.group_cli", "group"),
     "demo": ("service.demo", "demo"),
     "desk": ("service.desk.commands", "desk"),
-    "report": ("service.reporter.cli", "report"),
-    "mailbox": ("service.reporter.cli", "mailbox"),
+    "report": ("service.reporter.report_cli", "report"),
+    "mailbox": ("service.reporter.mailbox_cli", "mailbox"),
 }
 
 

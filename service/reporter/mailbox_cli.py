@@ -1,0 +1,206 @@
+"""`sottovoce mailbox`: read the answers to a report, get a new code, and answer.
+
+The old code is burned only when the new one was written down and every letter was shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from crypto.codes import ReplyCode, confirm, confirmation_positions, from_words, to_words
+from crypto.codes import claim_of as claim
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.signatures import VerifyKey
+from service.cases.filing import Recipients, burn_mailbox, proof_of
+from service.cases.letters import Letter
+from service.cases.reports import File, FollowUp
+from service.cases.texts import tidy
+from service.console import command, emit, shown
+from service.reporter.admitting import Admission
+from service.reporter.recipients import recipients, to_handlers
+from service.reporter.sending import NO_GROUP, patiently, read_mailbox
+from service.reporter.terminal import (
+    FILE_OR_DASH,
+    Waiting,
+    files_of,
+    group_id,
+    read_text,
+    server_options,
+    shown_code,
+)
+from service.wire import calls
+from service.wire.client import Client
+
+STATES: Final = {
+    "received": "Your report was received.",
+    "looking": "Your report is being looked at.",
+    "mediation": "Somebody is talking with the people concerned (mediation).",
+    "decided": "A decision was made.",
+    "closed": "The case was closed.",
+}
+_NOTHING: Final = "There is nothing new to read. (A wrong code and a used one look the same.)"
+
+
+@click.command()
+@server_options
+@click.option(
+    "--code-file",
+    type=FILE_OR_DASH,
+    help="Read the reply code from a file, or with - .",
+)
+@click.option("--message-file", type=FILE_OR_DASH, help="Send this text. Default: ask.")
+@click.option(
+    "--leave-out", multiple=True, help="With no letter to answer: somebody who must not receive it."
+)
+@click.option("--yes-i-wrote-it-down", "noted", is_flag=True, help="Don't have the new code confirmed.")
+@command
+def mailbox(
+    server: str,
+    group: str,
+    proxy: str | None,
+    words: str,
+    attach: tuple[Path, ...],
+    attach_original: tuple[Path, ...],
+    as_json: bool,
+    code_file: Path | None,
+    message_file: Path | None,
+    leave_out: tuple[str, ...],
+    noted: bool,
+) -> None:
+    """Read the answers to your report, get a new code, and answer."""
+    gid = group_id(group)
+    used = from_words(_code_text(code_file), None)
+    files, _ = files_of(attach, attach_original)
+    wait = Waiting()
+    with Client(server, proxy=proxy) as client, Admission(client, NO_GROUP, "mailbox") as opening:
+        letters = read_mailbox(client, used, opening)
+        views = [_letter_view(client, gid, letter) for letter in letters]
+        if not as_json:
+            click.echo(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
+        message = _message(message_file, asking=not as_json)
+        if not letters and not message and not files:
+            emit({"letters": [], "code": None, "sent": False}, as_json, "Your code stays as it is.")
+            return
+        new = ReplyCode.draw(system)
+        code = to_words(new, words)
+        to = _answer_to(client, gid, letters, leave_out)
+        with Admission(client, to.group_id, progress=wait.solving) as admission:
+            admission.begin()  # solved while the new code is written down
+            if not as_json:
+                click.echo("\n".join(shown_code(code)))
+            if not noted:
+                _confirm(new)
+            while _burn(client, used, new, letters, message, files, to, admission, wait) is None:
+                # Letters came meanwhile: show them, then burn with all of them seen.
+                letters = read_mailbox(client, used, opening)
+                views = [_letter_view(client, gid, letter) for letter in letters]
+                if not as_json:
+                    click.echo(shown("\n\n".join(_letter_text(view) for view in views)))
+    emit(
+        {"letters": views, "code": code, "sent": True},
+        as_json,
+        "\nDone: the old code opens nothing any more.",
+    )
+
+
+def _burn(
+    client: Client,
+    used: ReplyCode,
+    new: ReplyCode,
+    letters: Sequence[Letter],
+    message: str,
+    files: Sequence[File],
+    to: Recipients,
+    admission: Admission,
+    wait: Waiting,
+) -> object | None:
+    follow_up = FollowUp(
+        claim=proof_of(used),
+        message=message,
+        language=letters[-1].language if letters else "en",
+        filed_on=datetime.now(UTC).date().isoformat(),
+        attachments=tuple(file.described() for file in files),
+    )
+    burning = burn_mailbox(used, new, len(letters), follow_up, files, to, system)
+    key = VerifyKey(client.do(calls.server_info()).verify_key)
+    return patiently(
+        client,
+        admission,
+        lambda token: calls.burn_mailbox(
+            claim(used), len(letters), burning.filed.envelope, to.group_id, key, admission=token
+        ),
+        waiting=wait.under_pressure,
+    )
+
+
+def _answer_to(client: Client, gid: bytes, letters: Sequence[Letter], leave_out: Sequence[str]) -> Recipients:
+    """Those whom the last letter names, by the roster that its group's root signed; without a letter, the group's."""
+    if not letters:
+        return recipients(client, client.do(calls.roster(gid)).latest, leave_out).to
+    last = letters[-1]
+    roster = client.do(calls.roster(bytes.fromhex(last.group))).latest
+    wanted = {bytes.fromhex(key_id) for key_id in last.recipients}
+    handlers = tuple(h for h in roster.active if wanted & set(h.key_ids))
+    if not handlers:
+        raise Refused("nobody whom the letter names is in the group any more: file a new report")
+    return to_handlers(roster, handlers)
+
+
+def _code_text(path: Path | None) -> str:
+    if path is None:
+        text: str = click.prompt("Your reply code (twelve words; four letters of each are enough)", err=True)
+        return text
+    return read_text(path)
+
+
+def _message(path: Path | None, *, asking: bool) -> str:
+    if path is not None:
+        return tidy(read_text(path))
+    if not asking:
+        return ""
+    click.echo("\nDo you want to write something? (end with a line holding only a full stop)", err=True)
+    lines: list[str] = []
+    while (line := click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)) != ".":
+        lines.append(line)
+    return tidy("\n".join(lines))
+
+
+def _confirm(code: ReplyCode) -> None:
+    """Have two words typed back, as often as it takes: nothing is burned before."""
+    positions = confirmation_positions(code)
+    while True:
+        typed = {
+            position: click.prompt(f"Word {position} of the new code", err=True) for position in positions
+        }
+        if confirm(code, typed):
+            return
+        click.echo("That is not it. Look at what you wrote down; the old code is still good.", err=True)
+
+
+def _letter_view(client: Client, gid: bytes, letter: Letter) -> dict[str, object]:
+    group = bytes.fromhex(letter.group)
+    author = client.do(calls.roster(group)).latest.by_verify_key(bytes.fromhex(letter.author_key))
+    return {
+        "day": letter.day,
+        "author": letter.author,
+        "known": author is not None and author.pseudonym == letter.author,
+        "other_group": group != gid,
+        "state": letter.state,
+        "question": letter.question,
+        "text": letter.text,
+    }
+
+
+def _letter_text(view: dict[str, object]) -> str:
+    lines = [f"{view['day']}, {view['author']}{' asks' if view['question'] else ''}:"]
+    if not view["known"]:
+        lines.append("  (CAREFUL: this person is not in the group's list.)")
+    if view["state"]:
+        lines.append(f"  {STATES[str(view['state'])]}")
+    return "\n".join([*lines, *(f"  {line}" for line in str(view["text"]).split("\n") if view["text"])])

@@ -1,0 +1,108 @@
+"""`sottovoce report`: file a report, for a reporter who need not trust the server's pages.
+
+The group's id stands for its root key: a server that shows other people than the group's root signed for is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from crypto.codes import ReplyCode, to_words
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.signatures import VerifyKey
+from service.cases.filing import file_report
+from service.console import command, emit, shown, write_private
+from service.reporter.admitting import Admission
+from service.reporter.answers import EXAMPLE, read_answers
+from service.reporter.questionnaire import ask
+from service.reporter.recipients import ask_left_out, introduce, recipients
+from service.reporter.sending import patiently
+from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
+from service.wire import calls
+from service.wire.client import Client
+
+
+def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(EXAMPLE)
+        context.exit()
+
+
+@click.command()
+@server_options
+@click.option("--file", "file", type=FILE, help="Answers in a report.toml.")
+@click.option(
+    "--example",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_example,
+    help="Print an example of a report.toml.",
+)
+@click.option(
+    "--leave-out", multiple=True, help="Somebody who must not receive it, by name; may be repeated."
+)
+@click.option(
+    "--language", default="en", show_default=True, help="Language you write in, such as en or pt-BR."
+)
+@click.option("--yes", is_flag=True, help="Don't ask before sending (with --file).")
+@click.option("--receipt-file", type=FILE, help="Keep the server's receipt here.")
+@command
+def report(
+    server: str,
+    group: str,
+    proxy: str | None,
+    words: str,
+    attach: tuple[Path, ...],
+    attach_original: tuple[Path, ...],
+    as_json: bool,
+    file: Path | None,
+    leave_out: tuple[str, ...],
+    language: str,
+    yes: bool,
+    receipt_file: Path | None,
+) -> None:
+    """File a report that only the people you choose can read."""
+    gid = group_id(group)
+    wait = Waiting()
+    with Client(server, proxy=proxy) as client:
+        roster = client.do(calls.roster(gid)).latest
+        introduce(roster)
+        if file is None and not leave_out:
+            leave_out = ask_left_out(roster)
+        chosen = recipients(client, roster, leave_out)
+        with Admission(client, chosen.to.group_id, progress=wait.solving) as admission:
+            admission.begin()  # the puzzle is solved while the person writes: none of it waits for them
+            answers = read_answers(file) if file is not None else ask(language)
+            files, removed = files_of(attach, attach_original)
+            written = answers.to_report(files, datetime.now(UTC).date())
+            click.echo(f"\nIt goes to: {shown(chosen.told)}.", err=True)
+            for what in removed:
+                click.echo(f"Removed from your files: {what}.", err=True)
+            if not yes and not click.confirm("Send it?", default=True, err=True):
+                raise Refused("nothing was sent")
+            filed = file_report(written, files, chosen.to, ReplyCode.draw(system), system)
+            key = VerifyKey(client.do(calls.server_info()).verify_key)
+            urgent = answers.urgency == "danger"
+            receipt = patiently(
+                client,
+                admission,
+                lambda token: calls.submit(
+                    chosen.to.group_id, filed.envelope, key, admission=token, urgent=urgent
+                ),
+                waiting=wait.under_pressure,
+            )
+    if receipt_file is not None:
+        write_private(receipt_file, msgspec.json.encode(receipt))
+    code = to_words(filed.code, words)
+    result = {"code": code, "recipients": chosen.told, "removed": removed, "day": receipt.day}
+    emit(
+        result,
+        as_json,
+        "\n".join(["", "It was received, and sealed so that only they can read it.", *shown_code(code)]),
+    )
