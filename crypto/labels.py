@@ -39,6 +39,8 @@ class Label(Enum):
     REGISTRY = b"sv1 registry"
     REGISTRY_ID = b"sv1 registry id"
     INVITATION = b"sv1 invitation"
+    ASK = b"sv1 ask"
+    DISMISSAL = b"sv1 dismissal"
     CHAIN_LINK = b"sv1 chain link"
     REQUEST = b"sv1 request"
     RECEIPT = b"sv1 receipt"
