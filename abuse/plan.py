@@ -27,43 +27,63 @@ class Limits:
     group_bulk_burst: int = 9
     mailbox_opens_per_hour: int = 36_000
     mailbox_opens_burst: int = 240
+    casts_per_hour: int = 9_000
+    casts_burst: int = 120
     slow_share: float = 1 / 3
     puzzle_lives_s: int = 7_200
     ticket_lives_s: int = 21_600
     report_effort: Effort = field(default_factory=lambda: Effort(16_384, 131_072))
     mailbox_effort: Effort = field(default_factory=lambda: Effort(2_048, 16_384))
+    cast_effort: Effort = field(default_factory=lambda: Effort(8_192, 65_536))
     report_wait: Wait = field(default_factory=lambda: Wait(20, 120))
     mailbox_wait: Wait = field(default_factory=lambda: Wait(3, 20))
+    cast_wait: Wait = field(default_factory=lambda: Wait(10, 60))
 
     def __post_init__(self) -> None:
         if not LEAST_SLOW_SHARE <= self.slow_share <= 0.75:
             raise ValueError("the slow lane gets between a quarter and three quarters of the capacity")
         if not (60 <= self.puzzle_lives_s <= 86_400 and 600 <= self.ticket_lives_s <= 86_400):
             raise ValueError("puzzles live 1 minute to 1 day, tickets 10 minutes to 1 day")
-        if (
-            self.report_wait.longest_s >= self.ticket_lives_s
-            or self.mailbox_wait.longest_s >= self.ticket_lives_s
-        ):
+        if any(self.wait(route).longest_s >= self.ticket_lives_s for route in Route):
             raise ValueError("a ticket must ripen before it expires")
-        rates = (self.server_reports_per_hour, self.group_reports_per_hour, self.group_bulk_per_hour)
-        if min(*rates, self.mailbox_opens_per_hour) < 4 or max(*rates, self.mailbox_opens_per_hour) > 10**8:
+        rates = (
+            self.server_reports_per_hour,
+            self.group_reports_per_hour,
+            self.group_bulk_per_hour,
+            self.mailbox_opens_per_hour,
+            self.casts_per_hour,
+        )
+        if min(rates) < 4 or max(rates) > 10**8:
             raise ValueError("a rate is 4 to 100 million an hour")
         for burst in (
             self.server_reports_burst,
             self.group_reports_burst,
             self.group_bulk_burst,
             self.mailbox_opens_burst,
+            self.casts_burst,
         ):
             if not 4 <= burst <= 4096:
                 raise ValueError("a burst is 4 to 4096")
 
     def effort(self, route: Route) -> Effort:
         """The range of a route's puzzle."""
-        return self.report_effort if route is Route.REPORTS else self.mailbox_effort
+        match route:
+            case Route.REPORTS:
+                return self.report_effort
+            case Route.MAILBOX:
+                return self.mailbox_effort
+            case Route.CASTS:
+                return self.cast_effort
 
     def wait(self, route: Route) -> Wait:
         """The range of a route's ticket."""
-        return self.report_wait if route is Route.REPORTS else self.mailbox_wait
+        match route:
+            case Route.REPORTS:
+                return self.report_wait
+            case Route.MAILBOX:
+                return self.mailbox_wait
+            case Route.CASTS:
+                return self.cast_wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +126,18 @@ def plan(limits: Limits, group: bytes, route: Route, lane: Lane, bulk: bool = Fa
         own = Bucket(room, _part(per_hour, burst, lane, limits.slow_share))
         return Plan(room, (Bucket("mailbox", _whole(per_hour, burst)), own))
     name = group.hex()
+    if route is Route.CASTS:
+        # Rooms of their own: a poll's last hour must not keep a report out, nor a flood of reports a ballot.
+        per_hour, burst = limits.casts_per_hour, limits.casts_burst
+        room, own_rate = f"casts:{name}:{lane.value}", _part(per_hour, burst, lane, limits.slow_share)
+        return Plan(
+            room,
+            (
+                Bucket("casts", _whole(per_hour, burst)),
+                Bucket(f"casts:{lane.value}", own_rate),
+                Bucket(room, own_rate),
+            ),
+        )
     per_hour, burst = limits.group_reports_per_hour, limits.group_reports_burst
     in_group = _whole(per_hour + limits.group_bulk_per_hour, burst + limits.group_bulk_burst)
     if bulk:

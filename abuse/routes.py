@@ -26,6 +26,7 @@ class Route(Enum):
 
     REPORTS = b"reports"
     MAILBOX = b"mailbox"
+    CASTS = b"casts"
 
 
 @unique

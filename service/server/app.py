@@ -20,7 +20,16 @@ from service.server.deps import Deps
 from service.server.gate import Gate, limits_of
 from service.server.keys import load_or_make
 from service.server.pages.site import Site
-from service.server.routes import about, desk, groups, mailboxes, reports
+from service.server.routes import (
+    about,
+    desk,
+    groups,
+    mailboxes,
+    polls,
+    polls_desk,
+    polls_trustees,
+    reports,
+)
 from service.server.settings import Settings, limiter_url, store_url
 from service.storage.addresses import open_store
 from service.storage.limiter import LimiterUnavailable
@@ -28,7 +37,7 @@ from service.storage.limiters import open_limiter
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.wire.problems import ProblemError
 
-_ROUTES = (about, groups, reports, desk, mailboxes)
+_ROUTES = (about, groups, reports, desk, mailboxes, polls, polls_desk, polls_trustees)
 
 
 def create_app(deps: Deps) -> Litestar:

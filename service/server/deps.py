@@ -9,6 +9,8 @@ from crypto.entropy import Entropy
 from service.server.gate import Gate
 from service.server.groups import Groups
 from service.server.keys import ServerKeys
+from service.server.polls import Polls
+from service.server.polls_checking import Checker
 from service.server.settings import Settings
 from service.storage.protocol import Store
 
@@ -24,9 +26,13 @@ class Deps:
     clock: Callable[[], float]
     entropy: Entropy
     groups: Groups = field(init=False)
+    polls: Polls = field(init=False)
+    checker: Checker = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "groups", Groups(self.store))
+        object.__setattr__(self, "polls", Polls(self.store))
+        object.__setattr__(self, "checker", Checker())
 
     def now_s(self) -> int:
         """The time in whole seconds."""

@@ -15,7 +15,7 @@ from service.wire.shapes import ChallengeShape
 
 MAX_HEADER: Final = 512  # characters; a token has 152 at most
 MAX_BURST: Final = 4_096  # of abuse.limits
-ROUTES: Final = {"reports": Route.REPORTS, "mailbox": Route.MAILBOX}
+ROUTES: Final = {"reports": Route.REPORTS, "mailbox": Route.MAILBOX, "casts": Route.CASTS}
 
 _KINDS: Final = {
     Why.MISSING: Kind.ADMISSION_MISSING,
@@ -72,10 +72,14 @@ def limits_of(settings: AdmissionSettings) -> Limits:
         group_bulk_burst=settings.group_bulk_burst,
         mailbox_opens_per_hour=settings.mailbox_opens_per_hour,
         mailbox_opens_burst=settings.mailbox_opens_burst,
+        casts_per_hour=settings.casts_per_hour,
+        casts_burst=settings.casts_burst,
         report_effort=Effort(settings.report_work, settings.report_work * 8),
         mailbox_effort=Effort(settings.mailbox_work, settings.mailbox_work * 8),
+        cast_effort=Effort(settings.cast_work, settings.cast_work * 8),
         report_wait=Wait(settings.report_wait_s, settings.report_wait_s * 6),
         mailbox_wait=Wait(settings.mailbox_wait_s, settings.mailbox_wait_s * 6),
+        cast_wait=Wait(settings.cast_wait_s, settings.cast_wait_s * 6),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from service.server import activity, caseload, events, mailboxes
+from service.server import activity, caseload, events, mailboxes, polls_archive
 from service.server.deps import Deps
 from service.storage.protocol import StoreRefused, StoreUnavailable
 
@@ -22,6 +22,7 @@ async def once(deps: Deps) -> None:
     for group, _ in await deps.groups.listed():
         await caseload.hand_over_all(deps, group)
         await activity.nudge_all(deps, group)
+    await polls_archive.keep_house(deps)
     await deps.store.sweep(deps.now_s())
 
 

@@ -97,9 +97,10 @@ def _operation(handler: HTTPRouteHandler, path: str, described: Described) -> Do
 def _parameters(path: str, described: Described) -> list[Document]:
     parameters: list[Document] = []
     for name in _PARAMETER.findall(path):
-        schema: Document = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+        digits = 64 if name == "poll" else 32
+        schema: Document = {"type": "string", "pattern": f"^[0-9a-f]{{{digits}}}$"}
         if name == "route":
-            schema = {"type": "string", "enum": ["reports", "mailbox"]}
+            schema = {"type": "string", "enum": ["reports", "mailbox", "casts"]}
         parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
     if described.query is not None:
         schema = {"type": "string", "pattern": f"^{described.query_pattern}$"}

@@ -23,6 +23,16 @@ def group_partition(group: bytes) -> str:
     return f"g:{group.hex()}"
 
 
+def board_partition(board: bytes) -> str:
+    """The partition of everything of one board of trustees."""
+    return f"b:{board.hex()}"
+
+
+def poll_partition(phi: bytes) -> str:
+    """The partition of everything of one poll."""
+    return f"p:{phi.hex()}"
+
+
 class Head(Struct, frozen=True, array_like=True):
     """Where a group's chain ends."""
 
@@ -104,11 +114,142 @@ class GroupEntry(Struct, frozen=True, array_like=True):
     languages: tuple[str, ...]
 
 
+class Board(Struct, frozen=True, array_like=True):
+    """A board of trustees: whose, and its definition as wire.poll_shapes.DefineBoard."""
+
+    group: bytes
+    definition: bytes
+
+
+class Message(Struct, frozen=True, array_like=True):
+    """A message of a ceremony."""
+
+    step: str
+    place: int
+    message: bytes
+
+
+class Said(Struct, frozen=True, array_like=True):
+    """All that was said in a ceremony."""
+
+    messages: tuple[Message, ...]
+
+
+class EarlierPoll(Struct, frozen=True, array_like=True):
+    """A poll of a matter, for judging repeats."""
+
+    phi: bytes
+    members: bytes
+    opens_s: int
+    until_s: int
+
+
+class Matter(Struct, frozen=True, array_like=True):
+    """The polls of a matter whose cooling-off is not over."""
+
+    polls: tuple[EarlierPoll, ...]
+
+
+class PollRecord(Struct, frozen=True, array_like=True):
+    """A poll besides its manifest: whose, by which board, among whom."""
+
+    group: bytes
+    board: bytes
+    registry: bytes
+    snapshot: str
+    left_out: tuple[str, ...]
+
+
+class Rings(Struct, frozen=True, array_like=True):
+    """A poll's electorate: the members' keys of each ring, one after the other."""
+
+    rings: tuple[bytes, ...]
+
+
+class Progress(Struct, frozen=True, array_like=True):
+    """How far a poll has come. It only ever goes forward."""
+
+    opened: Literal[0, 1, 2] = 0
+    proved: tuple[int, ...] = ()
+    decrypted: tuple[int, ...] = ()
+    signed: tuple[int, ...] = ()
+    sent: tuple[int, ...] = ()
+    outcome: bytes | None = None
+    acknowledged: bool = False
+    implemented: bool = False
+    archived: Literal[0, 1, 2] = 0
+
+
+class Voter(Struct, frozen=True, array_like=True):
+    """What is kept under a voter's tag: the credential, and the ballots' hashes and pages in the order they came."""
+
+    credential: str
+    ballots: tuple[tuple[str, int], ...]
+
+
+class Ballot(Struct, frozen=True, array_like=True):
+    """A ballot and the page it is on."""
+
+    page: int
+    text: bytes
+
+
+class PageHead(Struct, frozen=True, array_like=True):
+    """A signed head of a board."""
+
+    head: bytes
+    signature: bytes
+
+
+class Chain(Struct, frozen=True, array_like=True):
+    """How many pages have a head, and the last one."""
+
+    pages: int
+    head: bytes
+
+
+class Sealed(Struct, frozen=True, array_like=True):
+    """A partial decryption, sealed to each trustee by place."""
+
+    sealed: tuple[bytes, ...]
+
+
+class Stated(Struct, frozen=True, array_like=True):
+    """A trustee's outcome statement and signature."""
+
+    statement: bytes
+    signature: bytes
+
+
+class VerdictCopies(Struct, frozen=True, array_like=True):
+    """A trustee's verdict, sealed to each member of the council, by key id."""
+
+    copies: tuple[tuple[bytes, bytes], ...]
+
+
+class Acknowledgement(Struct, frozen=True, array_like=True):
+    """The council's word that it has the result."""
+
+    handler: bytes
+    day: int
+    signature: bytes
+
+
+class Implementation(Struct, frozen=True, array_like=True):
+    """What the council did and when it ends."""
+
+    handler: bytes
+    day: int
+    text: str
+    ends_on: int | None
+    signature: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One kind of record: its partition, the form of its name, and its shape (None: raw bytes)."""
 
-    partition: Literal["group", "mail", "server"]
+    partition: Literal["group", "mail", "server", "board", "poll"]
     prefix: bytes
     name: str
     shape: type[Struct] | None
@@ -134,6 +275,35 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("mail", b"posted/", "posted/<address><item>", None),
     Kept("mail", b"outbox/", "outbox/<envelope digest>", Outgoing),
     Kept("server", b"group/", "group/<group>", GroupEntry),
+    Kept("server", b"poll/", "poll/<poll>", None),
+    Kept("group", b"board/", "board/<board>", None),
+    Kept("group", b"polled/", "polled/<poll>", None),
+    Kept("group", b"matter/", "matter/<matter>", Matter),
+    Kept("board", b"definition", "definition", Board),
+    Kept("board", b"said", "said", Said),
+    Kept("board", b"trustee-nonce/", "trustee-nonce/<key><nonce>", None),
+    Kept("poll", b"poll", "poll", PollRecord),
+    Kept("poll", b"manifest", "manifest", None),
+    Kept("poll", b"trustees", "trustees", None),
+    Kept("poll", b"rings", "rings", Rings),
+    Kept("poll", b"summary", "summary", None),
+    Kept("poll", b"progress", "progress", Progress),
+    Kept("poll", b"share/", "share/<place>", None),
+    Kept("poll", b"voter/", "voter/<tag>", Voter),
+    Kept("poll", b"credential/", "credential/<credential>", None),
+    Kept("poll", b"certificate/", "certificate/<credential>", None),
+    Kept("poll", b"ballot/", "ballot/<hash>", Ballot),
+    Kept("poll", b"placed/", "placed/<page><hash>", None),
+    Kept("poll", b"salt/", "salt/<page>", None),
+    Kept("poll", b"page/", "page/<page>", PageHead),
+    Kept("poll", b"chain", "chain", Chain),
+    Kept("poll", b"decryption/", "decryption/<place>", Sealed),
+    Kept("poll", b"statement/", "statement/<place>", Stated),
+    Kept("poll", b"verdict/", "verdict/<place>", VerdictCopies),
+    Kept("poll", b"acknowledged", "acknowledged", Acknowledgement),
+    Kept("poll", b"implemented", "implemented", Implementation),
+    Kept("poll", b"verification/", "verification/<digest>", None),
+    Kept("poll", b"remains", "remains", None),
 )
 
 MARK: Final = b"\x01"

@@ -40,12 +40,17 @@ class AdmissionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     group_bulk_burst: Burst = 9
     mailbox_opens_per_hour: PerHour = 36_000
     mailbox_opens_burst: Burst = 240
+    casts_per_hour: PerHour = 9_000
+    """Ballots of all polls; checking one takes a small machine 5 to 70 ms, by the size of the electorate."""
+    casts_burst: Burst = 120
     report_work: Work = 16_384
     """Mean hashes of each of a puzzle's 16 parts while it is calm; at most eight times as many."""
     mailbox_work: Work = 2_048
     report_wait_s: WaitS = 20
     """How long a ticket ripens while it is calm; at most six times as long."""
     mailbox_wait_s: WaitS = 3
+    cast_work: Work = 8_192
+    cast_wait_s: WaitS = 10
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

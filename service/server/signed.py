@@ -51,7 +51,7 @@ async def verified(deps: Deps, request: AnyRequest, cap: int = 0) -> tuple[Calle
         raise ProblemError(Kind.SIGNATURE)
     body = await read_body(request, cap)
     try:
-        check_signature(claimed, handler.verify_key, request.method, _target(request), body)
+        check_signature(claimed, handler.verify_key, request.method, target_of(request), body)
     except Refused:
         raise ProblemError(Kind.SIGNATURE) from None
     nonce = Insert(
@@ -62,7 +62,8 @@ async def verified(deps: Deps, request: AnyRequest, cap: int = 0) -> tuple[Calle
     return Caller(claimed.group, handler, history.latest), body
 
 
-def _target(request: AnyRequest) -> str:
+def target_of(request: AnyRequest) -> str:
+    """Give the path with query exactly as it was sent, which is what was signed."""
     raw: bytes = request.scope["raw_path"]
     query: bytes = request.scope["query_string"]
     try:

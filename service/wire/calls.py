@@ -220,10 +220,13 @@ def burn_mailbox(
     )
 
 
-def challenge(group: bytes, route: Literal["reports", "mailbox"] = "reports") -> Call[shapes.ChallengeShape]:
+def challenge(
+    group: bytes, route: Literal["reports", "mailbox", "casts"] = "reports"
+) -> Call[shapes.ChallengeShape]:
     """Ask for an admission challenge; service.wire.puzzles makes the token of it.
 
-    route: `reports` to file a report or to burn a mailbox, `mailbox` to open one (any group, such as 16 zeros).
+    route: `reports` to file a report or to burn a mailbox, `mailbox` to open one (any group, such as 16 zeros),
+    `casts` to cast a ballot in a poll of the group.
     """
     return Call("GET", f"/v1/admission/{group.hex()}/{route}", _json(shapes.ChallengeShape))
 

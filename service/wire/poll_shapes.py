@@ -134,7 +134,8 @@ PollState = Literal[
 ]
 """`waiting` for trustees or for its time; `open`; `closed`: trustees work; `decided`: a threshold signed one outcome;
 `delivered`: a threshold sent the council its result; `acknowledged` and `implemented`
-by the council; `archived`: the cooling-off is over and the ballots are destroyed; `lapsed`: too few trustees were ready."""
+by the council; `archived`: the cooling-off is over and the ballots are destroyed; `lapsed`: too few
+trustees were ready."""
 
 
 class HeadShape(Struct, frozen=True, forbid_unknown_fields=True):

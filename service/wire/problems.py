@@ -74,6 +74,48 @@ class Kind(Enum):
     ROSTER_CONFLICT = Row("roster-conflict", 409, "The group's chain has moved on. Load it and sign again.")
     ROSTER_REFUSED = Row("roster-refused", 422, "The statement can't be added to the group's chain.")
     FOUNDING_CLOSED = Row("founding-closed", 403, "This server's operator has not allowed this group.")
+    ROLE = Row("role", 403, "This needs a mediator or a member of the council.")
+    BOARD_REFUSED = Row(
+        "board-refused", 422, "The message doesn't hold or isn't due from this trustee. Load the board again."
+    )
+    SAID_BEFORE = Row("said-before", 409, "Something else was said here before. It can't be replaced.")
+    BOARD_INCOMPLETE = Row("board-incomplete", 409, "The trustees' ceremony is not complete.")
+    MANIFEST_REFUSED = Row("manifest-refused", 422, "The manifest breaks a rule of polls.")
+    MANIFEST_ELSEWHERE = Row(
+        "manifest-elsewhere",
+        422,
+        "The manifest is for another group, other trustees or another server, or opens in the past.",
+    )
+    ELECTORATE = Row(
+        "electorate-mismatch",
+        422,
+        "The manifest's electorate is not that of the registry's snapshot without those left out.",
+    )
+    SUMMARY = Row(
+        "summary-refused",
+        422,
+        "The summary is missing, another one, or not sealed to exactly the electorate.",
+    )
+    POLL_REPEATED = Row(
+        "poll-repeated",
+        409,
+        "This matter was polled among nearly the same members. Wait for the cooling-off to end.",
+    )
+    POLL_NOT_OPEN = Row("poll-not-open", 409, "The poll is not open yet.")
+    POLL_OPEN = Row("poll-open", 409, "The poll has opened already.")
+    POLL_NOT_CLOSED = Row("poll-not-closed", 409, "The poll is not closed yet.")
+    POLL_CLOSED = Row("poll-closed", 409, "The poll is closed.")
+    POLL_LAPSED = Row("poll-lapsed", 409, "The poll never opened: too few trustees were ready in time.")
+    POLL_ARCHIVED = Row("poll-archived", 410, "The poll's cooling-off is over. Its ballots were destroyed.")
+    POLL_NOT_DECIDED = Row(
+        "poll-not-decided", 409, "No threshold of trustees has sent the council the result yet."
+    )
+    BELOW_QUORUM = Row("below-quorum", 409, "Too few voted. The ballots stay closed.")
+    CAST_REFUSED = Row("cast-refused", 422, "The ballot or its certificate doesn't hold for this poll.")
+    CAST_TOO_OFTEN = Row("cast-too-often", 429, "You voted again too often. Wait for the board's next page.")
+    TRUSTEE_REFUSED = Row("trustee-refused", 422, "The proof, statement or signature does not hold.")
+    COUNCIL_KEYS = Row("council-keys", 422, "Seal to the keys of the council's active members.")
+    TOO_MANY = Row("too-many", 409, "There is no room for more of these.")
     UNAVAILABLE = Row(
         "unavailable", 503, "The server can't store anything at the moment. Nothing was accepted. Try again."
     )

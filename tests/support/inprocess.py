@@ -20,6 +20,8 @@ from crypto.codes import Claim
 from crypto.entropy import system
 from crypto.signatures import VerifyKey
 from service.cases.receipts import Receipt
+from service.cases.registry import Registry
+from service.server import housekeeping
 from service.server.admission import Admission
 from service.server.app import create_app
 from service.server.deps import Deps
@@ -33,6 +35,7 @@ from service.wire.client import AsyncClient
 from service.wire.puzzles import solve
 from tests.support.groups import Group, Member
 from tests.support.server import ADMISSION
+from tests.support.server_polls import Community
 
 
 class Clock:
@@ -62,6 +65,19 @@ class World:
         for statement in group.chain.statements[group.sent :]:
             await self.client.do(calls.append_statement(group.id, statement.raw))
         group.sent = len(group.chain.statements)
+
+    async def know(self, community: Community) -> None:
+        """Let the server know a registry of members."""
+        registry = community.registry
+
+        async def registry_of(registry_id: bytes) -> Registry | None:
+            return registry if registry_id == registry.id else None
+
+        self.deps.polls.registry_of = registry_of
+
+    async def keep_house(self) -> None:
+        """Do what the server does by itself every minute."""
+        await housekeeping.once(self.deps)
 
     async def token(self, group: Group) -> str:
         """Get a token for a report or a burn."""

@@ -38,10 +38,14 @@ ADMISSION: Mapping[str, int] = {
     "group_bulk_burst": 1_000,
     "mailbox_opens_per_hour": 36_000_000,
     "mailbox_opens_burst": 4_096,
+    "casts_per_hour": 36_000_000,
+    "casts_burst": 4_096,
     "report_work": 4,
     "mailbox_work": 4,
+    "cast_work": 4,
     "report_wait_s": 0,
     "mailbox_wait_s": 0,
+    "cast_wait_s": 0,
 }
 _running: set[subprocess.Popen[bytes]] = set()
 

@@ -46,7 +46,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         if kind is None:
             raise ProblemError(Kind.MALFORMED_PATH)
         # Limits are kept by group: only groups that exist may name one.
-        if kind is Route.REPORTS and await deps.groups.history(gid) is None:
+        if kind is not Route.MAILBOX and await deps.groups.history(gid) is None:
             raise ProblemError(Kind.NOT_FOUND)
         return json_answer(await deps.gate.challenge(gid, kind))
 

@@ -1,0 +1,130 @@
+"""Polls as everybody may see them: where one stands, the list of a group's, the electorate, the summary.
+
+Guarantees: no turnout while a poll is open, not even to handlers; the summary is given until the close and not after.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crypto.hashing import digest
+from crypto.labels import Label
+from service.server import polls_pages
+from service.server.deps import Deps
+from service.server.polls import Standing, unarchived
+from service.server.records import (
+    Acknowledgement,
+    Implementation,
+    PollRecord,
+    decode,
+    group_partition,
+)
+from service.storage.protocol import Insert
+from service.wire import poll_shapes as shapes
+from service.wire.problems import Kind, ProblemError
+
+_REPORTS: Final = b"verification/"
+
+
+async def shown(deps: Deps, standing: Standing) -> shapes.PollShape:
+    """Give where a poll stands."""
+    poll, progress = standing.poll, standing.progress
+    said, done, remains, trustees = await deps.store.read_many(
+        poll.partition, [b"acknowledged", b"implemented", b"remains", b"trustees"]
+    )
+    return shapes.PollShape(
+        poll=poll.phi.hex(),
+        group=poll.record.group.hex(),
+        board=poll.record.board.hex(),
+        state=standing.state,
+        manifest=poll.manifest.raw,
+        trustees=trustees or b"",
+        proofs_needed=poll.proofs_needed,
+        proved=progress.proved,
+        decrypted=progress.decrypted,
+        signed=progress.signed,
+        sent=progress.sent,
+        last_head=await polls_pages.last_head(deps, standing),
+        outcome=progress.outcome,
+        acknowledged=None if said is None else _acknowledged(decode(said, Acknowledgement)),
+        implemented=None if done is None else _implemented(decode(done, Implementation)),
+        remains=remains,
+        now=standing.now_s,
+    )
+
+
+async def listed(deps: Deps, group: bytes, after: bytes) -> shapes.PollList:
+    """List a group's polls in the order of their ids, beyond `after`."""
+    prefix = b"polled/"
+    rows = await deps.store.scan(
+        group_partition(group), prefix, prefix + after if after else b"", shapes.POLLS_PAGE
+    )
+    found = []
+    for name, _ in rows:
+        try:
+            standing = await deps.polls.standing(name[len(prefix) :])
+        except ProblemError as problem:
+            if problem.kind is not Kind.NOT_FOUND:
+                raise
+            continue  # listed a moment before it is made
+        manifest = standing.poll.manifest
+        found.append(
+            shapes.PollEntry(
+                manifest.phi.hex(), standing.state, manifest.question, manifest.opens_at, manifest.closes_at
+            )
+        )
+    return shapes.PollList(tuple(found), more=len(rows) == shapes.POLLS_PAGE)
+
+
+async def electorate(deps: Deps, standing: Standing) -> shapes.ElectorateShape:
+    """Give who may vote, and how that comes about from the registry. Raises POLL_ARCHIVED, POLL_LAPSED."""
+    unarchived(standing)
+    found = await deps.polls.electorate(standing.poll)
+    raw = await deps.store.read(standing.poll.partition, b"poll")
+    record = standing.poll.record if raw is None else decode(raw, PollRecord)
+    return shapes.ElectorateShape(
+        registry=record.registry.hex(),
+        snapshot=record.snapshot,
+        left_out=record.left_out,
+        rings=tuple(tuple(member.raw for member in ring.members) for ring in found.rings),
+    )
+
+
+async def summary(deps: Deps, standing: Standing) -> bytes:
+    """Give the sealed summary. Raises POLL_CLOSED after the close, NOT_FOUND when an urgent poll has none."""
+    unarchived(standing)
+    if standing.state not in {"waiting", "open"}:
+        raise ProblemError(Kind.POLL_CLOSED)
+    raw = await deps.store.read(standing.poll.partition, b"summary")
+    if not raw:
+        raise ProblemError(Kind.NOT_FOUND)
+    return raw
+
+
+async def file_report(deps: Deps, standing: Standing, text: str) -> shapes.Reports:
+    """Keep a verifier's report. The same text again changes nothing. Raises TOO_MANY beyond 32."""
+    if standing.state in {"waiting", "open", "lapsed"}:
+        raise ProblemError(Kind.POLL_NOT_CLOSED)
+    raw = text.encode()
+    filed = await reports(deps, standing)
+    if text in filed.reports:
+        return filed
+    if len(filed.reports) >= shapes.MAX_REPORTS:
+        raise ProblemError(Kind.TOO_MANY)
+    name = _REPORTS + digest(Label.EVIDENCE, b"report", raw, size=16)
+    await deps.store.commit(standing.poll.partition, [Insert(name, raw)])
+    return await reports(deps, standing)
+
+
+async def reports(deps: Deps, standing: Standing) -> shapes.Reports:
+    """Give the reports that were filed."""
+    rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", shapes.MAX_REPORTS)
+    return shapes.Reports(tuple(value.decode() for _, value in rows))
+
+
+def _acknowledged(kept: Acknowledgement) -> shapes.Acknowledged:
+    return shapes.Acknowledged(kept.handler.hex(), kept.day, kept.signature)
+
+
+def _implemented(kept: Implementation) -> shapes.Implemented:
+    return shapes.Implemented(kept.handler.hex(), kept.day, kept.text, kept.ends_on, kept.signature)

@@ -1,0 +1,333 @@
+"""A poll on a server for tests: members with a signed registry, a board of trustees, a council, and what they all do.
+
+poll = await ServerPoll.ready(client, clock, group, community)     # ceremony, manifest, created, shares proved
+clock.forward(...)                                                 # to its opening
+receipt = await poll.cast("github.com/m3", 1)
+await poll.decide(places=(1, 3)); await poll.deliver((1, 3))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crypto.chains import append, empty
+from crypto.entropy import Entropy, system
+from crypto.labels import Label
+from crypto.members import MemberKey
+from crypto.seal import SealingKey
+from crypto.signatures import SigningKey
+from polls import closing
+from polls.audit import Mapper
+from polls.casting import make_cast
+from polls.channels import TrusteeSeed
+from polls.electorate import Electorate, most_disclosed
+from polls.encoding import decode as read_text
+from polls.encoding import encode, hash_hex
+from polls.evidence import assemble, write_evidence
+from polls.group import ED25519
+from polls.manifest import Conduct, Manifest, election_of
+from polls.membership import CertificateWire
+from polls.outcome import Rule
+from polls.results import sign_statement
+from polls.transcript import Transcript
+from polls.verify import Closed, check_closed
+from service.cases import decisions, verdicts
+from service.cases.joining import apply, invite, registry_id_of
+from service.cases.registry import Registry, verified_registry
+from service.cases.registry_statements import Beacon, Found, Freeze, Join, encode_statement
+from service.cases.summaries import seal_summary
+from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
+from service.wire import calls, poll_calls
+from service.wire.client import AsyncClient
+from service.wire.poll_shapes import DefineBoard, TrusteeCard
+from service.wire.poll_views import PollView, trustee_signer
+from service.wire.puzzles import solve
+from service.wire.signing import Signer
+from tests.support.groups import Group
+from tests.support.poll_world import OPTIONS
+
+DAY = 86_400
+ON = "2026-03-01"
+SUMMARY = "What happened, as the mediator tells it."
+
+
+@dataclass
+class Community:
+    """Members with all their keys, and the registry's signed chain with one snapshot, `spring`."""
+
+    root: SigningKey
+    keys: dict[str, tuple[MemberKey, SealingKey]]
+    statements: tuple[bytes, ...]
+
+    @classmethod
+    def draw(cls, size: int, entropy: Entropy = system) -> Community:
+        """Found a registry and let `size` members join by invitation: github.com/m0, m1, …"""
+        root = SigningKey(entropy(32))
+        registry, day = registry_id_of(root.verify_key()), ON
+        keys = {f"github.com/m{n}": (MemberKey.draw(entropy), SealingKey(entropy(32))) for n in range(size)}
+        chain = empty(root.verify_key(), Label.REGISTRY)
+        said: list[Any] = [Found(day, "Example project", root.verify_key().raw)]
+        for account, (member, sealing) in keys.items():
+            application = apply(registry, account, member, sealing.public_key(), entropy=entropy)
+            said.append(Join(day, application, invite(root, registry, account, until=day, entropy=entropy)))
+        said += [Freeze(day, "spring", "a lottery"), Beacon(day, "spring", "77" * 32)]
+        for statement in said:
+            chain = append(chain, encode_statement(statement), root)
+        return cls(root, keys, tuple(each.raw for each in chain.statements))
+
+    @property
+    def registry(self) -> Registry:
+        """The registry, verified and folded."""
+        return verified_registry(self.statements, self.root.verify_key())
+
+    @property
+    def id(self) -> bytes:
+        return registry_id_of(self.root.verify_key())
+
+    def electorate(self, left_out: Sequence[str]) -> Electorate:
+        """Everybody in the snapshot but those left out."""
+        return Electorate(self.registry.snapshot("spring").rings(left_out))
+
+
+@dataclass
+class ServerPoll:
+    """One poll and everybody who takes part in it. `now`: the server's time, seconds since 1970."""
+
+    client: AsyncClient
+    now: Callable[[], float]
+    group: Group
+    community: Community
+    trustees_n: int = 3
+    threshold: int = 2
+    left_out: tuple[str, ...] = ("github.com/m0",)
+    desk: str = "Zoe"
+    mapper: Mapper = map
+    entropy: Entropy = system
+    seeds: list[TrusteeSeed] = field(default_factory=list)
+    keys: list[SigningKey] = field(default_factory=list)
+    board: bytes = b""
+    matter: bytes = bytes.fromhex("bb" * 32)
+    tallies: dict[bytes, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.seeds = [TrusteeSeed.draw(self.entropy) for _ in range(self.trustees_n)]
+        self.keys = [SigningKey(self.entropy(32)) for _ in range(self.trustees_n)]
+        self.electorate = self.community.electorate(self.left_out)
+
+    @property
+    def signer(self) -> Signer:
+        """The council member or mediator who sets the poll up."""
+        return self.group.signer(self.desk)
+
+    def trustee(self, place: int) -> Signer:
+        """A trustee who signs."""
+        return trustee_signer(self.board, self.keys[place - 1])
+
+    @property
+    def definition(self) -> DefineBoard:
+        """The board as it is defined."""
+        cards = tuple(TrusteeCard(f"Trustee {n}", key.verify_key().raw) for n, key in enumerate(self.keys, 1))
+        return DefineBoard("The board", self.threshold, cards)
+
+    async def hold_ceremony(self) -> Transcript[Any, Any]:
+        """Define the board and let every trustee say what is due until all are done."""
+        self.board = await self.client.do(poll_calls.define_board(self.signer, self.definition))
+        view = await self.client.do(poll_calls.board(self.board))
+        for _ in range(4):
+            for place, seed in enumerate(self.seeds, 1):
+                answer = view.transcript.answer(seed, place)
+                assert answer is not None
+                view = await self.client.do(poll_calls.say(self.trustee(place), *answer))
+        assert view.shape.complete
+        self.transcript = view.transcript
+        self.trustees = view.transcript.board()
+        return view.transcript
+
+    def sealed_summary(self, text: str = SUMMARY, to: Sequence[str] | None = None) -> bytes:
+        """Seal a summary to the electorate, or to those accounts."""
+        accounts = set(self.community.keys) - set(self.left_out) if to is None else to
+        members = [self.community.keys[account][1].public_key() for account in accounts]
+        return seal_summary(text, members, group=self.group.id, matter=self.matter, entropy=self.entropy)
+
+    async def make_manifest(self, **changes: Any) -> Manifest:
+        """Make a manifest that opens in a minute and closes a day later, with changes."""
+        self.summary = self.sealed_summary()
+        info = await self.client.do(calls.server_info())
+        opens_at = int(self.now()) + 60
+        fields: dict[str, Any] = {
+            "version": 1,
+            "group_id": self.group.id.hex(),
+            "matter": self.matter.hex(),
+            "question": "Which action, if any, should the council take?",
+            "options": OPTIONS,
+            "rule": Rule.MEDIAN,
+            "quorum": 3,
+            "disclosure": most_disclosed(self.electorate.size),
+            "basis": Conduct(("Personal attacks",)),
+            "summary": hash_hex(self.summary),
+            "opens_at": opens_at,
+            "closes_at": opens_at + DAY,
+            "cooling_off_s": 30 * DAY,
+            "archive_at": opens_at + 40 * DAY,
+            "page_s": 3_600,
+            "electorate": self.electorate.digest.hex(),
+            "electorate_size": self.electorate.size,
+            "trustees": self.trustees.hash,
+            "public_key": ED25519.text(self.trustees.public_key),
+            "server_key": info.verify_key.hex(),
+        }
+        return Manifest(**{**fields, **changes})
+
+    async def create(self, manifest: Manifest, **changes: Any) -> bytes:
+        """Create the poll. changes: of what is sent besides the manifest."""
+        self.manifest, self.phi = manifest, manifest.phi
+        self.election = election_of(manifest, self.trustees)
+        fields: dict[str, Any] = {
+            "board": self.board,
+            "registry": self.community.id,
+            "snapshot": "spring",
+            "left_out": self.left_out,
+            "summary": self.summary,
+        }
+        return await self.client.do(poll_calls.create_poll(self.signer, manifest, **{**fields, **changes}))
+
+    async def prove(self, places: Sequence[int]) -> None:
+        """Let these trustees show that they have their shares."""
+        for place in places:
+            proof = closing.prove_share(self.trustees, self.share(place), place, self.phi, self.entropy)
+            await self.client.do(poll_calls.prove_share(self.trustee(place), self.phi, proof))
+
+    def share(self, place: int) -> Any:
+        """A trustee's share."""
+        return self.transcript.share(self.seeds[place - 1], place)
+
+    @classmethod
+    async def ready(
+        cls, client: AsyncClient, now: Callable[[], float], group: Group, community: Community, **options: Any
+    ) -> ServerPoll:
+        """Make a poll that opens in a minute, its trustees ready. options: of this class, and `manifest`."""
+        changes = options.pop("manifest", {})
+        poll = cls(client, now, group, community, **options)
+        await poll.hold_ceremony()
+        await poll.create(await poll.make_manifest(**changes))
+        await poll.prove(range(1, poll.trustees_n + 1))
+        return poll
+
+    def make(self, account: str, option: int) -> bytes:
+        """Make a voter's cast."""
+        key = self.community.keys[account][0]
+        return make_cast(self.manifest, self.election, self.electorate, key, option, self.entropy)
+
+    async def token(self) -> str:
+        """Be admitted to cast once."""
+        return solve(await self.client.do(calls.challenge(self.group.id, "casts")))
+
+    async def post(self, raw: bytes, token: str | None = None) -> bytes:
+        """Send a cast; gives the receipt."""
+        admission = token or await self.token()
+        return await self.client.do(poll_calls.cast(self.manifest, raw, admission=admission))
+
+    async def cast(self, account: str, option: int) -> bytes:
+        """Vote; gives the receipt."""
+        return await self.post(self.make(account, option))
+
+    async def view(self) -> PollView:
+        """Where the poll stands."""
+        return await self.client.do(poll_calls.poll(self.phi))
+
+    async def record(self) -> tuple[bytes, bytes]:
+        """Fetch the opened board and assemble archive, up to the tally, and evidence."""
+        opened = await self.client.do(poll_calls.opened_board(self.manifest))
+        ballots: dict[str, bytes] = {}
+        while page := await self.client.do(poll_calls.ballots(self.phi, max(ballots, default=""))):
+            ballots |= page
+        wires: list[CertificateWire] = []
+        while raws := await self.client.do(
+            poll_calls.certificates(self.phi, wires[-1].credential if wires else "")
+        ):
+            wires += [read_text(raw, CertificateWire, "certificate") for raw in raws]
+        archive = assemble(self.trustees, opened.board, ballots, wires, self.mapper)
+        outcome = (await self.view()).outcome
+        evidence = write_evidence(self.manifest, self.electorate, opened.pages, opened.head, wires, outcome)
+        return archive, evidence
+
+    async def closed(self) -> Closed[Any, Any]:
+        """Verify as a trustee does."""
+        archive, evidence = await self.record()
+        return check_closed(ED25519, archive, evidence, manifest=encode(self.manifest), mapper=self.mapper)
+
+    async def decide(self, places: Sequence[int]) -> None:
+        """Let these trustees verify, exchange decryptions, and sign the outcome."""
+        closed = await self.closed()
+        if closed.quorum_met:
+            for place in places:
+                partial, _ = closing.decrypt(
+                    closed, self.share(place), int(self.now()), self.entropy, self.tallies
+                )
+                sealed = seal_decryption(
+                    self.trustees, self.seeds[place - 1], self.phi, partial, self.entropy
+                )
+                await self.client.do(poll_calls.post_decryptions(self.trustee(place), self.phi, sealed))
+        for place in places:
+            verdict = await self.verdict(closed, place)
+            await self.client.do(
+                poll_calls.post_statement(
+                    self.trustee(place), self.phi, verdict.outcome, verdict.outcome_signature
+                )
+            )
+
+    async def verdict(self, closed: Closed[Any, Any], place: int) -> Verdict:
+        """What one trustee computes from the decryptions that were sealed to them."""
+        seed, partial = self.seeds[place - 1], dict[int, bytes]()
+        if closed.quorum_met:
+            for sender, sealed in (
+                await self.client.do(poll_calls.decryptions(self.trustee(place), self.phi))
+            ).items():
+                partial[sender] = verdicts.open_decryption(self.trustees, seed, self.phi, sender, sealed)
+        decided = closing.decide(closed, partial)
+        outcome, counts = closing.statements(closed, decided)
+        return Verdict(
+            outcome=outcome,
+            outcome_signature=sign_statement(self.trustees, seed, place, outcome, self.entropy),
+            counts=counts,
+            counts_signature=None
+            if counts is None
+            else sign_statement(self.trustees, seed, place, counts, self.entropy),
+            decryption=None if counts is None else partial[place].decode(),
+        )
+
+    async def deliver(self, places: Sequence[int]) -> None:
+        """Let these trustees send the council their verdicts."""
+        closed = await self.closed()
+        council = [member for member in self.group.handlers if member.role == "council"]
+        for place in places:
+            verdict = await self.verdict(closed, place)
+            copies = [
+                (member.key_id, seal_verdict(verdict, member.sealing.public_key(), self.phi))
+                for member in council
+            ]
+            await self.client.do(poll_calls.post_verdicts(self.trustee(place), self.phi, copies))
+
+    async def result(self, name: str = "Zoe") -> verdicts.Delivered:
+        """What a council member reads."""
+        member = self.group.member(name)
+        fetched = await self.client.do(poll_calls.verdicts(self.group.signer(name), self.phi))
+        opened = [
+            (place, verdicts.open_verdict(sealed, member.sealing, self.phi)) for place, sealed in fetched
+        ]
+        return verdicts.deliver(self.manifest, self.trustees, opened)
+
+    async def acknowledge(self, name: str = "Zoe") -> PollView:
+        """Let a council member say that the result is there."""
+        outcome = (await self.result(name)).outcome.statement
+        signature = decisions.acknowledge(self.group.member(name).signing, outcome)
+        return await self.client.do(poll_calls.acknowledge(self.group.signer(name), self.phi, signature))
+
+    async def implement(self, text: str, ends_on: int | None, name: str = "Zoe") -> PollView:
+        """Let a council member say what was done."""
+        outcome = (await self.result(name)).outcome.statement
+        signature = decisions.implement(self.group.member(name).signing, outcome, text, ends_on)
+        call = poll_calls.implement(self.group.signer(name), self.phi, text, ends_on, signature)
+        return await self.client.do(call)
