@@ -7,13 +7,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from crypto.entropy import system
-from service.desk.keys import HandlerKey
+from crypto.keyfiles import Stretching, lock
+from crypto.secrets import Passphrase
+from service.console import write_private
+from service.desk.cli import KEY_FILE, SETUP_FILE, STORE_FILE
+from service.desk.keys import KIND, HandlerKey
 from service.desk.session import Session, Setup
 from service.desk.sync import SyncResult, sync
 from service.desk.vault import Vault
 from service.wire.client import Client
 from tests.support.groups import Group
+
+
+def home_of(folder: Path, base: str, group: Group, name: str, passphrase: str) -> Path:
+    """Make the folder of `sottovoce desk --home` for a member, with a key file that opens fast."""
+    member = group.member(name)
+    payload = HandlerKey(member.signing, member.sealing).payload()
+    locked = lock(payload, Passphrase(passphrase), Stretching(8_192, 1, 1), entropy=system, kind=KIND)
+    write_private(folder / KEY_FILE, locked)
+    write_private(folder / SETUP_FILE, msgspec.json.encode(Setup(base, group.id.hex(), name)))
+    return folder
+
+
+@contextmanager
+def desk_at(home: Path, group: Group, name: str) -> Iterator[Session]:
+    """Open the store that `sottovoce desk --home` uses for a member, without its key file."""
+    member = group.member(name)
+    key = HandlerKey(member.signing, member.sealing)
+    vault = Vault(home / STORE_FILE, key.store_key())
+    try:
+        yield Session(vault, key, Setup("http://localhost:1", group.id.hex(), name), system)
+    finally:
+        vault.close()
 
 
 @contextmanager
