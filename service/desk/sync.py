@@ -6,6 +6,9 @@ out is outbox.py's.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -22,6 +25,9 @@ from service.desk.records import Body, Held, LogLine, Unreadable, held_of_conten
 from service.desk.session import Session
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
+from service.wire.signing import Signer
+
+AHEAD = 8  # requests at a time: what a first sync over Tor needs, and at most 64 MiB in memory
 
 
 @dataclass
@@ -80,42 +86,87 @@ def _pull_known_group(session: Session, client: Client, group: bytes, result: Sy
 def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> set[tuple[str, str]]:
     """Fetch and open what came. Returns (group, report) of those forwarded to this desk."""
     fetched: set[tuple[str, str]] = set()
-    while True:
-        cursors = session.cursors(session.group)
-        page = client.do(calls.feed(session.signer, cursors.feed))
-        for entry in page.entries:
-            if (
-                entry.group != session.setup.group
-                and session.vault.read("chain", bytes.fromhex(entry.group)) is None
-            ):
-                _pull_known_group(session, client, bytes.fromhex(entry.group), result)
-            _fetch(session, client, entry, now_s, result)
-            if entry.granted:  # its log began before this desk was told of it
-                fetched.add((entry.group, entry.report))
-        session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=page.cursor))
-        if not page.more:
-            return fetched
+    with ThreadPoolExecutor(AHEAD, "fetch") as aside:
+        while True:
+            cursors = session.cursors(session.group)
+            page = client.do(calls.feed(session.signer, cursors.feed))
+            listed = {entry.report: entry for entry in page.entries}
+            new = [e for e in listed.values() if session.vault.read("held", bytes.fromhex(e.report)) is None]
+            for group in sorted({entry.group for entry in new} - {session.setup.group}):
+                if session.vault.read("chain", bytes.fromhex(group)) is None:
+                    _pull_known_group(session, client, bytes.fromhex(group), result)
+            for entry, sent in _downloads(session.signer, client, new, aside):
+                _keep(session, entry, sent, now_s, result)
+            # Those forwarded: their log began before this desk was told of it.
+            fetched |= {(entry.group, entry.report) for entry in page.entries if entry.granted}
+            session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=page.cursor))
+            if not page.more:
+                return fetched
 
 
-def _fetch(session: Session, client: Client, entry: shapes.FeedEntry, now_s: int, result: SyncResult) -> None:
-    report_id = bytes.fromhex(entry.report)
-    if session.vault.read("held", report_id) is not None:
-        return
-    group = bytes.fromhex(entry.group)
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An envelope, and the grant that opens it where it was forwarded."""
+
+    raw: bytes
+    grant: bytes | None
+
+
+_Fetched = _Sent | Refused | None
+"""None where the server has it no more; Refused where its answer is not what was asked for."""
+
+
+def _downloads(
+    signer: Signer, client: Client, entries: Sequence[shapes.FeedEntry], aside: ThreadPoolExecutor
+) -> Iterator[tuple[shapes.FeedEntry, _Fetched]]:
+    """Fetch envelopes in their order, up to AHEAD at a time and no further ahead: one may have 8 MiB.
+
+    Raises Unreachable, Declined.
+    """
+    waiting: deque[tuple[shapes.FeedEntry, Future[_Fetched]]] = deque()
     try:
-        raw = client.do(calls.fetch_report(session.signer, group, report_id))
-        if entry.granted:
-            sealed = client.do(calls.fetch_grant(session.signer, group, report_id)).sealed
-            content_key = open_grant(session.key.sealing, sealed, report_id)
-            opened = open_with_content_key(parse_envelope(raw), content_key)
-        else:
-            opened = open_report(parse_envelope(raw), session.key.sealing)
-        held, unsealed = _held(session, entry, parse_envelope(raw).header, opened, now_s)
+        for entry in entries:
+            waiting.append((entry, aside.submit(_download, signer, client, entry)))
+            if len(waiting) == AHEAD:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetched:
+    group, report_id = bytes.fromhex(entry.group), bytes.fromhex(entry.report)
+    try:
+        raw = client.do(calls.fetch_report(signer, group, report_id))
+        grant = client.do(calls.fetch_grant(signer, group, report_id)).sealed if entry.granted else None
     except Declined as problem:
         if problem.status != 404:
             raise
+        return None
+    except Refused as refused:
+        return refused
+    return _Sent(raw, grant)
+
+
+def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int, result: SyncResult) -> None:
+    """Open an envelope and keep it; what doesn't open is told, and not fetched again."""
+    report_id = bytes.fromhex(entry.report)
+    if sent is None:
         result.warnings.append("a report in the feed could not be fetched")
         return
+    try:
+        if isinstance(sent, Refused):
+            raise sent
+        if sent.grant is not None:
+            content_key = open_grant(session.key.sealing, sent.grant, report_id)
+            opened = open_with_content_key(parse_envelope(sent.raw), content_key)
+        else:
+            opened = open_report(parse_envelope(sent.raw), session.key.sealing)
+        held, unsealed = _held(session, entry, parse_envelope(sent.raw).header, opened, now_s)
     except Refused as refused:
         session.vault.put("unreadable", report_id, Unreadable(entry.report, entry.group, refused.reason))
         result.warnings.append(f"a report could not be opened: {refused.reason}")
