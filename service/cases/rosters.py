@@ -8,100 +8,71 @@ remembering of heads, by which a rollback or a split view is noticed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Literal, cast
-
-import msgspec
-from msgspec import Meta, Struct
+from typing import Final
 
 from crypto import chains
 from crypto.errors import Refused
 from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.seal import PublicKey
-from crypto.signatures import SigningKey, VerifyKey, sign, verify
-from service.cases.policies import MAX_LANGUAGES, LanguageTag, Policy, checked_policy
-from service.cases.texts import checked_text
+from crypto.signatures import VerifyKey
+from service.cases.policies import Policy, checked_policy
+from service.cases.roster_statements import (
+    MAX_NAME,
+    MAX_PAYLOAD,
+    MAX_RECIPIENTS,
+    Add,
+    Found,
+    HandlerCard,
+    Members,
+    Publish,
+    Retire,
+    Role,
+    Rotate,
+    Settings,
+    Statement,
+    checked_card,
+    checked_name,
+    decode_statement,
+    encode_statement,
+    make_card,
+)
 
-MAX_NAME = 120
-MAX_RECIPIENTS = 32  # what an envelope can hold
-MAX_HANDLERS = 256  # over a group's life
-MAX_STATEMENTS = 1_024
-MAX_PAYLOAD = 512 * 1024
+__all__ = [
+    "MAX_HANDLERS",
+    "MAX_NAME",
+    "MAX_PAYLOAD",
+    "MAX_RECIPIENTS",
+    "MAX_STATEMENTS",
+    "Add",
+    "Found",
+    "Handler",
+    "HandlerCard",
+    "Members",
+    "Publish",
+    "Retire",
+    "Role",
+    "Roster",
+    "RosterHistory",
+    "Rotate",
+    "Settings",
+    "Statement",
+    "checked_card",
+    "decode_statement",
+    "encode_statement",
+    "fold",
+    "group_id_of",
+    "make_card",
+    "root_of",
+    "step",
+    "verified_history",
+]
 
-Role = Literal["handler", "council", "mediator"]
-Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-Languages = Annotated[tuple[LanguageTag, ...], Meta(min_length=1, max_length=MAX_LANGUAGES)]
-Minimum = Annotated[int, Meta(ge=1, le=MAX_RECIPIENTS)]
-Verify = Annotated[bytes, Meta(min_length=32, max_length=32)]
-Seal = Annotated[bytes, Meta(min_length=1216, max_length=1216)]
-Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
-
-
-class HandlerCard(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a handler gives to who holds the root key: public, made by `sottovoce desk init`.
-
-    The signature shows that whoever made the card holds the signing key, and binds pseudonym and sealing key to it.
-    It can't show possession of the sealing key: a handler with a wrong one reads nothing, and nobody else does.
-    """
-
-    pseudonym: Name
-    verify_key: Verify
-    seal_key: Seal
-    proof: Signature
-
-
-class Found(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="found"):
-    """The first statement. The root key makes the group's id."""
-
-    name: Name
-    languages: Languages
-    minimum: Minimum
-    alternate: Hex16 | None
-    root: Verify
-
-
-class Settings(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="settings"):
-    """The group's name, languages, minimum of recipients and alternate group, all anew."""
-
-    name: Name
-    languages: Languages
-    minimum: Minimum
-    alternate: Hex16 | None
-
-
-class Add(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="add"):
-    """A handler, council member or mediator joins with the card they made."""
-
-    handler: Hex16
-    role: Role
-    card: HandlerCard
-
-
-class Rotate(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="rotate"):
-    """A handler changes to new keys; what was sealed to the old ones stays theirs to fetch."""
-
-    handler: Hex16
-    card: HandlerCard
-
-
-class Retire(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="retire"):
-    """A handler leaves. Their keys can't come back."""
-
-    handler: Hex16
-
-
-class Publish(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="policy"):
-    """The group's policy, whole."""
-
-    policy: Policy
-
-
-Statement = Found | Settings | Add | Rotate | Retire | Publish
+MAX_HANDLERS: Final = 256  # over a group's life
+MAX_STATEMENTS: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +113,8 @@ class Roster:
     alternate: bytes | None
     handlers: tuple[Handler, ...] = ()
     policy: Policy | None = None
+    registry: bytes | None = None
+    """The 32-byte id of the registry whose members' voices count here."""
 
     @property
     def active(self) -> tuple[Handler, ...]:
@@ -196,47 +169,6 @@ class RosterHistory:
 def group_id_of(root: VerifyKey) -> bytes:
     """Give the 16-byte id of the group of a root key."""
     return digest(Label.GROUP_ID, root.raw, size=16)
-
-
-def make_card(pseudonym: str, signing: SigningKey, seal_key: PublicKey) -> HandlerCard:
-    """Make the card that a handler hands to the group's root."""
-    name = _named(pseudonym)
-    key = signing.verify_key()
-    proof = sign(signing, Label.HANDLER_CARD, name.encode(), key.raw, seal_key.raw)
-    return HandlerCard(name, key.raw, seal_key.raw, proof)
-
-
-def checked_card(card: HandlerCard) -> HandlerCard:
-    """Give the card back when its proof holds; else Refused."""
-    _named(card.pseudonym)
-    verify(
-        VerifyKey(card.verify_key),
-        Label.HANDLER_CARD,
-        card.proof,
-        card.pseudonym.encode(),
-        card.verify_key,
-        card.seal_key,
-    )
-    PublicKey(card.seal_key)
-    return card
-
-
-def encode_statement(statement: Statement) -> bytes:
-    """Give the payload that is signed: JSON in declared order without white space."""
-    return msgspec.json.encode(statement)
-
-
-def decode_statement(payload: bytes) -> Statement:
-    """Parse a payload. Refused unless it is just what `encode_statement` writes: one meaning has one form."""
-    if len(payload) > MAX_PAYLOAD:
-        raise Refused("roster: a statement is too long")
-    try:
-        statement = msgspec.json.decode(payload, type=Statement)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Refused("roster: not a statement") from None
-    if msgspec.json.encode(statement) != payload:
-        raise Refused("roster: a statement is not in its one form")
-    return cast("Statement", statement)
 
 
 def verified_history(group: bytes, statements: Sequence[bytes]) -> RosterHistory:
@@ -301,6 +233,8 @@ def step(roster: Roster, statement: Statement, link: bytes) -> Roster:
             return _change(roster, statement.handler, lambda handler: replace(handler, active=False))
         case Publish():
             return replace(roster, policy=checked_policy(statement.policy))
+        case Members(registry=registry):
+            return replace(roster, registry=None if registry is None else bytes.fromhex(registry))
 
 
 def _found(statement: Statement, root: VerifyKey, link: bytes) -> Roster:
@@ -323,7 +257,7 @@ def _found(statement: Statement, root: VerifyKey, link: bytes) -> Roster:
 
 def _checked_settings(statement: Found | Settings, group: bytes) -> bytes | None:
     """Check a group's name, languages and alternate; give the alternate group's id."""
-    _named(statement.name)
+    checked_name(statement.name)
     if len(set(statement.languages)) != len(statement.languages):
         raise Refused("roster: a language is listed twice")
     alternate = None if statement.alternate is None else bytes.fromhex(statement.alternate)
@@ -394,10 +328,3 @@ def _fresh(roster: Roster, card: HandlerCard, owner: bytes | None) -> HandlerCar
         ):
             raise Refused("roster: two handlers have the same name")
     return card
-
-
-def _named(name: str) -> str:
-    checked_text(name, MAX_NAME, "a name")
-    if not name.strip() or name != name.strip() or re.search(r"[\n\t]", name):
-        raise Refused("a name has to be one line of text without spaces around it")
-    return name

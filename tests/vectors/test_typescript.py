@@ -500,6 +500,9 @@ def test_rosters_agree(browser: Browser) -> None:
         )
     )
     group.say(rosters.Settings(name="Aurora 2", languages=("en", "ar"), minimum=1, alternate=None))
+    group.say(rosters.Members(registry=draw(32).hex()))
+    group.say(rosters.Members(registry=None))
+    group.say(rosters.Members(registry=draw(32).hex()))
     raw = [statement.raw for statement in group.chain.statements]
     history = rosters.verified_history(group.id, raw)
     theirs = browser.call("rosters", group=group.id, statements=raw)
@@ -507,18 +510,22 @@ def test_rosters_agree(browser: Browser) -> None:
     for mine, shown in zip(history.rosters, theirs, strict=True):
         assert (shown["name"], shown["minimum"]) == (mine.name, mine.minimum)
         assert shown["alternate"] == (mine.alternate.hex() if mine.alternate else None)
+        assert shown["registry"] == (mine.registry.hex() if mine.registry else None)
         assert shown["recipients"] == [[h.pseudonym, h.key_id.hex()] for h in mine.recipients]
 
     other = Group.draw("Aurora", ("Eve",))
-    forged = (
-        chains.append(
-            chains.verify_chain(raw, group.root.verify_key(), Label.ROSTER),
+    whole = chains.verify_chain(raw, group.root.verify_key(), Label.ROSTER)
+    malformed = [
+        chains.append(whole, payload, group.root).statements[-1].raw
+        for payload in (
             b'{"do":"retire","handler":"00"}',
-            group.root,
+            b'{"do":"members"}',
+            b'{"do":"members","registry":"00"}',
+            b'{"do":"members","registry":"' + b"A" * 64 + b'"}',
+            b'{"do":"members","registry":7}',
+            b'{"do":"unheard of"}',
         )
-        .statements[-1]
-        .raw
-    )
+    ]
     for bad, group_id in (
         ([], group.id),
         (raw, other.id),
@@ -529,7 +536,7 @@ def test_rosters_agree(browser: Browser) -> None:
         ([*raw, other.chain.statements[1].raw], group.id),
         ([*raw[:-1], raw[-1][:-1] + bytes([raw[-1][-1] ^ 1])], group.id),
         ([*raw[:-1], raw[-1][:60] + bytes([raw[-1][60] ^ 1]) + raw[-1][61:]], group.id),
-        ([*raw, forged], group.id),
+        *(([*raw, each], group.id) for each in malformed),
         ([*raw[:-1], raw[-1] + b"\0"], group.id),
     ):
         with pytest.raises(Refused):

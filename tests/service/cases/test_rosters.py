@@ -70,6 +70,14 @@ def test_a_group_grows_as_its_root_says() -> None:
     assert (roster.seq, roster.digest) == (7, b"\x07" * 32)
 
 
+def test_a_group_names_whose_voices_count() -> None:
+    """Its root names a registry, another one, or none any more; before that, there is none."""
+    first, second = rosters.Members("ab" * 32), rosters.Members("cd" * 32)
+    assert folded(found()).registry is None
+    assert folded(found(), first, second, ADD_ADA).registry == bytes.fromhex("cd" * 32)
+    assert folded(found(), first, rosters.Members(None)).registry is None
+
+
 def test_older_rosters_are_found_by_digest() -> None:
     """A report sealed before a change is checked against the roster of then."""
     links = [(rosters.encode_statement(s), bytes([n]) * 32) for n, s in enumerate([found(), ADD_ADA, ADD_BO])]
@@ -145,6 +153,8 @@ def test_what_cannot_follow_is_refused(statements: tuple[rosters.Statement, ...]
         b"",
         b"{}",
         b'{"do":"crown"}',
+        b'{"do":"members"}',
+        b'{"do":"members","registry":"' + b"0" * 32 + b'"}',
         b'{"do":"retire","handler":"' + b"0" * 31 + b'"}',
         b'{"do":"retire","handler":"' + b"A" * 32 + b'"}',
         b'{ "do":"retire","handler":"' + b"0" * 32 + b'"}',

@@ -39,6 +39,8 @@ export interface Roster {
   /** Hex id of the group a report goes to when too few would be left. */
   readonly alternate: string | null;
   readonly handlers: readonly Handler[];
+  /** Hex id of the registry whose members' voices count here. */
+  readonly registry: string | null;
 }
 
 /** Those a report goes to unless the reporter leaves them out: active, in the role of handler. */
@@ -72,7 +74,7 @@ export function verifiedHistory(groupId: Uint8Array, statements: readonly Uint8A
     const said = parse(payload);
     if ((seq === 0) !== (said["do"] === "found")) throw new Refused("roster: a group can't be founded twice");
     const before: Roster = rosters.at(-1) ?? {
-      groupId: new Uint8Array(groupId), digest: link, name: "", languages: [], minimum: 1, alternate: null, handlers: [],
+      groupId: new Uint8Array(groupId), digest: link, name: "", languages: [], minimum: 1, alternate: null, handlers: [], registry: null,
     }; // prettier-ignore
     rosters.push({ ...step(before, said), digest: link });
   });
@@ -102,6 +104,13 @@ function step(roster: Roster, said: Said): Roster {
       return change(roster, said, (handler) => ({ ...handler, active: false }));
     case "policy": // signed by the same root, shown by the server's pages; nothing here depends on it
       return roster;
+    case "members": {
+      const registry = said["registry"];
+      if (registry !== null && (typeof registry !== "string" || !/^[0-9a-f]{64}$/.test(registry))) {
+        throw new Refused("roster: not a statement");
+      }
+      return { ...roster, registry };
+    }
     default:
       throw new Refused("roster: not a statement");
   }

@@ -117,6 +117,7 @@ const calls: Record<string, (call: Call) => Answer | Promise<Answer>> = {
       name: roster.name,
       minimum: roster.minimum,
       alternate: roster.alternate,
+      registry: roster.registry,
       recipients: recipientsOf(roster).map((handler) => [handler.name, toHex(handler.sealKeys.at(-1)!.id)]),
     })),
   solve: (call) => {
