@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -30,6 +31,7 @@ from service.server.keys import load_or_make
 from service.server.settings import AdmissionSettings, Settings
 from service.storage.addresses import open_store
 from service.storage.limiters import open_limiter
+from service.storage.protocol import Store
 from service.wire import calls
 from service.wire.client import AsyncClient
 from service.wire.puzzles import solve
@@ -129,12 +131,33 @@ class World:
         }
 
 
+class Timed:
+    """A store whose clock is the test's, for engines that have a clock of their own."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    async def clock_s(self) -> float:
+        return self._clock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
 @asynccontextmanager
 async def in_process(
-    folder: Path, *, batch_seconds: int = 0, open_groups: bool = True
+    folder: Path,
+    *,
+    batch_seconds: int = 0,
+    open_groups: bool = True,
+    url: str | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[World]:
-    """Open the application's parts in `folder`."""
-    clock = Clock()
+    """Open the application's parts in `folder`. url: of another store.
+
+    With the folder and the clock of another one: a second server of the same service.
+    """
+    clock = clock or Clock()
     settings = Settings(
         data=str(folder),
         batch_seconds=batch_seconds,
@@ -142,7 +165,8 @@ async def in_process(
         admission=msgspec.convert(dict(ADMISSION), type=AdmissionSettings),
     )
     keys = load_or_make(folder, system)
-    store = await open_store(f"sqlite://{folder / 'store.db'}", clock=clock)
+    opened = await open_store(url or f"sqlite://{folder / 'store.db'}", clock=clock)
+    store = cast("Store", Timed(opened, clock))
     limiter = await open_limiter("memory:")
     gate = Gate(Admission(keys.admission, limiter, limits_of(settings.admission)))
     deps = Deps(settings, store, keys, gate, clock, system)

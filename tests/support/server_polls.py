@@ -25,7 +25,7 @@ from polls.channels import TrusteeSeed
 from polls.electorate import Electorate, most_disclosed
 from polls.encoding import decode as read_text
 from polls.encoding import encode, hash_hex
-from polls.evidence import assemble, write_evidence
+from polls.evidence import assemble, with_decryptions, write_evidence
 from polls.group import ED25519
 from polls.manifest import Conduct, Manifest, election_of
 from polls.membership import CertificateWire
@@ -39,6 +39,7 @@ from service.cases.registry import Registry, verified_registry
 from service.cases.registry_statements import Beacon, Found, Freeze, Join, encode_statement
 from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
+from service.server.records import poll_partition
 from service.wire import calls, poll_calls
 from service.wire.client import AsyncClient
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
@@ -109,7 +110,6 @@ class ServerPoll:
     keys: list[SigningKey] = field(default_factory=list)
     board: bytes = b""
     matter: bytes = bytes.fromhex("bb" * 32)
-    tallies: dict[bytes, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.seeds = [TrusteeSeed.draw(self.entropy) for _ in range(self.trustees_n)]
@@ -120,6 +120,11 @@ class ServerPoll:
     def signer(self) -> Signer:
         """The council member or mediator who sets the poll up."""
         return self.group.signer(self.desk)
+
+    @property
+    def partition(self) -> str:
+        """Where the server keeps it."""
+        return poll_partition(self.phi)
 
     def trustee(self, place: int) -> Signer:
         """A trustee who signs."""
@@ -258,25 +263,46 @@ class ServerPoll:
         archive, evidence = await self.record()
         return check_closed(ED25519, archive, evidence, manifest=encode(self.manifest), mapper=self.mapper)
 
+    async def complete(self, closed: Closed[Any, Any], result: verdicts.Delivered) -> tuple[bytes, bytes]:
+        """The whole record as the council can write it: with decryptions and counts."""
+        archive, _ = await self.record()
+        opened, wire = await self.client.do(poll_calls.opened_board(self.manifest)), closed.evidence.wire
+        evidence = write_evidence(
+            self.manifest,
+            self.electorate,
+            opened.pages,
+            opened.head,
+            wire.certificates,
+            result.outcome,
+            result.counts,
+        )
+        return with_decryptions(self.trustees, archive, result.partial), evidence
+
     async def decide(self, places: Sequence[int]) -> None:
         """Let these trustees verify, exchange decryptions, and sign the outcome."""
+        await self.decrypt(places)
+        await self.sign(places)
+
+    async def decrypt(self, places: Sequence[int]) -> None:
+        """Let these trustees verify and send each other their decryptions; none below the quorum."""
         closed = await self.closed()
-        if closed.quorum_met:
-            for place in places:
-                partial, _ = closing.decrypt(
-                    closed, self.share(place), int(self.now()), self.entropy, self.tallies
-                )
-                sealed = seal_decryption(
-                    self.trustees, self.seeds[place - 1], self.phi, partial, self.entropy
-                )
-                await self.client.do(poll_calls.post_decryptions(self.trustee(place), self.phi, sealed))
+        if not closed.quorum_met:
+            return
+        now = int(self.now())
+        for place in places:
+            partial, _ = closing.decrypt(closed, self.share(place), now, self.entropy, {})
+            sealed = seal_decryption(self.trustees, self.seeds[place - 1], self.phi, partial, self.entropy)
+            await self.client.do(poll_calls.post_decryptions(self.trustee(place), self.phi, sealed))
+
+    async def sign(self, places: Sequence[int]) -> None:
+        """Let these trustees sign what they compute from a threshold of decryptions."""
+        closed = await self.closed()
         for place in places:
             verdict = await self.verdict(closed, place)
-            await self.client.do(
-                poll_calls.post_statement(
-                    self.trustee(place), self.phi, verdict.outcome, verdict.outcome_signature
-                )
+            call = poll_calls.post_statement(
+                self.trustee(place), self.phi, verdict.outcome, verdict.outcome_signature
             )
+            await self.client.do(call)
 
     async def verdict(self, closed: Closed[Any, Any], place: int) -> Verdict:
         """What one trustee computes from the decryptions that were sealed to them."""
