@@ -13,7 +13,7 @@ from typing import Final
 from crypto.entropy import Entropy
 from crypto.errors import Refused
 from crypto.group import Point
-from crypto.keyfiles import DEFAULT, Stretching, lock, unlock
+from crypto.keyfiles import lock, unlock
 from crypto.members import MemberKey
 from crypto.seal import PublicKey, SealingKey
 from crypto.secrets import Passphrase
@@ -57,10 +57,10 @@ class MemberKeys:
         return self.member.public(), self.sealing.public_key()
 
 
-def make(path: Path, passphrase: Passphrase, *, entropy: Entropy, params: Stretching = DEFAULT) -> MemberKeys:
+def make(path: Path, passphrase: Passphrase, *, entropy: Entropy) -> MemberKeys:
     """Draw new keys and write them to a new file for their owner only. Refused when there is a file already."""
     keys = MemberKeys.draw(entropy)
-    write_private(path, lock(keys.payload(), passphrase, params, entropy=entropy, kind=KIND))
+    write_private(path, lock(keys.payload(), passphrase, entropy=entropy, kind=KIND))
     return keys
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from crypto.entropy import system
 from service.cli import main
-from service.group_cli import CHAIN_FILE, KEY_FILE
+from service.group_home import CHAIN_FILE, KEY_FILE
 from service.wire import calls
 from service.wire.client import Client
 from tests.support.groups import Member
@@ -73,16 +73,20 @@ def test_a_group_is_made_grown_and_shown(home: Path) -> None:
         ("retire", "Bo"),
         ("settings", "--minimum", "2", "--language", "en", "--language", "de"),
         ("policy",),
+        ("members", "--registry", "ab" * 32),
+        ("members", "--none"),
+        ("members", "--registry", "cd" * 32),
     ):
         result = run(home, *arguments)
         assert result.exit_code == 0, result.output
     shown = json.loads(run(home, "show", "--json").output)
-    assert (shown["group"], shown["statements"], shown["minimum"]) == (group, 8, 2)
+    assert (shown["group"], shown["statements"], shown["minimum"]) == (group, 11, 2)
     assert [(p["name"], p["role"], p["active"]) for p in shown["people"]] == [
         ("Ada", "handler", True),
         ("Bo", "handler", False),
         ("Zoe", "council", True),
     ]
+    assert shown["registry"] == "cd" * 32
     assert len(shown["fingerprint"].split()) == 8
     assert "Ada (handler)" in run(home, "show").output
 
@@ -124,6 +128,10 @@ def test_a_key_is_never_overwritten(home: Path) -> None:
         (("settings", "--alternate", "xyz"), "wrong form"),
         (("settings", "--alternate", "OWN"), "own alternate"),
         (("settings", "--language", "Klingon!"), "wrong form"),
+        (("members", "--registry", "ab" * 16), "wrong form"),
+        (("members", "--registry", "AB" * 32), "wrong form"),
+        (("members", "--registry", "ab" * 32, "--none"), "either"),
+        (("members",), "either"),
         (("policy", "--file", "NOT A CARD"), "not a policy"),
         (("policy", "--file", "LOW"), "baseline"),
     ],

@@ -1,0 +1,36 @@
+"""Reading and writing the files of who keeps a chain: bounded when read, whole and durable when written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from crypto.errors import Refused
+
+
+def read_whole(path: Path, limit: int) -> bytes:
+    """Read a file of at most `limit` bytes. Refused, without its name, when it can't be read or is larger."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise Refused(f"a file can't be read: {error.strerror}") from None
+    if len(raw) > limit:
+        raise Refused("a file is larger than it can be")
+    return raw
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file durably and all at once, readable by its owner only; what was there before is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

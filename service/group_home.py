@@ -1,0 +1,95 @@
+"""The folder of who holds a group's root key: `root.key` under a passphrase and the chain of statements, `chain.json`.
+
+Guarantees: a statement is signed only when it can follow, and is on the disk, whole, before anyone is told of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from crypto import chains
+from crypto.errors import Refused
+from crypto.keyfiles import unlock
+from crypto.labels import Label
+from crypto.signatures import SigningKey
+from service.cases import rosters
+from service.chain_files import read_whole, write_whole
+from service.console import emit, read_passphrase
+from service.wire.shapes import RosterChain
+
+KEY_FILE: Final = "root.key"
+CHAIN_FILE: Final = "chain.json"
+KIND: Final = "group root"
+MAX_SMALL: Final = 16 * 1_024
+MAX_CHAIN_FILE: Final = 64 * 1_024 * 1_024
+
+
+def append(context: click.Context, said: rosters.Statement, as_json: bool) -> None:
+    """Check that a statement can follow, ask for the passphrase, sign, and write the chain."""
+    home, passphrase_file = context.obj
+    chain = read_chain(home)
+    rosters.step(verified(chain).latest, said, bytes(32))  # before anyone types a passphrase
+    raw = unlock(read_whole(home / KEY_FILE, MAX_SMALL), read_passphrase(passphrase_file), kind=KIND)
+    chain = chains.append(chain, rosters.encode_statement(said), SigningKey(raw))
+    latest = verified(chain).latest
+    write_chain(home, latest.group, chain)
+    emit(
+        {"group": latest.group.hex(), "statements": len(chain.statements), "digest": latest.digest.hex()},
+        as_json,
+        f"Signed statement {len(chain.statements)}. `sottovoce group publish` sends it.",
+    )
+
+
+def statement(kind: Any, **values: object) -> Any:
+    """Build a statement with all its limits checked, as if it had been read."""
+    try:
+        return msgspec.convert({"do": kind.__struct_config__.tag, **msgspec.to_builtins(values)}, type=kind)
+    except msgspec.ValidationError:
+        raise Refused("a value has the wrong form: see --help for what each option takes") from None
+
+
+def verified(chain: chains.VerifiedChain) -> rosters.RosterHistory:
+    """Fold the folder's chain."""
+    return rosters.fold([(s.payload, s.digest) for s in chain.statements], chain.root)
+
+
+def named(context: click.Context, name: str) -> str:
+    """Find the id of an active member by name."""
+    now = verified(read_chain(context.obj[0])).latest
+    found = [handler for handler in now.active if handler.pseudonym.casefold() == name.casefold()]
+    if len(found) != 1:
+        raise Refused("nobody of that name is active in the group")
+    return found[0].id.hex()
+
+
+def card_of(path: Path) -> rosters.HandlerCard:
+    """Read a handler's card and check its proof."""
+    try:
+        card = msgspec.json.decode(read_whole(path, MAX_SMALL), type=rosters.HandlerCard)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused("the card can't be read: it is the file card.json of `sottovoce desk init`") from None
+    return rosters.checked_card(card)
+
+
+def read_chain(home: Path) -> chains.VerifiedChain:
+    """Read the folder's chain and verify it."""
+    try:
+        stored = msgspec.json.decode(read_whole(home / CHAIN_FILE, MAX_CHAIN_FILE), type=RosterChain)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused("chain.json is damaged: restore it from a backup") from None
+    root = rosters.root_of(bytes.fromhex(stored.group), stored.statements)
+    return chains.verify_chain(stored.statements, root, Label.ROSTER)
+
+
+def write_chain(home: Path, gid: bytes, chain: chains.VerifiedChain) -> None:
+    """Write the chain durably and all at once: a signed statement that is lost could be signed differently again."""
+    write_whole(home / CHAIN_FILE, msgspec.json.encode(RosterChain(gid.hex(), _raw(chain.statements))))
+
+
+def _raw(statements: Sequence[chains.Statement]) -> tuple[bytes, ...]:
+    return tuple(statement.raw for statement in statements)
