@@ -55,6 +55,9 @@ async def create(deps: Deps, caller: Caller, sent: CreatePoll) -> bytes:
         election_of(manifest, trustees)
     except Refused:
         raise ProblemError(Kind.MANIFEST_ELSEWHERE) from None
+    # Whose members decide is the root key's to say: a council could else poll people of its own making.
+    if caller.roster.registry is None or caller.roster.registry.hex() != sent.registry:
+        raise ProblemError(Kind.REGISTRY)
     electorate = await _electorate(deps, manifest, sent)
     await _reserve(deps, caller.group, manifest, electorate)
     # The lists first: what they name and doesn't exist is passed over, what exists and isn't listed would be lost.

@@ -20,10 +20,10 @@ class Staying:
 
 
 async def staying(deps: Deps, registry: bytes, snapshot: str, left_out: Sequence[str]) -> Staying:
-    """Give the electorate of a snapshot. Raises ELECTORATE when this server has no such registry or snapshot."""
+    """Give the electorate of a snapshot. Raises REGISTRY or ELECTORATE when this server has no such one or snapshot."""
     found = await deps.polls.registry_of(registry)
     if found is None:
-        raise ProblemError(Kind.ELECTORATE)
+        raise ProblemError(Kind.REGISTRY)
     try:
         frozen = found.snapshot(snapshot)
         excluded = frozenset(left_out)

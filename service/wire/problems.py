@@ -86,6 +86,11 @@ class Kind(Enum):
         422,
         "The manifest is for another group, other trustees or another server, or opens in the past.",
     )
+    REGISTRY = Row(
+        "registry-unnamed",
+        422,
+        "The group's roster does not name this registry of members, or it isn't here.",
+    )
     ELECTORATE = Row(
         "electorate-mismatch",
         422,

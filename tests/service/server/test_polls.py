@@ -14,6 +14,7 @@ from polls.casting import read_receipt
 from polls.encoding import hash_hex
 from polls.results import OutcomeStatement, sign_statement
 from polls.verify import verify
+from service.cases.rosters import Members
 from service.cases.summaries import open_summary
 from service.server import records
 from service.wire import poll_calls
@@ -37,8 +38,9 @@ async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def group(world: World) -> Group:
+async def group(world: World, community: Community) -> Group:
     drawn = Group.draw(council=["Zoe", "Yan"])
+    drawn.say(Members(registry=community.id.hex()))
     await world.found(drawn)
     return drawn
 
@@ -101,6 +103,7 @@ async def test_counts_go_to_the_council_from_twenty_on_and_nowhere_else(
     async with in_process(tmp_path) as world:
         await world.know(community)
         group = Group.draw(council=["Zoe"])
+        group.say(Members(registry=community.id.hex()))
         await world.found(group)
         poll = await ServerPoll.ready(world.client, world.clock, group, community)
         world.clock.forward(61)
