@@ -9,15 +9,17 @@ Leaves signatures and links to crypto.chains, and the remembering of heads (roll
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import date
+from functools import cached_property
 from typing import Final, final
 
-from crypto.chains import verify_chain
+from crypto.chains import NO_LINK, Broken, verify_statement
+from crypto.chains import Statement as Link
 from crypto.errors import Refused
 from crypto.labels import Label
-from crypto.ring import MAX_RING, Ring
 from crypto.seal import PublicKey
 from crypto.signatures import VerifyKey
 from service.cases.joining import (
@@ -44,66 +46,66 @@ from service.cases.registry_statements import (
     Statement,
     decode_statement,
 )
-from service.cases.snapshots import Membership, Snapshot
+from service.cases.snapshots import Membership, Registry, Snapshot
 from service.cases.texts import checked_text
+
+__all__ = ["MAX_STATEMENTS", "GrowingRegistry", "Registry", "registry_root", "verified_registry"]
 
 MAX_STATEMENTS: Final = 50_000
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """The registry as of its last statement."""
+class GrowingRegistry:
+    """A verified chain that can go on: one more statement costs one statement, not the whole chain again.
 
-    id: bytes
-    root: VerifyKey
-    name: str
-    head: bytes
-    """Digest of the last link."""
-    seq: int
-    day: str
-    memberships: tuple[Membership, ...]
-    """All that ever were, in the order of their statements."""
-    snapshots: tuple[Snapshot, ...]
-    registrars: frozenset[bytes]
+    A value: `grown` gives another one and leaves this one as it is.
+    """
 
-    @property
-    def members(self) -> tuple[Membership, ...]:
-        """Those in force now."""
-        return self.members_at(self.seq)
+    def __init__(self, state: _Fold, links: tuple[bytes, ...]) -> None:
+        """Only `start` and `grown` make one."""
+        self._state = state
+        self.links = links
+        """Digest of each statement's link, by its number."""
 
-    def members_at(self, seq: int) -> tuple[Membership, ...]:
-        """Those in force right after statement `seq`. Refused for a statement that isn't there."""
-        if not 0 <= seq <= self.seq:
-            raise Refused("registry: no such statement")
-        return tuple(member for member in self.memberships if member.held_at(seq))
+    @classmethod
+    def start(cls, statements: Sequence[bytes], root: VerifyKey) -> GrowingRegistry:
+        """Verify and fold a raw chain from its first statement on. Raises what `verified_registry` raises."""
+        if not 0 < len(statements) <= MAX_STATEMENTS:
+            raise Refused("registry: the chain is empty or too long")
+        first = _linked(statements[0], root, 0, NO_LINK)
+        state = _founded(first.payload, root)
+        return cls(state, (first.digest,)).grown(statements[1:])
 
-    def member(self, account: str) -> Membership | None:
-        """Find an account's key in force."""
-        return next((m for m in self.members if m.account == account), None)
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry as of the last statement."""
+        return self._state.registry(self.links[-1])
 
-    def snapshot(self, name: str) -> Snapshot:
-        """Find a snapshot by name; Refused when there is none."""
-        for snapshot in self.snapshots:
-            if snapshot.name == name:
-                return snapshot
-        raise Refused("registry: no snapshot of this name")
+    def grown(self, statements: Sequence[bytes]) -> GrowingRegistry:
+        """Verify and fold more raw statements. Raises Forged, Broken, or Refused for one that says what can't be."""
+        if len(self.links) + len(statements) > MAX_STATEMENTS:
+            raise Refused("registry: the chain is empty or too long")
+        state, links = self._state.copy(), list(self.links)
+        for raw in statements:
+            link = _linked(raw, state.root, len(links), links[-1])
+            state.step(decode_statement(link.payload))
+            links.append(link.digest)
+        return GrowingRegistry(state, tuple(links))
 
-    def ring_at(self, seq: int, exclude: Collection[str] = ()) -> tuple[Ring, ...]:
-        """Give the rings of the snapshot in force after statement `seq`: the newest one frozen by then."""
-        frozen = [snapshot for snapshot in self.snapshots if snapshot.seq <= seq]
-        if not frozen or seq > self.seq:
-            raise Refused("registry: nothing was frozen by then")
-        return frozen[-1].rings(exclude)
+    def check(self, statement: Statement) -> None:
+        """Refuse a statement that could not be signed next, so that a person learns it before signing."""
+        self._state.copy().step(statement)
 
-    def voice_rings(self) -> Mapping[bytes, Ring]:
-        """Give every whole ring of every snapshot, by digest: those by which a voice may speak."""
-        return {
-            ring.digest: ring
-            for snapshot in self.snapshots
-            if snapshot.beacon is not None or len(snapshot.members) <= MAX_RING
-            for ring in snapshot.rings()
-        }
+
+def registry_root(registry: bytes, first: bytes) -> VerifyKey:
+    """Find the root key in a chain's first statement: the one that the registry's id stands for. Refused otherwise."""
+    found = decode_statement(Link.parse(first, Label.REGISTRY).payload)
+    if not isinstance(found, Found):
+        raise Refused("registry: the first statement has to found it")
+    root = VerifyKey(found.root)
+    if registry_id_of(root) != registry:
+        raise Refused("registry: it is another registry's chain")
+    return root
 
 
 def verified_registry(statements: Sequence[bytes], root: VerifyKey) -> Registry:
@@ -111,21 +113,22 @@ def verified_registry(statements: Sequence[bytes], root: VerifyKey) -> Registry:
 
     Raises the Refused of crypto.chains for a forged or broken chain, and Refused for one that says what can't be.
     """
-    chain = verify_chain(statements, root, Label.REGISTRY)
-    return fold([(each.payload, each.digest) for each in chain.statements], root)
+    return GrowingRegistry.start(statements, root).registry
 
 
-def fold(links: Sequence[tuple[bytes, bytes]], root: VerifyKey) -> Registry:
-    """Fold verified links (payload, link digest), oldest first. Refused when one can't follow; nothing is skipped."""
-    if not 0 < len(links) <= MAX_STATEMENTS:
-        raise Refused("registry: the chain is empty or too long")
-    found = decode_statement(links[0][0])
+def _linked(raw: bytes, root: VerifyKey, seq: int, previous: bytes) -> Link:
+    """Verify one statement at its place."""
+    link = verify_statement(raw, root, Label.REGISTRY)
+    if (link.seq, link.previous) != (seq, previous):
+        raise Broken
+    return link
+
+
+def _founded(payload: bytes, root: VerifyKey) -> _Fold:
+    found = decode_statement(payload)
     if not isinstance(found, Found) or found.root != root.raw:
         raise Refused("registry: the first statement has to found it, under this root key")
-    state = _Fold(root, found)
-    for payload, _ in links[1:]:
-        state.step(decode_statement(payload))
-    return state.registry(links[-1][1])
+    return _Fold(root, found)
 
 
 @final
@@ -142,6 +145,14 @@ class _Fold:
         self.snapshots: dict[str, Snapshot] = {}
         self.key_owners: dict[bytes, str] = {}
         self.invitations: set[str] = set()
+
+    def copy(self) -> _Fold:
+        """Give a state that can go on by itself. Its parts are values, so a shallow copy of each collection does."""
+        other = copy(self)
+        other.ended, other.current = list(self.ended), dict(self.current)
+        other.snapshots, other.key_owners = dict(self.snapshots), dict(self.key_owners)
+        other.invitations = set(self.invitations)
+        return other
 
     def registry(self, head: bytes) -> Registry:
         memberships = sorted([*self.ended, *self.current.values()], key=lambda m: m.since)

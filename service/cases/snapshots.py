@@ -1,12 +1,12 @@
-"""Members at one moment, frozen under a name: what rings are made of. See `service.cases.registry`.
+"""Members, now and at the moments frozen under a name: what rings are made of. See `service.cases.registry`.
 
 Guarantees: the same snapshot, beacon and exclusions give the same rings everywhere; a membership over 255 is never
-cut before its beacon was said. Leaves to the registry that a snapshot is what its chain says.
+cut before its beacon was said. Leaves to the fold that all of this is what the chain says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -15,6 +15,7 @@ from crypto.group import Point
 from crypto.ring import MAX_RING, Ring
 from crypto.ring_split import split
 from crypto.seal import PublicKey
+from crypto.signatures import VerifyKey
 
 _NO_BEACON: Final = bytes(32)
 
@@ -59,3 +60,59 @@ class Snapshot:
         if len(keys) > MAX_RING and self.beacon is None:
             raise Refused("registry: the snapshot's beacon has not been said yet")
         return split(keys, self.beacon or _NO_BEACON)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The registry as of its last statement."""
+
+    id: bytes
+    root: VerifyKey
+    name: str
+    head: bytes
+    """Digest of the last link."""
+    seq: int
+    day: str
+    memberships: tuple[Membership, ...]
+    """All that ever were, in the order of their statements."""
+    snapshots: tuple[Snapshot, ...]
+    registrars: frozenset[bytes]
+
+    @property
+    def members(self) -> tuple[Membership, ...]:
+        """Those in force now."""
+        return self.members_at(self.seq)
+
+    def members_at(self, seq: int) -> tuple[Membership, ...]:
+        """Those in force right after statement `seq`. Refused for a statement that isn't there."""
+        if not 0 <= seq <= self.seq:
+            raise Refused("registry: no such statement")
+        return tuple(member for member in self.memberships if member.held_at(seq))
+
+    def member(self, account: str) -> Membership | None:
+        """Find an account's key in force."""
+        return next((m for m in self.members if m.account == account), None)
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Find a snapshot by name; Refused when there is none."""
+        for snapshot in self.snapshots:
+            if snapshot.name == name:
+                return snapshot
+        raise Refused("registry: no snapshot of this name")
+
+    def ring_at(self, seq: int, exclude: Collection[str] = ()) -> tuple[Ring, ...]:
+        """Give the rings of the snapshot in force after statement `seq`: the newest one frozen by then."""
+        frozen = [snapshot for snapshot in self.snapshots if snapshot.seq <= seq]
+        if not frozen or seq > self.seq:
+            raise Refused("registry: nothing was frozen by then")
+        return frozen[-1].rings(exclude)
+
+    def voice_rings(self) -> Mapping[bytes, Ring]:
+        """Give every whole ring of every snapshot, by digest: those by which a voice may speak."""
+        return {
+            ring.digest: ring
+            for snapshot in self.snapshots
+            if snapshot.beacon is not None or len(snapshot.members) <= MAX_RING
+            for ring in snapshot.rings()
+        }

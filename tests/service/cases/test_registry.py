@@ -31,7 +31,7 @@ from service.cases.joining import (
     invite,
     registry_id_of,
 )
-from service.cases.registry import Registry, verified_registry
+from service.cases.registry import GrowingRegistry, Registry, registry_root, verified_registry
 from service.cases.registry_statements import (
     Application,
     Beacon,
@@ -466,3 +466,55 @@ def test_applications_travel_as_files() -> None:
     for rubbish in (b"", b"null", b"{}", b"\xff", b"[" * 3000, b" " * 40_000):
         with pytest.raises(Refused):
             decode_application(rubbish)
+
+
+# --- growing ----------------------------------------------------------------------------------------
+
+
+def test_a_growing_registry_is_the_registry() -> None:
+    """Statement by statement or all at once: the same registry; and growing one leaves the earlier one as it was."""
+    raw = three().add(Leave(DAY, "github.com/bob", ByRegistrar("asked to")), join("bob", 1)).raw()
+    growing = GrowingRegistry.start(raw[:1], ROOT.verify_key())
+    seen = [growing]
+    for statement in raw[1:]:
+        seen.append(seen[-1].grown([statement]))
+    assert seen[-1].registry == verified_registry(raw, ROOT.verify_key())
+    for length, earlier in enumerate(seen, 1):
+        assert earlier.registry == verified_registry(raw[:length], ROOT.verify_key())
+        assert len(earlier.links) == length
+    assert growing.grown(raw[1:]).links == seen[-1].links
+
+
+def test_what_is_refused_leaves_a_growing_registry_as_it_was() -> None:
+    """A batch whose last statement can't follow, a broken link, a forged signature, a mere check: no trace."""
+    base = three()
+    raw = base.raw()
+    growing = GrowingRegistry.start(raw, ROOT.verify_key())
+    before = growing.registry
+    twice = Chain([*base.statements, join("dave"), join("dave")]).raw()
+    with pytest.raises(Refused, match="member already"):
+        growing.grown(twice[4:])
+    with pytest.raises(Broken):
+        growing.grown(twice[5:])
+    with pytest.raises(Broken):
+        growing.grown(raw[3:])
+    with pytest.raises(Forged):
+        growing.grown(three().add(join("dave")).raw(REGISTRAR)[4:])
+    used = join("erin")
+    growing.check(used)
+    growing.check(used)
+    with pytest.raises(Refused, match="member already"):
+        growing.check(join("alice"))
+    after = growing.grown(twice[4:5])
+    assert after.registry.member("github.com/dave")
+    assert growing.registry == before == verified_registry(raw, ROOT.verify_key())
+
+
+def test_a_registry_id_stands_for_its_root() -> None:
+    """The root is found in the first statement; another id, another statement, another chain: refused."""
+    raw = three().raw()
+    others = Chain([Found(DAY, "Example project", REGISTRAR.verify_key().raw)]).raw(REGISTRAR)[0]
+    assert registry_root(ID, raw[0]) == ROOT.verify_key()
+    for registry, first in ((bytes(32), raw[0]), (ID, raw[1]), (ID, b""), (ID, others)):
+        with pytest.raises(Refused):
+            registry_root(registry, first)
