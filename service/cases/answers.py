@@ -31,6 +31,7 @@ urgency = "normal"         # "normal", "soon" or "danger" (someone is in danger 
 language = "en"
 wants = "what you would like to happen"
 fears = "what you are afraid of"
+voice = false              # true: refuse to file this without --voice, a member's voice
 """
 
 
@@ -48,6 +49,8 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
     language: str = "en"
     wants: str = ""
     fears: str = ""
+    voice: bool = False
+    """Whether it may only be filed with a member's voice, which is given on the command line."""
 
     def to_report(self, files: tuple[File, ...], today: date, *, recorded: bool = False) -> Report:
         """Make the report. Raises Refused when a text is too long or the language is no language tag."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from crypto.codes import ReplyCode, to_words
+from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.answers import Answers
 from service.cases.choosing import ToAlternate, choose
@@ -32,6 +33,8 @@ def record_report(
     next sync. Raises Refused, Unreachable or Declined, with nothing filed.
     """
     to = _recipients(session, client, left_out)
+    if answers.voice:
+        raise Refused("a voice is its member's own: they file with `sottovoce report --voice`")
     today = datetime.fromtimestamp(now_s, UTC).date()
     report = answers.to_report(tuple(files), today, recorded=True)
     code = ReplyCode(session.entropy(ReplyCode.SIZE))

@@ -16,13 +16,15 @@ from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
-from service.console import command, emit, shown, write_private
+from service.cases.reports import Report
+from service.console import command, emit, passphrase_option, shown, write_private
 from service.reporter.admitting import Admission
 from service.reporter.answers import EXAMPLE, read_answers
 from service.reporter.questionnaire import ask
 from service.reporter.recipients import ask_left_out, introduce, recipients
 from service.reporter.sending import patiently
 from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
+from service.reporter.voicing import Speaker, open_voice
 from service.wire import calls
 from service.wire.client import Client
 
@@ -50,6 +52,12 @@ def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 @click.option(
     "--language", default="en", show_default=True, help="Language you write in, such as en or pt-BR."
 )
+@click.option(
+    "--voice",
+    type=FILE,
+    help="Add your voice as a registered member: your key file, as `sottovoce member new` made it.",
+)
+@passphrase_option
 @click.option("--yes", is_flag=True, help="Don't ask before sending (with --file).")
 @click.option("--receipt-file", type=FILE, help="Keep the server's receipt here.")
 @command
@@ -64,6 +72,8 @@ def report(
     file: Path | None,
     leave_out: tuple[str, ...],
     language: str,
+    voice: Path | None,
+    passphrase_file: Path | None,
     yes: bool,
     receipt_file: Path | None,
 ) -> None:
@@ -78,15 +88,23 @@ def report(
         chosen = recipients(client, roster, leave_out)
         with Admission(client, chosen.to.group_id, progress=wait.solving) as admission:
             admission.begin()  # the puzzle is solved while the person writes: none of it waits for them
+            speaker = None if voice is None else open_voice(client, chosen.roster, voice, passphrase_file)
             answers = read_answers(file) if file is not None else ask(language)
+            if answers.voice and speaker is None:
+                raise Refused(
+                    "the answers ask for a voice: name your key file with --voice, or say voice = false"
+                )
             files, removed = files_of(attach, attach_original)
             written = answers.to_report(files, datetime.now(UTC).date())
             click.echo(f"\nIt goes to: {shown(chosen.told)}.", err=True)
             for what in removed:
                 click.echo(f"Removed from your files: {what}.", err=True)
+            code = ReplyCode.draw(system)
+            if speaker is not None:
+                written = _with_voice(speaker, written, code)
             if not yes and not click.confirm("Send it?", default=True, err=True):
                 raise Refused("nothing was sent")
-            filed = file_report(written, files, chosen.to, ReplyCode.draw(system), system)
+            filed = file_report(written, files, chosen.to, code, system)
             key = VerifyKey(client.do(calls.server_info()).verify_key)
             urgent = answers.urgency == "danger"
             receipt = patiently(
@@ -99,10 +117,29 @@ def report(
             )
     if receipt_file is not None:
         write_private(receipt_file, msgspec.json.encode(receipt))
-    code = to_words(filed.code, words)
-    result = {"code": code, "recipients": chosen.told, "removed": removed, "day": receipt.day}
+    shown_words = to_words(filed.code, words)
+    result = {
+        "code": shown_words,
+        "recipients": chosen.told,
+        "removed": removed,
+        "day": receipt.day,
+        "voice": speaker is not None,
+    }
     emit(
         result,
         as_json,
-        "\n".join(["", "It was received, and sealed so that only they can read it.", *shown_code(code)]),
+        "\n".join(
+            ["", "It was received, and sealed so that only they can read it.", *shown_code(shown_words)]
+        ),
     )
+
+
+def _with_voice(speaker: Speaker, report: Report, code: ReplyCode) -> Report:
+    """Tell what the voice proves and reveals, and put it in."""
+    spoken = speaker.speak(report, code, system)
+    about, without = speaker.about(report.who)
+    click.echo(f"\n{shown(speaker.explained())}", err=True)
+    click.echo(shown(f"It is about: {', '.join(about)}."), err=True)
+    if without:
+        click.echo(shown(f"No voice is possible about: {', '.join(without)}."), err=True)
+    return spoken
