@@ -1,0 +1,117 @@
+"""What a reporter is told about their voice, by which ring it is made, and what keeps them from giving one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from abuse.voices import MAX_VOICES, hear_voice
+from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.members import MemberKey
+from service.cases.answers import Answers
+from service.cases.reports import Person, Report, Unsealed, voice_binding
+from service.cases.speaking import NotAMember
+from service.cases.voices import contexts_of, voices_in
+from service.reporter.voicing import FEW, Speaker
+from tests.support.groups import Group
+from tests.support.members import Keeper, account, make_keeper
+from tests.support.reporters import TODAY
+
+PEOPLE = (
+    Person(platform="github", handle="mallory"),
+    Person(platform="irc", handle="trent"),
+    Person(platform="a place nobody knows", handle="peggy"),
+)
+CODE = ReplyCode(bytes(16))
+
+
+@pytest.fixture(scope="module")
+def keeper() -> Keeper:
+    return make_keeper(25)
+
+
+@pytest.fixture(scope="module")
+def group() -> Group:
+    return Group.draw()
+
+
+def speaker(keeper: Keeper, group: Group, key: MemberKey | None = None) -> Speaker:
+    roster = replace(group.roster, registry=keeper.id)
+    return Speaker.of(key or keeper.keys[account(3)].member, roster, keeper.registry)
+
+
+def report(*who: Person) -> Report:
+    return Answers(what="It happened.", who=who).to_report((), TODAY)
+
+
+def test_a_voice_holds_for_the_sealed_report_and_each_person(keeper: Keeper, group: Group) -> None:
+    """What is sealed carries one voice for each account, bound to the mailbox of the code."""
+    spoken = speaker(keeper, group).speak(report(*PEOPLE), CODE, system)
+    mailbox = mailbox_of(CODE).public_key()
+    again = Unsealed.from_bytes(Unsealed(spoken, (), address_of(claim_of(CODE)), mailbox).to_bytes())
+    assert isinstance(again.content, Report)
+    binding = voice_binding(again.content, again.mailbox_address, again.mailbox_key)
+    contexts = contexts_of(group.root.verify_key(), PEOPLE)
+    voices = voices_in(again.content.voice or "")
+    assert {voice.context for voice in voices} == set(contexts)
+    assert len(voices) == 2
+    for voice in voices:
+        hear_voice(voice, rings=keeper.registry.voice_rings(), contexts=contexts, binding=binding)
+
+
+def test_the_reporter_is_told_what_it_proves_and_reveals(keeper: Keeper, group: Group) -> None:
+    """The number of members, the snapshot and registry, about whom, and about whom not; few members are a warning."""
+    told = speaker(keeper, group)
+    text = told.explained()
+    assert "one of 25 members" in text
+    assert "“first”" in text
+    assert "CAREFUL" not in text
+    assert told.about(PEOPLE) == (["github: mallory", "irc: trent@libera"], ["peggy"])
+    small = make_keeper(FEW - 1, b"a small one")
+    assert "CAREFUL: 19 members are few" in speaker(small, group).explained()
+    assert keeper.keys[account(3)].member.reveal().hex() not in repr(told)
+
+
+def test_eight_people_have_a_voice_and_the_ninth_is_told(keeper: Keeper, group: Group) -> None:
+    """The reporter is told about whom none is possible, before it is sent."""
+    many = tuple(Person(platform="github", handle=f"person{number}") for number in range(MAX_VOICES + 1))
+    told = speaker(keeper, group)
+    assert told.about(many)[1] == ["github: person8"]
+    assert len(voices_in(told.speak(report(*many), CODE, system).voice or "")) == MAX_VOICES
+
+
+def test_eight_voices_by_the_largest_ring_fit(group: Group) -> None:
+    """255 members, eight people: the report can be sealed and read."""
+    many = tuple(Person(platform="github", handle=f"person{number}") for number in range(MAX_VOICES))
+    told = speaker(make_keeper(255), group)
+    assert len(told.ring) == 255
+    spoken = told.speak(report(*many), CODE, system)
+    raw = Unsealed(spoken, (), bytes(32), mailbox_of(CODE).public_key()).to_bytes()
+    assert Unsealed.from_bytes(raw).content == spoken
+
+
+def test_who_can_give_no_voice_is_told_why(keeper: Keeper, group: Group) -> None:
+    """No member, a replaced key, no snapshot, joined too late, another registry than the group's, nobody named."""
+    rotated = make_keeper(3, b"rotated")
+    old = rotated.keys[account(0)].member
+    rotated.rotate(account(0))
+    late = make_keeper(3, b"late")
+    new = late.join("github.com/late").member
+    unfrozen = Keeper.start(b"unfrozen")
+    unfrozen.join(account(0))
+    for kept, key, reason in (
+        (keeper, MemberKey.draw(system), "no member"),
+        (rotated, old, "replaced"),
+        (late, new, "next one on"),
+        (unfrozen, unfrozen.keys[account(0)].member, "frozen no snapshot"),
+    ):
+        with pytest.raises(NotAMember, match=reason):
+            speaker(kept, group, key)
+    with pytest.raises(Refused, match="not the registry"):
+        Speaker.of(old, replace(group.roster, registry=keeper.id), rotated.registry)
+    for who in ((), PEOPLE[2:]):
+        with pytest.raises(Refused, match="about somebody"):
+            speaker(keeper, group).speak(report(*who), CODE, system)
