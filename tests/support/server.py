@@ -108,6 +108,7 @@ class RunningServer:
         }
         self.config.write_text(toml_of(values), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
+        self.program: tuple[str, ...] = ("service.cli", "serve", "--config", str(self.config))
 
     @property
     def log(self) -> str:
@@ -127,7 +128,7 @@ class RunningServer:
         """Start it and wait until it answers."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "service.cli", "serve", "--config", str(self.config)],
+                [sys.executable, "-W", "ignore", "-m", *self.program],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
