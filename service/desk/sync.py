@@ -22,6 +22,7 @@ from service.cases.reports import Unsealed
 from service.cases.rosters import RosterHistory
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, LogLine, Unreadable, held_of_content
+from service.desk.registries import pull_registries
 from service.desk.session import Session
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
@@ -53,6 +54,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     changed = _pull_feed(session, client, now_s, result)
     changed |= _pull_activity(session, client)
     _pull_logs(session, client, changed, result)
+    result.warnings += pull_registries(session, client)
     grant_follow_ups(session, now_s)
     sent = push(session, client, now_s)
     _pull_logs(session, client, sent.touched, result)

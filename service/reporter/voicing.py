@@ -13,17 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from abuse.voices import MAX_VOICES
-from crypto.chains import Statement as Link
 from crypto.codes import ReplyCode
 from crypto.entropy import Entropy
 from crypto.errors import Refused
-from crypto.labels import Label
 from crypto.members import MemberKey
 from crypto.ring import Ring
-from crypto.signatures import VerifyKey
-from service.cases.joining import registry_id_of
-from service.cases.registry import Registry, verified_registry
-from service.cases.registry_statements import Found, decode_statement
+from service.cases.registry import Registry, registry_root, verified_registry
 from service.cases.reports import Person, Report
 from service.cases.rosters import Roster
 from service.cases.snapshots import Snapshot
@@ -104,7 +99,6 @@ def _registry(client: Client, registry: bytes) -> Registry:
         statements += page.statements
         if not page.more:
             break
-    first = decode_statement(Link.parse(statements[0], Label.REGISTRY).payload) if statements else None
-    if not isinstance(first, Found) or registry_id_of(VerifyKey(first.root)) != registry:
-        raise Refused("the server answered with another registry")
-    return verified_registry(statements, VerifyKey(first.root))
+    if not statements:
+        raise Refused("the server answered with an empty registry of members")
+    return verified_registry(statements, registry_root(registry, statements[0]))
