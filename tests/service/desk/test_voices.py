@@ -13,6 +13,7 @@ import pytest
 from abuse.subjects import read_subject
 from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of
 from crypto.entropy import seeded, system
+from crypto.members import MemberKey
 from service.cases.answers import Answers
 from service.cases.log import SubjectMerged
 from service.cases.registry import Registry
@@ -68,6 +69,7 @@ class World:
         words: str | None = None,
         voice: str | None = None,
         taken: tuple[Held, Report] | None = None,
+        key: MemberKey | None = None,
     ) -> tuple[Held, Report]:
         """One report, a day after the one before. voice: this text instead. taken: the voice of that report."""
         self.number += 1
@@ -75,6 +77,7 @@ class World:
         report = Answers(what=words or text(self.number), who=tuple(who)).to_report((), TODAY)
         if member is not None:
             key = member_key(member, turn)
+        if key is not None:
             _, ring = ring_to_speak_by(registry, key.public())
             report = speak(report, code, self.group.root.verify_key(), ring, key, system)
         if taken is not None:
