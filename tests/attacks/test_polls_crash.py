@@ -1,0 +1,121 @@
+"""Crashes while ballots come: the server or Redis is killed at random moments, and no ballot with a receipt is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from polls.casting import read_receipt
+from service.cases.rosters import Members
+from service.wire import calls, poll_calls
+from service.wire.client import AsyncClient, Declined, Unreachable
+from tests.support.groups import Group
+from tests.support.redis_server import RedisServer, redis_server
+from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.timed_server import TimedServer, timed_server
+
+VOTERS = 9
+ROUNDS = 4
+
+
+@contextlib.asynccontextmanager
+async def opened(server: TimedServer, community: Community) -> AsyncIterator[ServerPoll]:
+    """An open poll on a server, whose pages end every minute."""
+    async with AsyncClient(server.base, clock=server.clock) as client:
+        group = Group.draw(council=["Zoe"])
+        group.say(Members(registry=community.id.hex()))
+        for statement in group.chain.statements:
+            await client.do(calls.append_statement(group.id, statement.raw))
+        poll = await ServerPoll.ready(
+            client, server.clock, group, community, manifest={"page_s": 60, "quorum": 1}
+        )
+        server.forward(61)
+        yield poll
+
+
+async def vote_until(stop: asyncio.Event, poll: ServerPoll, account: str, receipts: list[bytes]) -> None:
+    """One voter, who votes again and again, and goes on after every failure."""
+    option = 0
+    while not stop.is_set():
+        option = (option + 1) % 4
+        raw = poll.make(account, option)
+        with contextlib.suppress(Unreachable, Declined):
+            receipts.append(await poll.post(raw))
+        await asyncio.sleep(0.01)
+
+
+async def check(server: TimedServer, poll: ServerPoll, receipts: list[bytes]) -> None:
+    """Every receipt's ballot is on its page, the record verifies, and each voter counts once."""
+    server.forward(DAY)
+    read = [read_receipt(poll.manifest, raw) for raw in receipts]
+    board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
+    for receipt in read:
+        assert receipt.ballot in board.pages[receipt.page].ballots
+    closed = await poll.closed()
+    assert closed.ballots == VOTERS
+    assert len(read) > 2 * VOTERS
+
+
+async def voting(server: TimedServer, community: Community, crash: RedisServer | None, seed: int) -> None:
+    """Let all vote while the server, or its Redis, is killed and started again."""
+    moments, receipts, stop = random.Random(seed), list[bytes](), asyncio.Event()
+    async with opened(server, community) as poll:
+        tasks = [
+            asyncio.create_task(vote_until(stop, poll, f"github.com/m{n}", receipts))
+            for n in range(1, VOTERS + 1)
+        ]
+        for _ in range(ROUNDS):
+            await asyncio.sleep(moments.uniform(0.2, 0.7))
+            server.forward(61)
+            if crash is None:
+                await asyncio.to_thread(server.kill9)
+                await asyncio.to_thread(server.start)
+            else:
+                await asyncio.to_thread(crash.kill9)
+                await asyncio.to_thread(crash.start)
+        await asyncio.sleep(0.5)
+        stop.set()
+        await asyncio.gather(*tasks)
+        for n in range(1, VOTERS + 1):
+            with contextlib.suppress(Declined):
+                receipts.append(await poll.cast(f"github.com/m{n}", 1))
+        await check(server, poll, receipts)
+
+
+@pytest.mark.slow
+async def test_killing_the_server_loses_no_ballot_with_a_receipt(tmp_path: Path) -> None:
+    """SIGKILL to the server at random moments while nine vote again and again, over SQLite."""
+    community = Community.draw(VOTERS + 1)
+    with timed_server(tmp_path, community=community) as server:
+        await voting(server, community, None, 31)
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+async def test_killing_redis_loses_no_ballot_with_a_receipt(tmp_path: Path) -> None:
+    """SIGKILL to Redis at random moments; the server finds it again by itself."""
+    community = Community.draw(VOTERS + 1)
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        timed_server(tmp_path / "server", redis_url=redis.url, community=community) as server,
+    ):
+        await voting(server, community, redis, 32)
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+async def test_killing_one_of_several_workers_loses_no_ballot_with_a_receipt(tmp_path: Path) -> None:
+    """Two workers over one Redis, killed together and started again, while pages end."""
+    community = Community.draw(VOTERS + 1)
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        timed_server(
+            tmp_path / "server", redis_url=redis.url, community=community, settings={"workers": 2}
+        ) as server,
+    ):
+        await voting(server, community, None, 33)
