@@ -22,6 +22,7 @@ from crypto.signatures import VerifyKey
 from service.cases.registry import Registry, verified_registry
 from service.server import asgi
 from service.server.deps import Deps
+from service.server.forgetting import forget_what_is_freed
 from service.server.settings import Settings, load, to_environment
 from service.storage.protocol import Store
 from tests.support.inprocess import Timed
@@ -129,6 +130,7 @@ def main() -> None:
     from granian.log import LogLevels
     from granian.server import Server as Granian
 
+    forget_what_is_freed()  # as the server does
     settings = load(Path(sys.argv[1]))
     os.environ.update(to_environment(settings))
     asyncio.run(_check(settings))
