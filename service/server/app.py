@@ -28,6 +28,7 @@ from service.server.routes import (
     polls,
     polls_desk,
     polls_trustees,
+    registries,
     reports,
 )
 from service.server.settings import Settings, limiter_url, store_url
@@ -37,7 +38,7 @@ from service.storage.limiters import open_limiter
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.wire.problems import ProblemError
 
-_ROUTES = (about, groups, reports, desk, mailboxes, polls, polls_desk, polls_trustees)
+_ROUTES = (about, groups, reports, desk, mailboxes, polls, polls_desk, polls_trustees, registries)
 
 
 def create_app(deps: Deps) -> Litestar:

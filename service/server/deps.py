@@ -11,6 +11,7 @@ from service.server.groups import Groups
 from service.server.keys import ServerKeys
 from service.server.polls import Polls
 from service.server.polls_checking import Checker
+from service.server.registries import Registries
 from service.server.settings import Settings
 from service.storage.protocol import Store
 
@@ -26,12 +27,15 @@ class Deps:
     clock: Callable[[], float]
     entropy: Entropy
     groups: Groups = field(init=False)
+    registries: Registries = field(init=False)
     polls: Polls = field(init=False)
     checker: Checker = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "groups", Groups(self.store))
+        object.__setattr__(self, "registries", Registries(self.store))
         object.__setattr__(self, "polls", Polls(self.store))
+        self.polls.registry_of = self.registries.registry
         object.__setattr__(self, "checker", Checker())
 
     def now_s(self) -> int:

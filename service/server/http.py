@@ -35,6 +35,7 @@ LARGE: Final = 64 * 1_024
 LARGE_AT_ONCE: Final = 24  # bodies over LARGE that are read at one time: about 200 MiB at worst
 
 _HEX16 = re.compile(r"[0-9a-f]{32}")
+_HEX32 = re.compile(r"[0-9a-f]{64}")
 _large = asyncio.Semaphore(LARGE_AT_ONCE)
 
 HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
@@ -79,6 +80,13 @@ def problem_answer(kind: Kind, retry_after_s: int | None = None) -> Response[byt
 def hex16(text: str) -> bytes:
     """Read a 16-byte id of a path. Raises NOT_FOUND's malformed twin."""
     if _HEX16.fullmatch(text) is None:
+        raise ProblemError(Kind.MALFORMED_PATH)
+    return bytes.fromhex(text)
+
+
+def hex32(text: str) -> bytes:
+    """Read a 32-byte id of a path. Raises NOT_FOUND's malformed twin."""
+    if _HEX32.fullmatch(text) is None:
         raise ProblemError(Kind.MALFORMED_PATH)
     return bytes.fromhex(text)
 

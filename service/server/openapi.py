@@ -97,7 +97,7 @@ def _operation(handler: HTTPRouteHandler, path: str, described: Described) -> Do
 def _parameters(path: str, described: Described) -> list[Document]:
     parameters: list[Document] = []
     for name in _PARAMETER.findall(path):
-        digits = 64 if name == "poll" else 32
+        digits = 64 if name in {"poll", "registry"} else 32
         schema: Document = {"type": "string", "pattern": f"^[0-9a-f]{{{digits}}}$"}
         if name == "route":
             schema = {"type": "string", "enum": ["reports", "mailbox", "casts"]}

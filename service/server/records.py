@@ -23,6 +23,11 @@ def group_partition(group: bytes) -> str:
     return f"g:{group.hex()}"
 
 
+def registry_partition(registry: bytes) -> str:
+    """The partition of everything of one registry of members."""
+    return f"r:{registry.hex()}"
+
+
 def board_partition(board: bytes) -> str:
     """The partition of everything of one board of trustees."""
     return f"b:{board.hex()}"
@@ -112,6 +117,27 @@ class GroupEntry(Struct, frozen=True, array_like=True):
 
     name: str
     languages: tuple[str, ...]
+
+
+class RegistryEntry(Struct, frozen=True, array_like=True):
+    """A registry of members of this server, for its list."""
+
+    name: str
+
+
+class Waiter(Struct, frozen=True, array_like=True):
+    """A request that waits for a registry's keeper. `vouched`: it came with an invitation or a member's consent."""
+
+    digest: bytes
+    account: str
+    vouched: bool
+    expires_s: int
+
+
+class Waiting(Struct, frozen=True, array_like=True):
+    """All requests that wait for a registry's keeper."""
+
+    waiters: tuple[Waiter, ...] = ()
 
 
 class Board(Struct, frozen=True, array_like=True):
@@ -249,7 +275,7 @@ class Implementation(Struct, frozen=True, array_like=True):
 class Kept:
     """One kind of record: its partition, the form of its name, and its shape (None: raw bytes)."""
 
-    partition: Literal["group", "mail", "server", "board", "poll"]
+    partition: Literal["group", "mail", "server", "board", "poll", "registry"]
     prefix: bytes
     name: str
     shape: type[Struct] | None
@@ -276,6 +302,11 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("mail", b"outbox/", "outbox/<envelope digest>", Outgoing),
     Kept("server", b"group/", "group/<group>", GroupEntry),
     Kept("server", b"poll/", "poll/<poll>", None),
+    Kept("server", b"registry/", "registry/<registry>", RegistryEntry),
+    Kept("registry", b"last", "last", Head),
+    Kept("registry", b"statement/", "statement/<number>", None),
+    Kept("registry", b"waiting", "waiting", Waiting),
+    Kept("registry", b"request/", "request/<digest>", None),
     Kept("group", b"board/", "board/<board>", None),
     Kept("group", b"polled/", "polled/<poll>", None),
     Kept("group", b"matter/", "matter/<matter>", Matter),

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 PerHour = Annotated[int, Meta(ge=60, le=36_000_000)]
 Burst = Annotated[int, Meta(ge=4, le=4_096)]
 Work = Annotated[int, Meta(ge=1, le=131_072)]
@@ -68,8 +69,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     groups: tuple[Hex16, ...] = ()
     """Groups that may be founded here."""
+    registries: tuple[Hex32, ...] = ()
+    """Registries of members that may be founded here."""
     open_groups: bool = False
-    """Let anyone found a group: for demonstrations and tests."""
+    """Let anyone found a group or a registry: for demonstrations and tests."""
     batch_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 900
     """How long reports are gathered before handlers see them. 0: at once, for demonstrations and tests."""
     onion: Annotated[str, Meta(max_length=100)] | None = None
@@ -89,7 +92,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 _NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
 _FLAGS = {"open_groups"}
 _TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url"}
-_LISTS = {"groups"}
+_LISTS = {"groups", "registries"}
 
 
 def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -74,6 +74,20 @@ class Kind(Enum):
     ROSTER_CONFLICT = Row("roster-conflict", 409, "The group's chain has moved on. Load it and sign again.")
     ROSTER_REFUSED = Row("roster-refused", 422, "The statement can't be added to the group's chain.")
     FOUNDING_CLOSED = Row("founding-closed", 403, "This server's operator has not allowed this group.")
+    REGISTRY_CONFLICT = Row(
+        "registry-conflict", 409, "The registry's chain has moved on. Load it and sign again."
+    )
+    REGISTRY_REFUSED = Row("registry-refused", 422, "The statement can't be added to the registry's chain.")
+    REGISTRY_CLOSED = Row("registry-closed", 403, "This server's operator has not allowed this registry.")
+    REQUEST_REFUSED = Row(
+        "request-refused",
+        422,
+        "The request or its evidence doesn't hold for this registry as it is now. Make it again.",
+    )
+    REQUESTS_FULL = Row(
+        "requests-full", 409, "Too many requests wait. Hand yours to the registry's keeper as a file."
+    )
+    REGISTRAR = Row("registrar", 403, "This is not signed by the registry's root key or a registrar.")
     ROLE = Row("role", 403, "This needs a mediator or a member of the council.")
     BOARD_REFUSED = Row(
         "board-refused", 422, "The message doesn't hold or isn't due from this trustee. Load the board again."

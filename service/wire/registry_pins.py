@@ -1,0 +1,221 @@
+"""Downloading a registry of members so that nobody can change its story: whole, verified, and going on from before.
+
+A registry's id stands for its root key, so a forged chain fails by itself, and so does a member whom a server or its
+operator adds unnoticed. Rollback and split views need memory: the chain that this client last accepted, or its head,
+has to be in every later one. Messages are for people: they say what happened and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from crypto.chains import Broken, Forged
+from crypto.errors import Refused
+from service.cases.registry import MAX_STATEMENTS, GrowingRegistry, Registry, registry_root
+from service.chain_files import read_whole, write_whole
+from service.wire import registry_calls
+from service.wire.client import Client
+from service.wire.registry_shapes import MAX_STATEMENT
+from service.wire.shapes import Hex32
+
+MAX_FILE: Final = 64 * 1_024 * 1_024
+MAX_PINS_FILE: Final = 1_024 * 1_024
+
+
+class RegistryRolledBack(Refused):
+    """The server shows an older registry than this client has seen."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server shows an older list of members than you have seen before. Someone may be hiding who joined "
+            "or left. Don't speak or vote by it; ask the registry's keeper over another way."
+        )
+
+
+class RegistryForked(Refused):
+    """The server shows a registry that contradicts the one this client has seen."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server shows a list of members that contradicts the one you have seen before. The registry's key "
+            "signed two different histories, or was stolen. Don't speak or vote by it; ask its keeper over another "
+            "way."
+        )
+
+
+class RegistryForged(Refused):
+    """The server shows statements that the registry's root did not sign, or with parts left out."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server shows a list of members that the registry's key did not sign as it stands: somebody changed "
+            "it on the way. Nothing of it was accepted. Ask the registry's keeper over another way."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A verified chain: its statements as they came, and the registry they make."""
+
+    statements: tuple[bytes, ...] = field(repr=False)
+    growing: GrowingRegistry = field(repr=False)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry as of the last statement."""
+        return self.growing.registry
+
+
+class _Head(Struct, frozen=True, forbid_unknown_fields=True):
+    seq: Annotated[int, Meta(ge=0, lt=MAX_STATEMENTS)]
+    digest: Hex32
+
+
+class _PinsFile(Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    registries: dict[Hex32, _Head]
+
+
+class _ChainFile(Struct, frozen=True, forbid_unknown_fields=True):
+    registry: Hex32
+    statements: Annotated[
+        tuple[Annotated[bytes, Meta(min_length=1, max_length=MAX_STATEMENT)], ...],
+        Meta(min_length=1, max_length=MAX_STATEMENTS),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPins:
+    """The heads of registries that a client has accepted so far, for who keeps no chains. Immutable."""
+
+    heads: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    """Registry id to (number, digest) of the last accepted head."""
+
+    def accept(self, growing: GrowingRegistry) -> RegistryPins:
+        """Remember a chain's head. Raises RegistryRolledBack or RegistryForked when it doesn't go on from the last."""
+        registry, links = growing.registry.id, growing.links
+        known = self.heads.get(registry)
+        if known is not None:
+            seq, digest = known
+            if seq >= len(links):
+                raise RegistryRolledBack
+            if links[seq] != digest:
+                raise RegistryForked
+        return replace(self, heads={**self.heads, registry: (len(links) - 1, links[-1])})
+
+    def to_bytes(self) -> bytes:
+        """Encode for a file; nothing in it is secret, but it tells which registries were looked at."""
+        heads = {each.hex(): _Head(seq, digest.hex()) for each, (seq, digest) in sorted(self.heads.items())}
+        return msgspec.json.encode(_PinsFile(1, heads))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> RegistryPins:
+        """Parse what `to_bytes` wrote. Refused on anything else: losing pins silently would undo them."""
+        try:
+            read = msgspec.json.decode(raw, type=_PinsFile)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            raise Refused(
+                "The file of known registries is damaged. Restore it, or delete it to start anew."
+            ) from None
+        if read.version != 1:
+            raise Refused("The file of known registries was written by another version.")
+        return cls(
+            {
+                bytes.fromhex(each): (head.seq, bytes.fromhex(head.digest))
+                for each, head in read.registries.items()
+            }
+        )
+
+
+def download(
+    client: Client,
+    registry: bytes,
+    have: Sequence[bytes] = (),
+    pins: RegistryPins | None = None,
+) -> Downloaded:
+    """Fetch a registry's chain, or what is new of it, and verify all of it.
+
+    have: the statements accepted before, which are the memory; only what follows the last of them is fetched. pins:
+    for who remembers heads only; take `pins.accept(downloaded.growing)` for the next time.
+    Raises RegistryForged, RegistryRolledBack, RegistryForked, or what `Client.do` raises.
+    """
+    statements = list(have)
+    # The last known statement is asked for again: a server that hides it or shows another one is found out.
+    at = max(0, len(statements) - 1)
+    first = True
+    while True:
+        page = client.do(registry_calls.statements(registry, at))
+        fetched = list(page.statements)
+        if first and have:
+            if not fetched:
+                raise RegistryRolledBack
+            if fetched.pop(0) != have[-1]:
+                raise RegistryForked
+        first = False
+        statements += fetched
+        if len(statements) > MAX_STATEMENTS:
+            raise RegistryForged
+        at = len(statements)
+        if not page.more:
+            break
+    growing = verified(registry, statements)
+    if pins is not None:
+        pins.accept(growing)
+    return Downloaded(tuple(statements), growing)
+
+
+def verified(registry: bytes, statements: Sequence[bytes]) -> GrowingRegistry:
+    """Verify and fold a chain of the registry with this id. Raises RegistryForged, or Refused for what can't be."""
+    if not statements:
+        raise RegistryForged
+    try:
+        return GrowingRegistry.start(statements, registry_root(registry, statements[0]))
+    except (Forged, Broken):
+        raise RegistryForged from None
+
+
+def load_chain(path: Path) -> tuple[bytes, tuple[bytes, ...]] | None:
+    """Read a chain file as (registry id, statements), not verified yet; None when there is none. Refused if damaged."""
+    if not path.exists():
+        return None
+    raw = read_whole(path, MAX_FILE)
+    try:
+        stored = msgspec.json.decode(raw, type=_ChainFile)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused("The file of a registry's chain is damaged. Restore it from a backup.") from None
+    return bytes.fromhex(stored.registry), stored.statements
+
+
+def save_chain(path: Path, registry: bytes, statements: Sequence[bytes]) -> None:
+    """Write a chain file durably and all at once."""
+    write_whole(path, msgspec.json.encode(_ChainFile(registry.hex(), tuple(statements))))
+
+
+def load_pins(path: Path) -> RegistryPins:
+    """Read the pins of a file; none when there is no file yet. Refused when it is damaged."""
+    return RegistryPins.from_bytes(read_whole(path, MAX_PINS_FILE)) if path.exists() else RegistryPins()
+
+
+def save_pins(path: Path, pins: RegistryPins) -> None:
+    """Write the pins durably and all at once."""
+    write_whole(path, pins.to_bytes())
+
+
+def fetch(client: Client, registry: bytes, folder: Path) -> Registry:
+    """Download a registry, going on from the chain that `folder` keeps of it, and keep the newer one there.
+
+    For who may keep chains in the clear: they say nothing but which registry was looked at.
+    """
+    path = folder / f"{registry.hex()}.json"
+    stored = load_chain(path)
+    have = () if stored is None or stored[0] != registry else stored[1]
+    downloaded = download(client, registry, have)
+    if len(downloaded.statements) > len(have):
+        save_chain(path, registry, downloaded.statements)
+    return downloaded.registry
