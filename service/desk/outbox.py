@@ -6,6 +6,7 @@ Recusals go last, since they end access. Repeating is harmless: the server count
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -72,7 +73,7 @@ def push(session: Session, client: Client, now_s: int) -> Sent:
     if first:
         first += _decoys(session, held, first, now_s)
     for items in (first, last):
-        shuffled = shuffle(items, session.entropy)
+        shuffled = in_order(shuffle(items, session.entropy), items)
         for start in range(0, len(shuffled), BATCH):
             _send(session, client, shuffled[start : start + BATCH], cases, held, result)
     return result
@@ -159,6 +160,17 @@ def _action(session: Session, item: Waiting, keys: dict[str, str]) -> shapes.Act
             signed = sign_letter(letter, session.key.signing, bytes.fromhex(item.address))
             sealed = seal_letter(PublicKey(bytes.fromhex(keys[item.address])), signed)
             return shapes.PostLetter(item.item, item.address, sealed)
+
+
+def in_order(shuffled: Sequence[Waiting], done: Sequence[Waiting]) -> list[Waiting]:
+    """Put the acts on each report into the order in which they were done, in the places that the shuffle gave them.
+
+    Between reports nothing is said by it; on one report a later act must not come before an earlier one.
+    """
+    queues: dict[str, deque[Waiting]] = {}
+    for item in done:
+        queues.setdefault(item.report, deque()).append(item)
+    return [queues[item.report].popleft() for item in shuffled]
 
 
 def shuffle(items: Sequence[T], entropy: Callable[[int], bytes]) -> list[T]:

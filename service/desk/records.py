@@ -85,6 +85,8 @@ class Waiting(Struct, frozen=True):
     """JSON of a letter: signed and sealed when it is sent, since the reporter may have a new mailbox by then."""
     signed: bytes = b""
     """Signed plaintext of a log entry, so that this desk shows it before it is sent."""
+    place: int = 0
+    """Counts acts of one second, so that they stay in the order in which they were done."""
 
 
 class Cursors(Struct, frozen=True):

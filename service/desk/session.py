@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
 from msgspec import Struct
 
 from crypto.entropy import Entropy
@@ -146,12 +147,15 @@ class Session:
     def enqueue(self, items: Iterable[Waiting]) -> None:
         """Put items into the outbox, all or none."""
         with self.vault.transaction():
-            for item in items:
-                self.vault.put("outbox", bytes.fromhex(item.item), item)
+            first = 1 + max((item.place for item in self.vault.every("outbox", Waiting)), default=0)
+            for place, item in enumerate(items, first):
+                self.vault.put("outbox", bytes.fromhex(item.item), msgspec.structs.replace(item, place=place))
 
     def outbox(self) -> list[Waiting]:
         """What waits to be sent, oldest first."""
-        return sorted(self.vault.every("outbox", Waiting), key=lambda item: (item.made_s, item.item))
+        return sorted(
+            self.vault.every("outbox", Waiting), key=lambda item: (item.made_s, item.place, item.item)
+        )
 
 
 def handlers_named(roster: Roster, names: Iterable[str]) -> list[Handler]:

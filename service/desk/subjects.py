@@ -105,7 +105,8 @@ def persons(cases: Iterable[Case]) -> People:
     """Fold the merges and splits of all logs."""
     statements: list[tuple[float, Statement]] = []
     standing: dict[frozenset[Subject], str] = {}
-    entries = sorted((e for case in cases for e in case.state.entries), key=lambda e: (e.at_s, e.id))
+    # Stable, so that acts of one second on one report stay in the order of its log.
+    entries = sorted((e for case in cases for e in case.state.entries), key=lambda e: e.at_s)
     for entry in entries:
         match entry.act:
             case SubjectMerged(subject=one, other=other):
