@@ -83,25 +83,6 @@ def remember(session: Session, shown: Iterable[About]) -> None:
                 session.vault.put("shown", account.canonical, _Kept(account, what))
 
 
-def up_to_date(session: Session, group: bytes, registry: bytes, head: bytes) -> bool:
-    """Whether everything that can be heard of a group's reports by the registry of this head has been heard."""
-    kept = session.vault.get("moments", group, _Registry)
-    if kept is None or (kept.moments.registry, kept.moments.head) != (registry.hex(), head.hex()):
-        return False
-    return not _unheard(session, group, registry.hex(), head.hex())
-
-
-def _unheard(session: Session, group: bytes, registry: str, head: str) -> list[Held]:
-    done = {hearing.report: hearing for hearing in session.vault.every("hearing", Hearing)}
-    return [
-        held
-        for held in session.vault.every("held", Held)
-        if held.has_voice
-        and held.group == group.hex()
-        and not (held.id in done and done[held.id].stands(registry, head))
-    ]
-
-
 def listen(session: Session, group: bytes, registry: Registry, *, rounds: int = ROUNDS) -> Listened:
     """Hear the voices of a group's reports that were not heard yet, or whose ring the registry didn't have then.
 
@@ -112,7 +93,14 @@ def listen(session: Session, group: bytes, registry: Registry, *, rounds: int = 
     moments = moments_of(registry)
     with session.vault.transaction():
         session.vault.put("moments", group, _Registry(group.hex(), moments))
-    todo = _unheard(session, group, moments.registry, moments.head)
+    done = {hearing.report: hearing for hearing in session.vault.every("hearing", Hearing)}
+    todo = [
+        held
+        for held in session.vault.every("held", Held)
+        if held.has_voice
+        and held.group == group.hex()
+        and not (held.id in done and done[held.id].stands(moments.registry, moments.head))
+    ]
     rings = registry.voice_rings() if todo else {}
     spent = heard = unheard = 0
     for held in sorted(todo, key=lambda one: (one.day, one.fetched_s, one.id)):

@@ -18,7 +18,7 @@ from crypto.entropy import Entropy
 from crypto.errors import Refused
 from crypto.members import MemberKey
 from crypto.ring import Ring
-from service.cases.registry import Registry, registry_root, verified_registry
+from service.cases.registry import Registry
 from service.cases.reports import Person, Report
 from service.cases.rosters import Roster
 from service.cases.snapshots import Snapshot
@@ -26,8 +26,8 @@ from service.cases.speaking import ring_to_speak_by
 from service.cases.voices import contexts_of, speak, subjects_named
 from service.console import read_passphrase
 from service.member_keys import read as read_keys
-from service.wire import registry_calls
-from service.wire.client import Client
+from service.wire.client import Client, Declined
+from service.wire.registry_pins import download, load_chain
 
 FEW: Final = 20
 """Below this many members in a ring the reporter is warned that they may be guessed."""
@@ -89,16 +89,16 @@ def open_voice(client: Client, roster: Roster, key_file: Path, passphrase_file: 
     if roster.registry is None:
         raise Refused(NO_REGISTRY)
     keys = read_keys(key_file, read_passphrase(passphrase_file, "Passphrase of your member key"))
-    return Speaker.of(keys.member, roster, _registry(client, roster.registry))
+    return Speaker.of(keys.member, roster, _registry(client, roster.registry, key_file.parent))
 
 
-def _registry(client: Client, registry: bytes) -> Registry:
-    statements: list[bytes] = []
-    while True:
-        page = client.do(registry_calls.statements(registry, len(statements)))
-        statements += page.statements
-        if not page.more:
-            break
-    if not statements:
-        raise Refused("the server answered with an empty registry of members")
-    return verified_registry(statements, registry_root(registry, statements[0]))
+def _registry(client: Client, registry: bytes, folder: Path) -> Registry:
+    """Download the registry, going on from the chain that the member's folder keeps of it. Nothing is written there."""
+    kept = load_chain(folder / f"{registry.hex()}.json")
+    have = () if kept is None or kept[0] != registry else kept[1]
+    try:
+        return download(client, registry, have).registry
+    except Declined as problem:
+        if problem.status != 404:
+            raise
+        raise Refused("the registry of members that the group names is not on this server") from None
