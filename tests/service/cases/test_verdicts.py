@@ -1,0 +1,206 @@
+"""How results travel: sealed between trustees and to the council, counted only when a threshold says the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.seal import DoesNotOpen, SealingKey
+from crypto.signatures import BadSignature, SigningKey
+from polls import closing
+from polls.results import CountsStatement, OutcomeStatement, sign_statement
+from polls.verify import Closed
+from service.cases import decisions
+from service.cases.verdicts import (
+    Verdict,
+    deliver,
+    open_decryption,
+    open_verdict,
+    seal_decryption,
+    seal_verdict,
+)
+from service.wire.poll_shapes import MAX_SEALED_DECRYPTION, VERDICT_SIZE
+from tests.support.poll_world import World, vote_all
+
+KEY = SealingKey(b"\x05" * 32)
+
+
+@dataclass
+class Said:
+    """A closed poll and what its three trustees say of it."""
+
+    world: World
+    closed: Closed[Any, Any]
+    partial: dict[int, bytes]
+    verdicts: list[tuple[int, Verdict]]
+
+
+def said(voters: int) -> Said:
+    world = World(voters=voters)
+    vote_all(world)
+    closed = world.closed()
+    now = world.manifest.closes_at
+    partial = {
+        place: closing.decrypt(closed, world.transcript.share(seed, place), now, system, {})[0]
+        for place, seed in enumerate(world.seeds, 1)
+    }
+    outcome, counts = closing.statements(closed, closing.decide(closed, partial))
+    return Said(
+        world,
+        closed,
+        partial,
+        [(place, verdict(world, place, outcome, counts, partial[place])) for place in (1, 2, 3)],
+    )
+
+
+def verdict(
+    world: World, place: int, outcome: OutcomeStatement, counts: CountsStatement | None, partial: bytes
+) -> Verdict:
+    seed = world.seeds[place - 1]
+    signed = None if counts is None else sign_statement(world.trustees, seed, place, counts, system)
+    return Verdict(
+        outcome=outcome,
+        outcome_signature=sign_statement(world.trustees, seed, place, outcome, system),
+        counts=counts,
+        counts_signature=signed,
+        decryption=None if counts is None else partial.decode(),
+    )
+
+
+@pytest.fixture(scope="module")
+def large() -> Said:
+    return said(20)
+
+
+@pytest.fixture(scope="module")
+def small() -> Said:
+    return said(12)
+
+
+def test_a_sealed_verdict_has_one_size(large: Said, small: Said) -> None:
+    """With counts and decryption or without: the server can't tell."""
+    for each in (large, small):
+        sealed = seal_verdict(each.verdicts[0][1], KEY.public_key(), each.world.manifest.phi)
+        assert len(sealed) == VERDICT_SIZE
+        assert open_verdict(sealed, KEY, each.world.manifest.phi) == each.verdicts[0][1]
+
+
+def test_a_verdict_is_for_one_poll_and_one_reader(large: Said) -> None:
+    """Another poll's, or with another key: it doesn't open."""
+    sealed = seal_verdict(large.verdicts[0][1], KEY.public_key(), large.world.manifest.phi)
+    with pytest.raises(DoesNotOpen):
+        open_verdict(sealed, KEY, bytes(32))
+    with pytest.raises(DoesNotOpen):
+        open_verdict(sealed, SealingKey(b"\x06" * 32), large.world.manifest.phi)
+
+
+@pytest.mark.parametrize("places", [(0, 1), (0, 2), (1, 2), (2, 0), (0, 1, 2)])
+def test_a_threshold_delivers(large: Said, places: tuple[int, ...]) -> None:
+    """Any two of three, in any order; counts and decryptions come with it, each by its place."""
+    world = large.world
+    found = deliver(world.manifest, world.trustees, [large.verdicts[at] for at in places])
+    assert found.counts is not None
+    assert sum(found.counts.statement.counts) == found.outcome.statement.ballots
+    assert found.partial == {at + 1: large.partial[at + 1] for at in places}
+    assert [each.owner for each in found.outcome.signatures] == sorted(at + 1 for at in places)
+
+
+def test_a_small_electorate_delivers_no_counts(small: Said) -> None:
+    """Below twenty the outcome alone, and nothing to make counts from."""
+    found = deliver(small.world.manifest, small.world.trustees, small.verdicts)
+    assert found.counts is None
+    assert found.partial == {}
+
+
+def test_one_is_not_enough(large: Said) -> None:
+    """Nor two who say different things, nor one who is heard twice under two places."""
+    world, first = large.world, large.verdicts[0]
+    other = msgspec.structs.replace(first[1].outcome, outcome=0 if first[1].outcome.outcome else 1)
+    lying = verdict(world, 2, other, first[1].counts, large.partial[2])
+    with pytest.raises(Refused, match="no threshold"):
+        deliver(world.manifest, world.trustees, [])
+    for verdicts in ([first], [first, (2, lying)], [first, (2, first[1])]):
+        with pytest.raises(Refused, match="no threshold"):
+            deliver(world.manifest, world.trustees, verdicts)
+
+
+def test_a_liar_among_three_is_left_out(large: Said) -> None:
+    """The outcome is what the two others say."""
+    world, (one, two, _) = large.world, large.verdicts
+    counts = large.verdicts[2][1].counts
+    assert counts is not None
+    moved = msgspec.structs.replace(counts, counts=counts.counts[::-1])
+    lying = verdict(world, 3, one[1].outcome, moved, large.partial[3])
+    found = deliver(world.manifest, world.trustees, [one, two, (3, lying)])
+    assert [each.owner for each in found.outcome.signatures] == [1, 2]
+    assert found.counts is not None
+    assert found.counts.statement == counts
+
+
+def test_a_threshold_of_liars_is_held_to_arithmetic(large: Said, small: Said) -> None:
+    """Counts that don't give the outcome, counts of a small electorate, a false word on the quorum: refused."""
+    world, honest = large.world, large.verdicts[0][1]
+    assert honest.counts is not None
+    wrong = msgspec.structs.replace(honest.counts, counts=[each + 1 for each in honest.counts.counts])
+    quorum = msgspec.structs.replace(honest.outcome, quorum_met=False)
+    for outcome, counts in ((honest.outcome, wrong), (quorum, honest.counts)):
+        liars = [(n, verdict(world, n, outcome, counts, large.partial[n])) for n in (1, 2)]
+        with pytest.raises(Refused):
+            deliver(world.manifest, world.trustees, liars)
+    told = CountsStatement(small.world.manifest.phi.hex(), small.verdicts[0][1].outcome.tally, [0, 1, 9, 1])
+    liars = [
+        (n, verdict(small.world, n, small.verdicts[0][1].outcome, told, small.partial[n])) for n in (1, 2)
+    ]
+    with pytest.raises(Refused, match="only the outcome is told"):
+        deliver(small.world.manifest, small.world.trustees, liars)
+
+
+def test_counts_without_their_signature_are_nobodys(large: Said) -> None:
+    """A verdict with counts that aren't signed is left out as a whole."""
+    world = large.world
+    bare = [(n, msgspec.structs.replace(each, counts_signature=None)) for n, each in large.verdicts]
+    with pytest.raises(Refused, match="no threshold"):
+        deliver(world.manifest, world.trustees, bare)
+
+
+def test_decryptions_pass_from_trustee_to_trustee(small: Said) -> None:
+    """Each opens their own copy; not another's, not as from another sender, not in another poll."""
+    world, phi = small.world, small.world.manifest.phi
+    sealed = seal_decryption(world.trustees, world.seeds[0], phi, small.partial[1], system)
+    assert len(sealed) == 3
+    assert max(map(len, sealed)) * 3 < MAX_SEALED_DECRYPTION
+    for place, seed in enumerate(world.seeds, 1):
+        assert open_decryption(world.trustees, seed, phi, 1, sealed[place - 1]) == small.partial[1]
+        with pytest.raises(Refused):
+            open_decryption(world.trustees, seed, phi, 1, sealed[place % 3])
+        with pytest.raises(Refused):
+            open_decryption(world.trustees, seed, phi, 2, sealed[place - 1])
+        with pytest.raises(Refused, match="another poll"):
+            open_decryption(world.trustees, seed, bytes(32), 1, sealed[place - 1])
+        with pytest.raises(Refused):
+            open_decryption(world.trustees, seed, phi, 1, b"\xff" + sealed[place - 1])
+
+
+def test_the_councils_words_are_bound_to_poll_and_text() -> None:
+    """An acknowledgement isn't an implementation, nor of another outcome; text and day can't be changed after."""
+    key, outcome = SigningKey(b"\x07" * 32), OutcomeStatement("aa" * 32, "bb" * 32, 12, 9, True, 1)
+    other = msgspec.structs.replace(outcome, outcome=2)
+    seen = decisions.acknowledge(key, outcome)
+    done = decisions.implement(key, outcome, "A warning was given.", 21_000)
+    decisions.check_acknowledgement(key.verify_key(), outcome, seen)
+    decisions.check_implementation(key.verify_key(), outcome, "A warning was given.", 21_000, done)
+    with pytest.raises(BadSignature):
+        decisions.check_acknowledgement(key.verify_key(), other, seen)
+    with pytest.raises(BadSignature):
+        decisions.check_acknowledgement(key.verify_key(), outcome, done)
+    for text, ends_on in (("A warning was given!", 21_000), ("A warning was given.", 21_001), ("", None)):
+        with pytest.raises(BadSignature):
+            decisions.check_implementation(key.verify_key(), outcome, text, ends_on, done)
+    for day in (0, -1, 2**32):
+        with pytest.raises(Refused, match="out of range"):
+            decisions.implement(key, outcome, "Done.", day)

@@ -1,0 +1,213 @@
+"""What a client believes of polls: nothing that isn't bound to what it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from crypto.errors import Refused
+from crypto.signatures import SigningKey
+from polls.board import HeadWire
+from polls.encoding import encode
+from polls.results import SignedOutcome
+from service.wire import poll_calls
+from service.wire import poll_shapes as shapes
+from service.wire.calls import BadAnswer
+from service.wire.poll_views import board_id, trustee_key_id, trustee_signer
+from tests.support.poll_world import Finished, World, finished
+
+KEYS = [SigningKey(bytes([n]) * 32) for n in (1, 2, 3)]
+DEFINITION = shapes.DefineBoard(
+    "The board", 2, tuple(shapes.TrusteeCard(f"T{n}", key.verify_key().raw) for n, key in enumerate(KEYS))
+)
+GROUP = bytes.fromhex("aa" * 16)
+BOARD = board_id(GROUP, DEFINITION)
+
+
+@pytest.fixture(scope="module")
+def over() -> Finished:
+    return finished(World(voters=12))
+
+
+def head_of(wire: HeadWire) -> shapes.HeadShape:
+    return shapes.HeadShape(wire.page, wire.head, bytes.fromhex(wire.signature))
+
+
+def shown(over: Finished) -> shapes.PollShape:
+    """A poll as an honest server shows it."""
+    world = over.world
+    _, heads = world.flushed()
+    outcome = msgspec.json.decode(over.evidence)["outcome"]
+    return shapes.PollShape(
+        poll=world.manifest.phi.hex(),
+        group=world.manifest.group_id,
+        board=BOARD.hex(),
+        state="decided",
+        manifest=world.manifest.raw,
+        trustees=world.trustees.raw,
+        proofs_needed=3,
+        proved=(1, 2, 3),
+        decrypted=(1, 3),
+        signed=(1, 3),
+        sent=(),
+        last_head=head_of(heads[-1]),
+        outcome=encode(msgspec.convert(outcome, SignedOutcome)),
+        acknowledged=None,
+        implemented=None,
+        remains=None,
+        now=1_800_700_000,
+    )
+
+
+def parsed(over: Finished, **changes: Any) -> Any:
+    raw = msgspec.json.encode(msgspec.structs.replace(shown(over), **changes))
+    return poll_calls.poll(over.world.manifest.phi).parse(raw)
+
+
+def test_a_poll_is_shown_whole(over: Finished) -> None:
+    """Manifest, trustees, head and outcome come out checked."""
+    view = parsed(over)
+    assert view.manifest == over.world.manifest
+    assert view.trustees.hash == over.world.trustees.hash
+    assert view.outcome is not None
+    assert view.head is not None
+
+
+def lies(over: Finished) -> dict[str, dict[str, Any]]:
+    """What a lying server could answer."""
+    world, other = over.world, World(voters=12, seed=b"other")
+    _, heads = world.flushed()
+    _, theirs = other.flushed()
+    good = shown(over)
+    assert good.outcome is not None
+    return {
+        "another id": {"poll": "00" * 32},
+        "another manifest": {"manifest": world.make_manifest(quorum=2).raw},
+        "a manifest without abstaining": {"manifest": world.manifest.raw.replace(b"Abstain", b"Refrain")},
+        "another group": {"group": "bb" * 16},
+        "other trustees": {"trustees": other.trustees.raw},
+        "another server's head": {"last_head": head_of(theirs[-1])},
+        "a head moved": {"last_head": msgspec.structs.replace(head_of(heads[3]), page=4)},
+        "another outcome": {"outcome": good.outcome.replace(b'"outcome":1', b'"outcome":2')},
+        "an outcome of one trustee": {"outcome": one_signature(good.outcome)},
+        "remains of nothing": {"remains": b"{}"},
+    }
+
+
+def one_signature(raw: bytes) -> bytes:
+    signed = msgspec.json.decode(raw, type=SignedOutcome)
+    return encode(SignedOutcome(signed.statement, signed.signatures[:1]))
+
+
+def test_no_lie_about_a_poll_is_believed(over: Finished) -> None:
+    """Each is refused; an unchanged answer isn't."""
+    for what, changes in lies(over).items():
+        if "outcome" in changes:
+            assert changes["outcome"] != shown(over).outcome, what
+        with pytest.raises(Refused):
+            parsed(over, **changes)
+    with pytest.raises(BadAnswer):
+        poll_calls.poll(over.world.manifest.phi).parse(b'{"poll":1}')
+
+
+def test_a_receipt_is_for_the_ballot_that_was_cast(over: Finished) -> None:
+    """A good receipt, but of somebody else's ballot, or of another poll: refused."""
+    world = over.world
+    mine = world.make(3, 1)
+    receipt = world.post(mine, world.manifest.opens_at + 200_000)
+    call = poll_calls.cast(world.manifest, mine, admission="x")
+    assert call.parse(receipt) == receipt
+    with pytest.raises(BadAnswer, match="another ballot"):
+        call.parse(world.receipts[0])
+    other = World(voters=12, seed=b"other")
+    with pytest.raises(Refused):
+        call.parse(other.cast(0, 1))
+
+
+def test_the_opened_board_is_the_one_that_was_signed(over: Finished) -> None:
+    """A ballot left out, a page left out, another head: none is taken."""
+    world = over.world
+    pages, heads = world.flushed()
+    good = shapes.OpenedBoard(
+        tuple(shapes.OpenedPage(page.salt, page.ballots) for page in pages), head_of(heads[-1])
+    )
+    call = poll_calls.opened_board(world.manifest)
+    assert call.parse(msgspec.json.encode(good)).board.order == world.board().order
+    fewer = msgspec.structs.replace(good.pages[0], ballots=good.pages[0].ballots[1:])
+    for changes in (
+        {"pages": (fewer, *good.pages[1:])},
+        {"pages": good.pages[:-1]},
+        {"pages": good.pages[::-1]},
+        {"head": head_of(heads[-2])},
+    ):
+        with pytest.raises(Refused):
+            call.parse(msgspec.json.encode(msgspec.structs.replace(good, **changes)))  # type: ignore[arg-type]
+
+
+def test_heads_come_in_order(over: Finished) -> None:
+    """From the one after the last seen on, without a gap."""
+    _, heads = over.world.flushed()
+    shape: Callable[[list[HeadWire]], bytes] = lambda found: msgspec.json.encode(  # noqa: E731
+        shapes.HeadsPage(tuple(map(head_of, found)), more=False)
+    )
+    assert len(poll_calls.heads(over.world.manifest).parse(shape(heads))) == len(heads)
+    assert len(poll_calls.heads(over.world.manifest, 1).parse(shape(heads[2:4]))) == 2
+    for wrong in (heads[1:], [heads[0], heads[2]], [heads[1], heads[0]], [heads[0], heads[0]]):
+        with pytest.raises(BadAnswer):
+            poll_calls.heads(over.world.manifest).parse(shape(wrong))
+
+
+def test_the_electorate_is_the_manifests(over: Finished) -> None:
+    """One voter fewer, or another one, is another electorate."""
+    world = over.world
+    ring = tuple(member.raw for member in world.electorate.rings[0].members)
+    call = poll_calls.electorate(world.manifest)
+    good = shapes.ElectorateShape("00" * 32, "spring", (), (ring,))
+    assert call.parse(msgspec.json.encode(good)).electorate.digest == world.electorate.digest
+    other = World(voters=12, seed=b"other")
+    theirs = tuple(sorted((*ring[1:], other.electorate.rings[0].members[0].raw)))
+    for rings in ((ring[1:],), (theirs,), (ring, ring), ()):
+        with pytest.raises(Refused):
+            call.parse(msgspec.json.encode(msgspec.structs.replace(good, rings=rings)))
+
+
+def board_shape(**changes: Any) -> shapes.BoardShape:
+    good = shapes.BoardShape(BOARD.hex(), GROUP.hex(), DEFINITION, (), complete=False)
+    return msgspec.structs.replace(good, **changes)
+
+
+def test_a_board_is_its_definition_and_its_ceremony_is_replayed(over: Finished) -> None:
+    """Another threshold, another key, another group, a message that isn't due or isn't theirs: refused."""
+    call = poll_calls.board(BOARD)
+    assert call.parse(msgspec.json.encode(board_shape())).transcript.size == 3
+    said = over.world.transcript.said
+    messages = [
+        shapes.SaidMessage(step.value, place, message)  # type: ignore[arg-type]
+        for step, by_place in said.items()
+        for place, message in by_place.items()
+    ]
+    whole = call.parse(msgspec.json.encode(board_shape(said=tuple(messages), complete=True)))
+    assert whole.transcript.board().hash == over.world.trustees.hash
+    swapped = msgspec.structs.replace(DEFINITION, trustees=DEFINITION.trustees[::-1])
+    spoiled = msgspec.structs.replace(messages[-1], message=messages[-2].message)
+    for changes in (
+        {"board": "00" * 16},
+        {"group": "bb" * 16},
+        {"definition": swapped},
+        {"said": tuple(messages[1:])},
+        {"said": tuple(messages[::-1])},
+        {"said": (*messages[:-1], spoiled)},
+    ):
+        with pytest.raises(Refused):
+            call.parse(msgspec.json.encode(board_shape(**changes)))
+
+
+def test_a_trustee_signs_as_their_board() -> None:
+    """The board stands where a handler's group does, and the key's id isn't the board's or the key's own bytes."""
+    signer = trustee_signer(BOARD, KEYS[0])
+    assert signer.group == BOARD
+    assert signer.key_id == trustee_key_id(KEYS[0].verify_key())
+    assert len({trustee_key_id(key.verify_key()) for key in KEYS}) == 3
