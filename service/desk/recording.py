@@ -15,8 +15,9 @@ from service.cases.reports import File
 from service.cases.rosters import Roster
 from service.desk.session import Session
 from service.wire import calls
+from service.wire.admitting import Admission
 from service.wire.client import Client
-from service.wire.puzzles import solve
+from service.wire.patience import patiently
 
 
 def record_report(
@@ -40,12 +41,13 @@ def record_report(
     code = ReplyCode(session.entropy(ReplyCode.SIZE))
     filed = file_report(report, files, to, code, session.entropy)
     server = VerifyKey(client.do(calls.server_info()).verify_key)
-    admission = solve(client.do(calls.challenge(to.group_id, "reports")))
-    client.do(
-        calls.submit(
-            to.group_id, filed.envelope, server, admission=admission, urgent=answers.urgency == "danger"
+    urgent = answers.urgency == "danger"
+    with Admission(client, to.group_id) as admission:
+        patiently(
+            client,
+            admission,
+            lambda token: calls.submit(to.group_id, filed.envelope, server, admission=token, urgent=urgent),
         )
-    )
     return to_words(code)
 
 

@@ -22,9 +22,8 @@ from service.cases.letters import Letter
 from service.cases.reports import File, FollowUp
 from service.cases.texts import tidy
 from service.console import command, emit, shown
-from service.reporter.admitting import Admission
+from service.reporter.mailboxes import NO_GROUP, read_mailbox
 from service.reporter.recipients import recipients, to_handlers
-from service.reporter.sending import NO_GROUP, patiently, read_mailbox
 from service.reporter.terminal import (
     FILE_OR_DASH,
     Waiting,
@@ -35,7 +34,9 @@ from service.reporter.terminal import (
     shown_code,
 )
 from service.wire import calls
+from service.wire.admitting import Admission
 from service.wire.client import Client
+from service.wire.patience import patiently
 
 STATES: Final = {
     "received": "Your report was received.",

@@ -18,15 +18,15 @@ from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
 from service.cases.reports import Report
 from service.console import command, emit, passphrase_option, shown, write_private
-from service.reporter.admitting import Admission
 from service.reporter.answers import EXAMPLE, read_answers
 from service.reporter.questionnaire import ask
 from service.reporter.recipients import ask_left_out, introduce, recipients
-from service.reporter.sending import patiently
 from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
 from service.reporter.voicing import Speaker, open_voice
 from service.wire import calls
+from service.wire.admitting import Admission
 from service.wire.client import Client
+from service.wire.patience import patiently
 
 
 def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

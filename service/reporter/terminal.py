@@ -17,7 +17,7 @@ from crypto.words import LANGUAGES
 from service.cases.reports import File
 from service.console import json_option
 from service.files import read_file
-from service.reporter.admitting import PARTS
+from service.wire.admitting import PARTS
 
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 FILE_OR_DASH: Final = click.Path(path_type=Path, allow_dash=True)

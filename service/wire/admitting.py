@@ -1,8 +1,8 @@
-"""Admission tokens for a reporter: the puzzle is solved while they write, and again when it has become too old.
+"""Admission tokens for a person at work: the puzzle is solved while they write, and again when it has become too old.
 
 Guarantees: asking for a token blocks only while there is none; a token is given out again until it is `renew`ed, since
 a token that waits in the server's draw must be presented again as it is (abuse/SPEC.md "Decision"); no work goes on
-after `close`. Leaves to sending.py what to do with the server's answer.
+after `close`. Leaves to patience.py what to do with the server's answer.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ import pytest
 from abuse import puzzle
 from abuse.routes import AdmissionKey, Route
 from crypto.entropy import system
-from service.reporter.admitting import MARGIN_S, PARTS, Admission
-from service.reporter.sending import PATIENCE_S, TRIES, patiently
+from service.wire.admitting import MARGIN_S, PARTS, Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
+from service.wire.patience import PATIENCE_S, TRIES, patiently
 from service.wire.problems import Kind
 from service.wire.shapes import ChallengeShape
 

@@ -1,7 +1,7 @@
-"""Getting a sealed envelope to the server, and letters from it: a token, then patience.
+"""Getting a request that needs admission through, however long it takes: a token, then patience.
 
-The same envelope may be sent again after a lost answer: the server stores it once (design.md §5). Pressure delays a
-report and never refuses it: a token in the draw is presented again, one that was not drawn is replaced by another.
+Pressure delays and never refuses (design.md §7): a token in the draw is presented again, one that was not drawn is
+replaced by another. Repeating is harmless, since the server counts each envelope once (design.md §5).
 """
 
 from __future__ import annotations
@@ -10,17 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from crypto.codes import Claim, ReplyCode, address_of, claim_of, mailbox_of
-from crypto.errors import Refused
-from crypto.letters import open_letter
-from crypto.seal import DoesNotOpen
-from service.cases.letters import Letter, read_letter
-from service.reporter.admitting import Admission
-from service.wire import calls
+from service.wire.admitting import Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
 from service.wire.problems import Kind
-from service.wire.shapes import LETTER_SLOTS, MAX_PAGE
 
 T = TypeVar("T")
 TRIES: Final = 6
@@ -28,7 +21,6 @@ TRIES: Final = 6
 LOST_S: Final = 2.0  # before sending again when the connection broke; doubled each time
 PATIENCE_S: Final = 3_600.0
 LONGEST_WAIT_S: Final = 300.0
-NO_GROUP: Final = bytes(16)
 ANOTHER: Final = frozenset(
     {Kind.ADMISSION_MISSING, Kind.ADMISSION_REFUSED, Kind.ADMISSION_SPENT, Kind.ADMISSION_NOT_DRAWN}
 )
@@ -74,36 +66,3 @@ def patiently(
         else:
             admission.renew()
             return answer
-
-
-def read_mailbox(client: Client, code: ReplyCode, admission: Admission) -> list[Letter]:
-    """Fetch and open all letters of a code's mailbox, oldest first. admission: for mailboxes.
-
-    Nothing there, a used code and a wrong one all give an empty list: nobody can tell them apart.
-    """
-    claim = claim_of(code)
-    letters: list[Letter] = []
-    for page in range(MAX_PAGE + 1):
-        found = _read_page(client, code, claim, page, admission)
-        letters += found
-        if len(found) < LETTER_SLOTS:
-            break
-    return letters
-
-
-def _read_page(
-    client: Client, code: ReplyCode, claim: Claim, page: int, admission: Admission
-) -> list[Letter]:
-    slots = patiently(client, admission, lambda token: calls.open_mailbox(claim, page, admission=token))
-    found = []
-    for slot in slots:
-        try:
-            plaintext = open_letter(mailbox_of(code), slot)
-        except DoesNotOpen:
-            continue
-        try:
-            found.append(read_letter(plaintext, address_of(claim)))
-        except Refused:
-            # It opened, so it was sealed to this mailbox, but not written as handlers' desks write: not shown as one.
-            continue
-    return found

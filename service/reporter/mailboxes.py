@@ -1,0 +1,51 @@
+"""Reading a reporter's mailbox: every page of it, each with a token of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crypto.codes import Claim, ReplyCode, address_of, claim_of, mailbox_of
+from crypto.errors import Refused
+from crypto.letters import open_letter
+from crypto.seal import DoesNotOpen
+from service.cases.letters import Letter, read_letter
+from service.wire import calls
+from service.wire.admitting import Admission
+from service.wire.client import Client
+from service.wire.patience import patiently
+from service.wire.shapes import LETTER_SLOTS, MAX_PAGE
+
+NO_GROUP: Final = bytes(16)
+
+
+def read_mailbox(client: Client, code: ReplyCode, admission: Admission) -> list[Letter]:
+    """Fetch and open all letters of a code's mailbox, oldest first. admission: for mailboxes.
+
+    Nothing there, a used code and a wrong one all give an empty list: nobody can tell them apart.
+    """
+    claim = claim_of(code)
+    letters: list[Letter] = []
+    for page in range(MAX_PAGE + 1):
+        found = _read_page(client, code, claim, page, admission)
+        letters += found
+        if len(found) < LETTER_SLOTS:
+            break
+    return letters
+
+
+def _read_page(
+    client: Client, code: ReplyCode, claim: Claim, page: int, admission: Admission
+) -> list[Letter]:
+    slots = patiently(client, admission, lambda token: calls.open_mailbox(claim, page, admission=token))
+    found = []
+    for slot in slots:
+        try:
+            plaintext = open_letter(mailbox_of(code), slot)
+        except DoesNotOpen:
+            continue
+        try:
+            found.append(read_letter(plaintext, address_of(claim)))
+        except Refused:
+            # It opened, so it was sealed to this mailbox, but not written as handlers' desks write: not shown as one.
+            continue
+    return found
