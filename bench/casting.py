@@ -42,6 +42,7 @@ async def opened(server: TimedServer, group: Group, community: Community) -> Ser
     async with AsyncClient(server.base, clock=server.clock) as client:
         for statement in group.chain.statements:
             await client.do(calls.append_statement(group.id, statement.raw))
+        await community.publish(client)
         poll = await ServerPoll.ready(client, server.clock, group, community)
     server.forward(61)
     return poll
@@ -88,7 +89,7 @@ def measure(store: str, members: int, seconds: int, folder: Path) -> dict[str, f
         url = None
         if store == "redis":
             url = stack.enter_context(redis_server(folder / "redis", DURABLE)).url
-        server = stack.enter_context(timed_server(folder / "server", redis_url=url, community=community))
+        server = stack.enter_context(timed_server(folder / "server", redis_url=url))
         poll = asyncio.run(opened(server, group, community))
         voters = list(community.keys)[1:]
         raws = [poll.make(voters[n % len(voters)], n % 4) for n in range(slow + FLAT_OUT)]

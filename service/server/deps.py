@@ -35,7 +35,6 @@ class Deps:
         object.__setattr__(self, "groups", Groups(self.store))
         object.__setattr__(self, "registries", Registries(self.store))
         object.__setattr__(self, "polls", Polls(self.store))
-        self.polls.registry_of = self.registries.registry
         object.__setattr__(self, "checker", Checker())
 
     def now_s(self) -> int:

@@ -7,7 +7,7 @@ time, and never again; a poll's state only goes forward. Everything remembered i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,7 +20,6 @@ from polls.electorate import Electorate
 from polls.group import ED25519
 from polls.manifest import Manifest, election_of, parse_manifest
 from polls.trustees import Trustees
-from service.cases.registry import Registry
 from service.server.records import PollRecord, Progress, Rings, decode, encode, poll_partition
 from service.storage.protocol import Change, Conflict, Replace, Store
 from service.wire.poll_shapes import PollState
@@ -100,8 +99,6 @@ class Polls:
         self._store = store
         self._known: dict[bytes, Poll] = {}
         self._electorates: dict[bytes, Electorate] = {}
-        self.registry_of: Callable[[bytes], Awaitable[Registry | None]] = _none
-        """Gives a registry of members by its id."""
 
     async def now_s(self) -> int:
         """The time that polls go by: the store's, in whole seconds."""
@@ -188,12 +185,6 @@ class Polls:
             if not isinstance(await self._store.commit(standing.poll.partition, changes), Conflict):
                 return replace(standing, progress=progress, raw=raw)
         raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
-
-
-async def _none(registry: bytes) -> Registry | None:
-    """A server without registries."""
-    del registry
-    return None
 
 
 def unarchived(standing: Standing) -> None:

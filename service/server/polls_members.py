@@ -21,7 +21,7 @@ class Staying:
 
 async def staying(deps: Deps, registry: bytes, snapshot: str, left_out: Sequence[str]) -> Staying:
     """Give the electorate of a snapshot. Raises REGISTRY or ELECTORATE when this server has no such one or snapshot."""
-    found = await deps.polls.registry_of(registry)
+    found = await deps.registries.registry(registry)
     if found is None:
         raise ProblemError(Kind.REGISTRY)
     try:

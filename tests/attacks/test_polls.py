@@ -118,7 +118,6 @@ async def test_a_hundred_casts_of_one_voter_leave_one_counted_ballot(
     async with in_process(
         tmp_path / "server", url=url or f"sqlite://{tmp_path / 'server' / 'store.db'}", clock=world.clock
     ) as second:
-        await second.know(community)
         other = ServerPoll(second.client, world.clock, poll.group, community)
         other.manifest, other.phi = poll.manifest, poll.phi
         outcomes = await asyncio.gather(

@@ -31,6 +31,7 @@ async def opened(server: TimedServer, community: Community) -> AsyncIterator[Ser
         group.say(Members(registry=community.id.hex()))
         for statement in group.chain.statements:
             await client.do(calls.append_statement(group.id, statement.raw))
+        await community.publish(client)
         poll = await ServerPoll.ready(
             client, server.clock, group, community, manifest={"page_s": 60, "quorum": 1}
         )
@@ -91,7 +92,7 @@ async def voting(server: TimedServer, community: Community, crash: RedisServer |
 async def test_killing_the_server_loses_no_ballot_with_a_receipt(tmp_path: Path) -> None:
     """SIGKILL to the server at random moments while nine vote again and again, over SQLite."""
     community = Community.draw(VOTERS + 1)
-    with timed_server(tmp_path, community=community) as server:
+    with timed_server(tmp_path) as server:
         await voting(server, community, None, 31)
 
 
@@ -102,7 +103,7 @@ async def test_killing_redis_loses_no_ballot_with_a_receipt(tmp_path: Path) -> N
     community = Community.draw(VOTERS + 1)
     with (
         redis_server(tmp_path / "redis") as redis,
-        timed_server(tmp_path / "server", redis_url=redis.url, community=community) as server,
+        timed_server(tmp_path / "server", redis_url=redis.url) as server,
     ):
         await voting(server, community, redis, 32)
 
@@ -114,8 +115,6 @@ async def test_killing_one_of_several_workers_loses_no_ballot_with_a_receipt(tmp
     community = Community.draw(VOTERS + 1)
     with (
         redis_server(tmp_path / "redis") as redis,
-        timed_server(
-            tmp_path / "server", redis_url=redis.url, community=community, settings={"workers": 2}
-        ) as server,
+        timed_server(tmp_path / "server", redis_url=redis.url, settings={"workers": 2}) as server,
     ):
         await voting(server, community, None, 33)

@@ -21,7 +21,6 @@ from crypto.codes import Claim
 from crypto.entropy import system
 from crypto.signatures import VerifyKey
 from service.cases.receipts import Receipt
-from service.cases.registry import Registry
 from service.server import housekeeping
 from service.server.admission import Admission
 from service.server.app import create_app
@@ -70,12 +69,7 @@ class World:
 
     async def know(self, community: Community) -> None:
         """Let the server know a registry of members."""
-        registry = community.registry
-
-        async def registry_of(registry_id: bytes) -> Registry | None:
-            return registry if registry_id == registry.id else None
-
-        self.deps.polls.registry_of = registry_of
+        await community.publish(self.client)
 
     async def keep_house(self) -> None:
         """Do what the server does by itself every minute."""

@@ -40,11 +40,12 @@ from service.cases.registry_statements import Beacon, Found, Freeze, Join, encod
 from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
-from service.wire import calls, poll_calls
+from service.wire import calls, poll_calls, registry_calls
 from service.wire.client import AsyncClient
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView, trustee_signer
 from service.wire.puzzles import solve
+from service.wire.registry_shapes import STATEMENTS_AT_ONCE
 from service.wire.signing import Signer
 from tests.support.groups import Group
 from tests.support.poll_world import OPTIONS
@@ -77,6 +78,12 @@ class Community:
         for statement in said:
             chain = append(chain, encode_statement(statement), root)
         return cls(root, keys, tuple(each.raw for each in chain.statements))
+
+    async def publish(self, client: AsyncClient) -> None:
+        """Send the server all statements."""
+        for at in range(0, len(self.statements), STATEMENTS_AT_ONCE):
+            part = self.statements[at : at + STATEMENTS_AT_ONCE]
+            await client.do(registry_calls.append_statements(self.id, part))
 
     @property
     def registry(self) -> Registry:

@@ -18,8 +18,6 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import cast
 
-from crypto.signatures import VerifyKey
-from service.cases.registry import Registry, verified_registry
 from service.server import asgi
 from service.server.deps import Deps
 from service.server.forgetting import forget_what_is_freed
@@ -27,7 +25,6 @@ from service.server.settings import Settings, load, to_environment
 from service.storage.protocol import Store
 from tests.support.inprocess import Timed
 from tests.support.server import RunningServer
-from tests.support.server_polls import Community
 
 SHIFT = "SOTTOVOCE_TEST_SHIFT"
 
@@ -53,11 +50,6 @@ class TimedServer(RunningServer):
         """Its time, seconds since 1970."""
         return shifted(self.shift)()
 
-    def know(self, community: Community) -> None:
-        """Let it know a registry of members from its next start on."""
-        known = [community.root.verify_key().raw, *community.statements]
-        (self.folder / "registry").write_text("\n".join(raw.hex() for raw in known), encoding="ascii")
-
     def forward(self, seconds: float) -> None:
         """Let time pass."""
         ahead = float(self.shift.read_text(encoding="ascii")) + seconds
@@ -72,7 +64,6 @@ def timed_server(
     *,
     redis_url: str | None = None,
     settings: Mapping[str, object] | None = None,
-    community: Community | None = None,
 ) -> Iterator[TimedServer]:
     """Start a server with its data in `folder`, and end it afterwards."""
     extra: dict[str, object] = dict(settings or {})
@@ -83,8 +74,6 @@ def timed_server(
     server = TimedServer(folder, extra, variables)
     server.shift.write_text("0", encoding="ascii")
     server.program = ("tests.support.timed_server", str(server.config))
-    if community is not None:
-        server.know(community)
     server.start()
     try:
         yield server
@@ -98,21 +87,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Deps]:
     clock = shifted(Path(os.environ[SHIFT]))
     async with _real_opened(settings) as deps:
         store = cast("Store", Timed(deps.store, clock))
-        timed = Deps(deps.settings, store, deps.keys, deps.gate, clock, deps.entropy)
-        _know(timed, Path(os.environ[SHIFT]).with_name("registry"))
-        yield timed
-
-
-def _know(deps: Deps, path: Path) -> None:
-    if not path.exists():
-        return
-    root, *statements = [bytes.fromhex(line) for line in path.read_text(encoding="ascii").split()]
-    registry = verified_registry(statements, VerifyKey(root))
-
-    async def registry_of(registry_id: bytes) -> Registry | None:
-        return registry if registry_id == registry.id else None
-
-    deps.polls.registry_of = registry_of
+        yield Deps(deps.settings, store, deps.keys, deps.gate, clock, deps.entropy)
 
 
 _real_opened = asgi.opened
