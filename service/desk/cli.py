@@ -118,6 +118,7 @@ def sync(context: click.Context, as_json: bool) -> None:
         result = run_sync(session, client, int(time.time()))
     text = (
         f"{result.new_reports} new reports, {result.new_follow_ups} follow-ups, {result.new_entries} log entries; "
+        f"{result.voices} reports' voices checked; "
         f"{result.sent} items sent, {result.waiting} waiting."
     )
     lines = [text, *(f"WARNING: {warning}" for warning in result.warnings)]

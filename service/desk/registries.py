@@ -28,14 +28,16 @@ class _Kept(Struct, frozen=True):
     statements: tuple[bytes, ...] = ()
 
 
-def pull_registries(session: Session, client: Client) -> list[str]:
-    """Fetch the registry of every group with reports here, and hear what was not heard yet. Gives warnings.
+def pull_registries(session: Session, client: Client) -> tuple[int, list[str]]:
+    """Fetch the registry of every group with reports here, and hear what was not heard yet.
+
+    Gives in how many reports voices were checked, and warnings.
 
     Raises Unreachable, or Declined for anything but a registry that the server doesn't have.
     """
     groups = {session.group} | {bytes.fromhex(held.group) for held in session.vault.every("held", Held)}
     histories = session.histories()
-    warnings: list[str] = []
+    heard, warnings = 0, list[str]()
     for group in sorted(groups):
         history = histories.get(group.hex())
         if history is None or history.latest.registry is None:
@@ -50,9 +52,10 @@ def pull_registries(session: Session, client: Client) -> list[str]:
             warnings.append(refused.reason)
         else:
             listened = listen(session, group, registry)
+            heard += listened.heard
             if listened.waiting:
                 warnings.append(f"{listened.waiting} reports with a voice are left to check: sync again")
-    return warnings
+    return heard, warnings
 
 
 def _pulled(session: Session, client: Client, group: bytes, registry: bytes) -> Registry:

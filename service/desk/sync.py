@@ -41,6 +41,8 @@ class SyncResult:
     sent: int = 0
     waiting: int = 0
     urgent: int = 0
+    voices: int = 0
+    """Reports whose voices were checked."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -54,7 +56,8 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     changed = _pull_feed(session, client, now_s, result)
     changed |= _pull_activity(session, client)
     _pull_logs(session, client, changed, result)
-    result.warnings += pull_registries(session, client)
+    result.voices, told = pull_registries(session, client)
+    result.warnings += told
     grant_follow_ups(session, now_s)
     sent = push(session, client, now_s)
     _pull_logs(session, client, sent.touched, result)

@@ -52,7 +52,7 @@ class Server:
     def pull(self, world: World) -> list[str]:
         transport = httpx.MockTransport(self.handle)
         with Client("http://localhost:1", transport=transport) as client:
-            return pull_registries(world.session, client)
+            return pull_registries(world.session, client)[1]
 
 
 @pytest.fixture

@@ -1,0 +1,192 @@
+"""`sottovoce desk` against the real server, as typed: every command, with right and with wrong input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cases.answers import Answers
+from service.cases.reports import File, Person
+from service.cli import main
+from service.wire.client import Client
+from tests.support.desks import home_of
+from tests.support.groups import Group
+from tests.support.reporters import Reporter
+from tests.support.server import RunningServer, running_server
+
+PASSPHRASE = "open sesame"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@dataclass
+class Handler:
+    """One handler's folder and one report by a reporter who waits."""
+
+    folder: Path
+    group: Group
+    other: Group
+    reporter: Reporter
+    name: str = "Ada"
+
+    def type(self, *arguments: object, home: str | None = None) -> Result:
+        options = ["--home", str(self.folder / (home or self.name))]
+        options += ["--passphrase-file", str(self.folder / "passphrase")]
+        return CliRunner().invoke(main, ["desk", *options, *map(str, arguments)])
+
+    def does(self, *arguments: object) -> str:
+        result = self.type(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def text(self, words: str) -> Path:
+        (self.folder / "text.txt").write_text(words, encoding="utf-8")
+        return self.folder / "text.txt"
+
+
+@pytest.fixture
+def ada(tmp_path: Path, server: RunningServer) -> Iterator[Handler]:
+    with Client(server.base) as client:
+        other = Group.draw("Borealis", ["Dan", "Eve"])
+        other.found(client)
+        group = Group.draw(alternate=other.id)
+        group.found(client)
+        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+        for name in ("Ada", "Bo"):
+            home_of(tmp_path / name, server.base, group, name, PASSPHRASE)
+        reporter = Reporter(client, group)
+        who = (Person(platform="github", handle="mallory"),)
+        answers = Answers(what="It happened here.", who=who, links=("https://example.org/1",))
+        reporter.report(answers, [File("note.txt", "text/plain", b"what I saw")])
+        yield Handler(tmp_path, group, other, reporter)
+
+
+def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
+    """List, show, extract, reply, ask, note, triage, check, state, forward, recuse: each shows in the case."""
+    assert "1 new reports" in ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    case = row["id"][:8]
+    assert case in ada.does("list")
+    assert "1: https://example.org/1" in ada.does("show", case)
+    ada.does("extract", case, 0, ada.folder / "out.txt")
+    assert (ada.folder / "out.txt").read_bytes() == b"what I saw"
+    ada.does("reply", case, "--text-file", ada.text("We read it."))
+    ada.does("ask", case, "--text-file", ada.text("Who else was there?"))
+    ada.does("note", case, "--text-file", ada.text("I know the channel."))
+    ada.does("triage", case, "P2")
+    ada.does("check", case, "somebody", "unclear", "--note", "doesn't answer")
+    ada.does("verify-link", case, 1, "confirmed", "--note", "seen")
+    ada.does("state", case, "looking")
+    ada.does("forward", case, "--to-group", ada.other.id.hex(), "--to", "Dan", "--reason", "theirs too")
+    assert json.loads(ada.does("sync", "--json"))["waiting"] == 0
+    view = json.loads(ada.does("show", case, "--json"))
+    assert (view["state"], view["priority"]) == ("looking", "P2")
+    said = "\n".join(entry["said"] for entry in view["log"])
+    for words in ("note: I know", "P2", "somebody: unclear", "https://example.org/1: verified", "to Dan"):
+        assert words in said
+    assert [letter.text for letter in ada.reporter.letters()] == ["We read it.", "Who else was there?", ""]
+    assert json.loads(ada.does("subject", "github:mallory", "--json"))["score"]["corroborated"]
+    assert "Corroborated by 1 piece of evidence" in ada.does("subjects")
+    ada.does("merge", case, "github:mallory", "irc:mallory")
+    assert "irc: mallory@libera" in ada.does("subject", "irc:mallory")
+    ada.does("split", case, "github:mallory", "irc:mallory")
+    assert ada.type("subject", "irc:mallory").exit_code == 3
+    ada.does("plot", "github:mallory", ada.folder / "plot.svg")
+    assert (ada.folder / "plot.svg").read_text().startswith("<svg ")
+    ada.does("recuse", case, "--reason", "a friend")
+    ada.does("sync")
+    assert json.loads(ada.does("list", "--all", "--json")) == []
+
+
+def test_recording_a_report_for_somebody_gives_their_code(ada: Handler) -> None:
+    """It comes back at the next sync as recorded; a voice can't be recorded for anybody."""
+    (ada.folder / "report.toml").write_text('what = "told me in the corridor"\n')
+    told = json.loads(ada.does("record", "--file", ada.folder / "report.toml", "--json"))
+    assert len(told["code"]) == 12
+    ada.does("sync")
+    rows = json.loads(ada.does("list", "--json"))
+    assert len(rows) == 2
+    recorded = [json.loads(ada.does("show", row["id"], "--json"))["report"] for row in rows]
+    assert [one["recorded_for_someone"] for one in recorded].count(True) == 1
+    (ada.folder / "report.toml").write_text('what = "x"\nvoice = true\n')
+    refused = ada.type("record", "--file", ada.folder / "report.toml")
+    assert refused.exit_code == 3
+    assert "member's own" in refused.output
+
+
+def test_two_reports_are_compared(ada: Handler) -> None:
+    """A copy counts as one account; the terms are there."""
+    for _ in range(2):
+        Reporter(ada.reporter.client, ada.group).report(Answers(what="The very same words again and again."))
+    ada.does("sync")
+    rows = json.loads(ada.does("list", "--json"))
+    same = [row["id"] for row in rows if row["headline"].startswith("The very same")]
+    assert "count" in ada.does("compare", *same)
+    terms = json.loads(ada.does("compare", *same, "--json"))
+    assert (terms["kernel"], terms["likeness"], terms["phi"]) == (1, 1, 0.5)
+
+
+def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
+    """Each with its exit code; no traceback, and nothing waits to be sent."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    case = row["id"][:8]
+    (ada.folder / "empty.txt").write_text(" \n")
+    (ada.folder / "bytes.txt").write_bytes(b"\xff\xfe")
+    for arguments, code, told in (
+        (("show", "abc"), 3, "four characters"),
+        (("show", "ffff0000ffff"), 3, "no such report"),
+        (("extract", case, 7, ada.folder / "x"), 3, "no such attachment"),
+        (("extract", case, 0, ada.folder / "passphrase"), 3, "exists already"),
+        (("reply", case, "--text-file", ada.folder / "empty.txt"), 3, "empty"),
+        (("reply", case, "--text-file", ada.folder / "bytes.txt"), 3, "UTF-8"),
+        (("reply", case, "--text-file", ada.folder / "none.txt"), 3, "can't be read"),
+        (("triage", case, "P9"), 2, "P9"),
+        (("state", case, "received"), 2, "received"),
+        (("check", case, "x", "true"), 2, "true"),
+        (("verify-link", case, 2, "confirmed"), 3, "no such link"),
+        (("verify-link", case, 0, "confirmed"), 3, "no such link"),
+        (("verify-link", case, "https://example.org/2", "gone"), 3, "no such link"),
+        (("verify-link", case, "https://example.org/1", "true"), 2, "true"),
+        (("forward", case, "--to-group", "xyz"), 3, "32 hexadecimal"),
+        (("forward", case, "--to-group", "0" * 32), 3, "sync"),
+        (("forward", case, "--to-group", ada.other.id.hex(), "--to", "Zoe"), 3, "not in that group"),
+        (("merge", case, "nowhere.example: x y", ""), 3, ""),
+        (("split", case, "github:mallory", "irc:x"), 3, "not merged"),
+        (("subject", "github:nobody"), 3, "no report"),
+        (("compare", case, "0000"), 3, "no such report"),
+        (("plot", "github:nobody", ada.folder / "y.svg"), 3, "no report"),
+        (("record", "--file", ada.folder / "none.toml"), 3, "can't be read"),
+    ):
+        answer = ada.type(*arguments)
+        assert answer.exit_code == code, (arguments, answer.output)
+        assert told in answer.output
+        assert "Traceback" not in answer.output
+    assert json.loads(ada.does("sync", "--json"))["sent"] == 0
+    assert ada.type("list", home="nowhere").exit_code == 3
+    (ada.folder / "passphrase").write_text("wrong\n")
+    assert ada.type("list").exit_code == 4
+
+
+def test_a_desk_is_made_once(ada: Handler, server: RunningServer) -> None:
+    """Key file and card; a second time nothing is touched; an unsafe address is refused before anything is written."""
+    options = ("--server", server.base, "--group", ada.group.id.hex(), "--name", "New")
+    made = ada.type("init", *options, "--json", home="new")
+    assert made.exit_code == 0, made.output
+    assert Path(json.loads(made.stdout)["card"]).exists()
+    again = ada.type("init", *options, home="new")
+    assert again.exit_code == 3
+    assert "not touched" in again.output
+    unsafe = ("--server", "http://example.org", "--group", ada.group.id.hex(), "--name", "New")
+    assert ada.type("init", *unsafe, home="unsafe").exit_code == 3
+    assert not (ada.folder / "unsafe").exists()
+    assert ada.type("init", "--server", server.base, "--group", "x", "--name", "New", home="x").exit_code == 3
