@@ -12,6 +12,8 @@ import click
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
+    "member": ("service.member_cli", "member"),
+    "registry": ("service.registry_granting", "registry"),
     "group": ("service.group_cli", "group"),
     "demo": ("service.demo", "demo"),
     "desk": ("service.desk.commands", "desk"),

@@ -1,0 +1,144 @@
+"""The folder of a member: their key file, what is public of it, and what they asked the registry's keeper for.
+
+`member.key` holds the keys under a passphrase (service.member_keys); `member.json` says, in public terms, whose they
+are and where, so that looking needs no passphrase; `next.key` and `next.json` are the same for keys that are to
+replace them; `<registry>.json` is the chain as last accepted, which is what later ones have to go on from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.group import Point
+from service import member_keys
+from service.cases.registry import Registry
+from service.cases.registry_statements import Account, Application, Hex32, decode_application
+from service.chain_files import read_whole, write_whole
+from service.console import read_passphrase
+from service.member_keys import MemberKeys
+from service.wire.client import Client
+from service.wire.registry_pins import fetch
+
+STATE: Final = "member.json"
+NEXT_KEY: Final = "next.key"
+NEXT_STATE: Final = "next.json"
+APPLICATION: Final = "application.json"
+TO_SIGN: Final = "to-sign.txt"
+MAX_SMALL: Final = 64 * 1_024
+
+
+class MemberState(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is public of a member's keys, and where they were asked to be listed."""
+
+    member_key: Hex32
+    registry: Hex32 | None = None
+    account: Account | None = None
+
+    @property
+    def public(self) -> Point:
+        """The member key as the registry lists it."""
+        return Point(bytes.fromhex(self.member_key))
+
+
+@dataclass(frozen=True)
+class MemberHome:
+    """A member's folder. passphrase_file: as `service.console.read_passphrase` takes it."""
+
+    folder: Path
+    passphrase_file: Path | None
+
+    def new(self, *, follows: bool = False) -> MemberKeys:
+        """Make new keys; follows: to replace those that are here. Refused when such keys are here already."""
+        path = self._key_file(follows)
+        if path.exists():
+            raise Refused("there is a member's key here already; it was not touched")
+        passphrase = read_passphrase(self.passphrase_file, "New passphrase", confirm=True)
+        made = member_keys.make(path, passphrase, entropy=system)
+        self._remember(made, follows)
+        return made
+
+    def keys(self, *, follows: bool = False) -> MemberKeys:
+        """Unlock the keys. Raises WrongPassphrase or DamagedKeyFile; Refused when there are none."""
+        keys = member_keys.read(self._key_file(follows), read_passphrase(self.passphrase_file))
+        if self._state(NEXT_STATE if follows else STATE) is None:
+            self._remember(keys, follows)  # a crash came between the two files
+        return keys
+
+    def has_next(self) -> bool:
+        """Whether there are keys that are to replace those in force."""
+        return self._key_file(follows=True).exists()
+
+    def state(self) -> MemberState:
+        """Read what is public. Refused when there is nothing."""
+        found = self._state(STATE)
+        if found is None:
+            raise Refused("there is no member's key here: make one with `sottovoce member new`")
+        return found
+
+    def following(self) -> MemberState | None:
+        """Read what is public of the keys that are to replace those in force; None when there are none."""
+        return self._state(NEXT_STATE)
+
+    def belongs(self, registry: bytes, account: str) -> MemberState:
+        """Remember where the keys were asked to be listed."""
+        state = msgspec.structs.replace(self.state(), registry=registry.hex(), account=account)
+        self._write(STATE, msgspec.json.encode(state))
+        return state
+
+    def prepare(self, application: Application, text: bytes) -> Path:
+        """Keep an application until its signature comes. Gives the file to sign."""
+        self._write(APPLICATION, msgspec.json.encode(application))
+        self._write(TO_SIGN, text)
+        return self.folder / TO_SIGN
+
+    def prepared(self) -> Application:
+        """Read the application that `prepare` kept. Refused when there is none."""
+        if not (self.folder / APPLICATION).exists():
+            raise Refused("prepare the application first: `sottovoce member apply --registry … --account …`")
+        return decode_application(read_whole(self.folder / APPLICATION, MAX_SMALL))
+
+    def registry(self, client: Client, state: MemberState) -> Registry:
+        """Download the registry that the keys belong to, going on from what was accepted before."""
+        if state.registry is None:
+            raise Refused("these keys belong to no registry yet: `sottovoce member apply`")
+        return fetch(client, bytes.fromhex(state.registry), self.folder)
+
+    def take_over(self) -> MemberState:
+        """Put the new keys in place of the old ones, which stay beside them: they open what was sealed to them."""
+        old, new = self.state(), self.following()
+        if new is None:
+            return old
+        (self.folder / member_keys.FILE).replace(self.folder / f"old-{old.member_key[:16]}.key")
+        (self.folder / NEXT_KEY).replace(self.folder / member_keys.FILE)
+        self._write(
+            STATE,
+            msgspec.json.encode(msgspec.structs.replace(new, registry=old.registry, account=old.account)),
+        )
+        (self.folder / NEXT_STATE).unlink()
+        return self.state()
+
+    def _key_file(self, follows: bool) -> Path:
+        return self.folder / (NEXT_KEY if follows else member_keys.FILE)
+
+    def _remember(self, keys: MemberKeys, follows: bool) -> None:
+        state = MemberState(keys.member.public().raw.hex())
+        self._write(NEXT_STATE if follows else STATE, msgspec.json.encode(state))
+
+    def _state(self, name: str) -> MemberState | None:
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            return msgspec.json.decode(read_whole(path, MAX_SMALL), type=MemberState)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Refused("a file of the member's folder is damaged: restore it from a backup") from None
+
+    def _write(self, name: str, content: bytes) -> None:
+        write_whole(self.folder / name, content)
