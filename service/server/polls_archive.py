@@ -27,7 +27,6 @@ from service.server.records import (
     Ballot,
     Progress,
     decode,
-    encode,
 )
 from service.storage.protocol import Change, Delete, Put
 from service.wire.poll_shapes import OpenedBoard
@@ -77,8 +76,6 @@ async def destroy(deps: Deps, standing: Standing) -> None:
     if not standing.progress.archived:
         remains = await _remains(deps, standing)
         kept: list[Change] = [] if remains is None else [Put(b"remains", remains)]
-        # Without left_out: who was accused or recused is not kept either.
-        kept.append(Put(b"poll", encode(msgspec.structs.replace(poll.record, left_out=()))))
 
         def step(now: Standing) -> tuple[Progress, list[Change]] | None:
             if now.progress.archived:

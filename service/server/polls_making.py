@@ -63,9 +63,7 @@ async def create(deps: Deps, caller: Caller, sent: CreatePoll) -> bytes:
     # The lists first: what they name and doesn't exist is passed over, what exists and isn't listed would be lost.
     await deps.store.commit(SERVER, [Put(b"poll/" + manifest.phi, MARK)])
     await deps.store.commit(group_partition(caller.group), [Put(b"polled/" + manifest.phi, MARK)])
-    record = PollRecord(
-        caller.group, bytes.fromhex(sent.board), bytes.fromhex(sent.registry), sent.snapshot, sent.left_out
-    )
+    record = PollRecord(caller.group, bytes.fromhex(sent.board), bytes.fromhex(sent.registry), sent.snapshot)
     changes: list[Change] = [
         Insert(b"poll", encode(record)),
         Insert(b"manifest", manifest.raw),

@@ -15,7 +15,6 @@ from service.server.polls import Standing, unarchived
 from service.server.records import (
     Acknowledgement,
     Implementation,
-    PollRecord,
     decode,
     group_partition,
 )
@@ -77,15 +76,16 @@ async def listed(deps: Deps, group: bytes, after: bytes) -> shapes.PollList:
 
 
 async def electorate(deps: Deps, standing: Standing) -> shapes.ElectorateShape:
-    """Give who may vote, and how that comes about from the registry. Raises POLL_ARCHIVED, POLL_LAPSED."""
+    """Give who may vote, and from which registry's snapshot. Raises POLL_ARCHIVED, POLL_LAPSED.
+
+    Who was left out is for those to find who compare: the server keeps no list of the accused.
+    """
     unarchived(standing)
     found = await deps.polls.electorate(standing.poll)
-    raw = await deps.store.read(standing.poll.partition, b"poll")
-    record = standing.poll.record if raw is None else decode(raw, PollRecord)
+    record = standing.poll.record
     return shapes.ElectorateShape(
         registry=record.registry.hex(),
         snapshot=record.snapshot,
-        left_out=record.left_out,
         rings=tuple(tuple(member.raw for member in ring.members) for ring in found.rings),
     )
 

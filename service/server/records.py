@@ -183,7 +183,6 @@ class PollRecord(Struct, frozen=True, array_like=True):
     board: bytes
     registry: bytes
     snapshot: str
-    left_out: tuple[str, ...]
 
 
 class Rings(Struct, frozen=True, array_like=True):

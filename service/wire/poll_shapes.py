@@ -103,7 +103,8 @@ class SayMessage(Struct, frozen=True, forbid_unknown_fields=True):
 class CreatePoll(Struct, frozen=True, forbid_unknown_fields=True):
     """A new poll. Its id is φ, the manifest's digest, so a repeat is harmless.
 
-    The electorate is the snapshot's members without `left_out`; manifest, registry and this have to agree.
+    The electorate is the snapshot's members without `left_out`; manifest, registry and this have to agree. The server
+    makes the rings of it and doesn't keep it.
     `summary` is sealed to exactly the electorate (service.cases.summaries); only an urgent poll may leave it empty.
     """
 
@@ -210,11 +211,10 @@ class PollList(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ElectorateShape(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may vote: the rings, and how they come about from a registry that anybody can check."""
+    """Who may vote: the rings, and from which snapshot of which registry they were made."""
 
     registry: Hex32
     snapshot: SnapshotName
-    left_out: Annotated[tuple[Account, ...], Meta(max_length=MAX_VOTERS)]
     rings: Annotated[tuple[tuple[Bytes32, ...], ...], Meta(max_length=64)]
 
 

@@ -24,6 +24,7 @@ from polls.manifest import Manifest, parse_manifest
 from polls.results import SignedOutcome, read_outcome
 from polls.transcript import Step, Transcript
 from polls.trustees import Trustees
+from service.cases.registry import Registry
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
 from service.wire.signing import Signer
@@ -69,6 +70,21 @@ class BoardPages:
     board: Board
     pages: tuple[Page, ...]
     head: HeadWire
+
+
+def left_out_of(view: ElectorateView, registry: Registry) -> tuple[str, ...]:
+    """Hold an electorate against a verified registry; give the accounts of its snapshot that may not vote.
+
+    Refused unless it is exactly what the snapshot gives without them, sub-rings and all.
+    """
+    if registry.id.hex() != view.shape.registry:
+        raise Refused("electorate: of another registry")
+    snapshot = registry.snapshot(view.shape.snapshot)
+    voters = view.electorate.members
+    missing = tuple(each.account for each in snapshot.members if each.member_key not in voters)
+    if Electorate(snapshot.rings(missing)).digest != view.electorate.digest:
+        raise Refused("electorate: not what the registry's snapshot gives")
+    return missing
 
 
 def board_id(group: bytes, definition: shapes.DefineBoard) -> bytes:

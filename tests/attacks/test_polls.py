@@ -42,7 +42,9 @@ from tests.support.inprocess import World, in_process
 from tests.support.redis_server import redis_server
 from tests.support.server_polls import DAY, Community, ServerPoll
 
-ENGINES = ["sqlite", pytest.param("redis", marks=pytest.mark.redis)]
+ON_BOTH = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("redis", marks=pytest.mark.redis)], indirect=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +52,10 @@ def community() -> Community:
     return Community.draw(8)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | None]:
     """The address of a store in a folder of the test; None: SQLite's own."""
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":
         yield None
         return
     # Uncompressed, so that the search of the files finds what is there.
@@ -107,6 +109,7 @@ async def stored(world: World, poll: ServerPoll) -> tuple[list[Voter], dict[str,
     return voters, found
 
 
+@ON_BOTH
 async def test_a_hundred_casts_of_one_voter_leave_one_counted_ballot(
     tmp_path: Path, world: World, url: str | None, poll: ServerPoll, community: Community
 ) -> None:
@@ -139,6 +142,7 @@ async def test_a_hundred_casts_of_one_voter_leave_one_counted_ballot(
     assert set(closed.evidence.board.order) == {receipt.ballot for receipt in receipts}
 
 
+@ON_BOTH
 async def test_a_hundred_times_the_same_cast_is_one_ballot(world: World, poll: ServerPoll) -> None:
     """Retries that cross, each with a token of its own: one ballot, one and the same receipt."""
     raw = poll.make("github.com/m1", 2)
@@ -160,6 +164,7 @@ async def test_everybody_at_once(world: World, poll: ServerPoll) -> None:
     assert len(closed.evidence.board.order) == 21
 
 
+@ON_BOTH
 async def test_a_page_that_ends_while_ballots_come_loses_none(world: World, poll: ServerPoll) -> None:
     """The clock jumps over page after page while votes are cast and boards flushed: receipts and heads both hold."""
     heads: dict[int, bytes] = {}
@@ -318,6 +323,7 @@ def files_with(folder: Path, wanted: bytes) -> list[str]:
     ]
 
 
+@ON_BOTH
 async def test_after_the_end_no_file_holds_a_ballot(tmp_path: Path, world: World, poll: ServerPoll) -> None:
     """Ballots, tags, credentials, certificates, rings, salts, the summary, decryptions: in the files before, not after.
 

@@ -20,7 +20,7 @@ from tests.support.server_polls import DAY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
 VOTERS = 9
-ROUNDS = 4
+ROUNDS = 3
 
 
 @contextlib.asynccontextmanager

@@ -23,12 +23,10 @@ from polls.audit import Mapper
 from polls.casting import make_cast
 from polls.channels import TrusteeSeed
 from polls.electorate import Electorate, most_disclosed
-from polls.encoding import decode as read_text
 from polls.encoding import encode, hash_hex
-from polls.evidence import assemble, with_decryptions, write_evidence
+from polls.evidence import with_decryptions
 from polls.group import ED25519
 from polls.manifest import Conduct, Manifest, election_of
-from polls.membership import CertificateWire
 from polls.outcome import Rule
 from polls.results import sign_statement
 from polls.transcript import Transcript
@@ -42,6 +40,7 @@ from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
 from service.wire import calls, poll_calls, registry_calls
 from service.wire.client import AsyncClient
+from service.wire.poll_records import gather_async
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView, trustee_signer
 from service.wire.puzzles import solve
@@ -251,39 +250,19 @@ class ServerPoll:
 
     async def record(self) -> tuple[bytes, bytes]:
         """Fetch the opened board and assemble archive, up to the tally, and evidence."""
-        opened = await self.client.do(poll_calls.opened_board(self.manifest))
-        ballots: dict[str, bytes] = {}
-        while page := await self.client.do(poll_calls.ballots(self.phi, max(ballots, default=""))):
-            ballots |= page
-        wires: list[CertificateWire] = []
-        while raws := await self.client.do(
-            poll_calls.certificates(self.phi, wires[-1].credential if wires else "")
-        ):
-            wires += [read_text(raw, CertificateWire, "certificate") for raw in raws]
-        archive = assemble(self.trustees, opened.board, ballots, wires, self.mapper)
-        outcome = (await self.view()).outcome
-        evidence = write_evidence(self.manifest, self.electorate, opened.pages, opened.head, wires, outcome)
-        return archive, evidence
+        found = await gather_async(self.client, self.phi)
+        return found.archive(self.mapper), found.evidence()
 
     async def closed(self) -> Closed[Any, Any]:
         """Verify as a trustee does."""
         archive, evidence = await self.record()
         return check_closed(ED25519, archive, evidence, manifest=encode(self.manifest), mapper=self.mapper)
 
-    async def complete(self, closed: Closed[Any, Any], result: verdicts.Delivered) -> tuple[bytes, bytes]:
+    async def complete(self, result: verdicts.Delivered) -> tuple[bytes, bytes]:
         """The whole record as the council can write it: with decryptions and counts."""
-        archive, _ = await self.record()
-        opened, wire = await self.client.do(poll_calls.opened_board(self.manifest)), closed.evidence.wire
-        evidence = write_evidence(
-            self.manifest,
-            self.electorate,
-            opened.pages,
-            opened.head,
-            wire.certificates,
-            result.outcome,
-            result.counts,
-        )
-        return with_decryptions(self.trustees, archive, result.partial), evidence
+        found = await gather_async(self.client, self.phi)
+        archive = with_decryptions(self.trustees, found.archive(), result.partial)
+        return archive, found.evidence(result.outcome, result.counts)
 
     async def decide(self, places: Sequence[int]) -> None:
         """Let these trustees verify, exchange decryptions, and sign the outcome."""

@@ -165,7 +165,7 @@ def test_the_electorate_is_the_manifests(over: Finished) -> None:
     world = over.world
     ring = tuple(member.raw for member in world.electorate.rings[0].members)
     call = poll_calls.electorate(world.manifest)
-    good = shapes.ElectorateShape("00" * 32, "spring", (), (ring,))
+    good = shapes.ElectorateShape("00" * 32, "spring", (ring,))
     assert call.parse(msgspec.json.encode(good)).electorate.digest == world.electorate.digest
     other = World(voters=12, seed=b"other")
     theirs = tuple(sorted((*ring[1:], other.electorate.rings[0].members[0].raw)))

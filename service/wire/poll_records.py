@@ -1,0 +1,107 @@
+"""Fetching a closed poll's record: the opened board, all ballots and certificates, put together as the two files.
+
+The steps are written once, as a generator of calls; `gather` runs them with a blocking client, `gather_async` with the
+other. Guarantees: what comes out is chained under the server's signed head and made by `polls.evidence`; whether the
+ballots hold is for `polls.verify`. Equal inputs give equal bytes, so everybody exports the same two files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from polls.audit import Mapper
+from polls.board import HeadWire, Page
+from polls.electorate import Electorate
+from polls.encoding import decode
+from polls.evidence import assemble, write_evidence
+from polls.membership import CertificateWire
+from polls.results import SignedCounts, SignedOutcome
+from service.wire import poll_calls
+from service.wire.calls import BadAnswer, Call
+from service.wire.client import AsyncClient, Client
+from service.wire.poll_views import BoardPages, ElectorateView, PollView
+
+Steps = Generator[Call[Any], Any, "Gathered"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything of a closed poll that the server shows."""
+
+    view: PollView
+    electorate: Electorate
+    board: BoardPages
+    ballots: dict[str, bytes]
+    certificates: tuple[CertificateWire, ...]
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """The opened pages."""
+        return self.board.pages
+
+    @property
+    def head(self) -> HeadWire:
+        """The last signed head."""
+        return self.board.head
+
+    def archive(self, mapper: Mapper = map) -> bytes:
+        """Write NAME.bel, up to the encrypted tally. Checks every ballot: seconds for a thousand."""
+        return assemble(self.view.trustees, self.board.board, self.ballots, self.certificates, mapper)
+
+    def evidence(self, outcome: SignedOutcome | None = None, counts: SignedCounts | None = None) -> bytes:
+        """Write NAME.evidence.json, with the outcome that is published unless another is given."""
+        signed = outcome or self.view.outcome
+        return write_evidence(
+            self.view.manifest, self.electorate, self.pages, self.head, self.certificates, signed, counts
+        )
+
+
+def steps(phi: bytes) -> Steps:
+    """The calls that gather a closed poll, one after the other."""
+    view: PollView = yield poll_calls.poll(phi)
+    electorate: ElectorateView = yield poll_calls.electorate(view.manifest)
+    board: BoardPages = yield poll_calls.opened_board(view.manifest)
+    ballots: dict[str, bytes] = {}
+    last = ""
+    while page := (yield poll_calls.ballots(phi, last)):
+        if min(page) <= last:
+            raise BadAnswer("the server's ballots go in circles")
+        ballots.update(page)
+        last = max(page)
+    certificates: list[CertificateWire] = []
+    last = ""
+    while raws := (yield poll_calls.certificates(phi, last)):
+        found = [decode(raw, CertificateWire, "certificate") for raw in raws]
+        if found[0].credential <= last:
+            raise BadAnswer("the server's certificates go in circles")
+        certificates += found
+        last = found[-1].credential
+    return Gathered(view, electorate.electorate, board, ballots, tuple(certificates))
+
+
+def gather(client: Client, phi: bytes) -> Gathered:
+    """Fetch a closed poll. Raises what the calls raise."""
+    going = steps(phi)
+    call = next(going)
+    while True:
+        answer = client.do(call)
+        try:
+            call = going.send(answer)
+        except StopIteration as done:
+            found: Gathered = done.value
+            return found
+
+
+async def gather_async(client: AsyncClient, phi: bytes) -> Gathered:
+    """Fetch a closed poll. Raises what the calls raise."""
+    going = steps(phi)
+    call = next(going)
+    while True:
+        answer = await client.do(call)
+        try:
+            call = going.send(answer)
+        except StopIteration as done:
+            found: Gathered = done.value
+            return found
