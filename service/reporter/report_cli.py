@@ -18,6 +18,8 @@ from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
 from service.cases.reports import Report
 from service.console import command, emit, passphrase_option, shown, write_private
+from service.member_keys import FILE as KEY_FILE
+from service.member_keys import HOME
 from service.reporter.answers import EXAMPLE, read_answers
 from service.reporter.questionnaire import ask
 from service.reporter.recipients import ask_left_out, introduce, recipients
@@ -55,7 +57,9 @@ def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 @click.option(
     "--voice",
     type=FILE,
-    help="Add your voice as a registered member: your key file, as `sottovoce member new` made it.",
+    is_flag=False,
+    flag_value=str(HOME / KEY_FILE),
+    help="Add your voice as a registered member. FILE: your key file, if it isn't where `sottovoce member` keeps it.",
 )
 @passphrase_option
 @click.option("--yes", is_flag=True, help="Don't ask before sending (with --file).")
