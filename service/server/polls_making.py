@@ -20,6 +20,7 @@ from service.cases import summaries
 from service.server import polls_boards
 from service.server.deps import Deps
 from service.server.polls import LAPSED, PROGRESS, rings_of
+from service.server.polls_closing import COUNCIL
 from service.server.polls_members import staying
 from service.server.records import (
     MARK,
@@ -55,6 +56,8 @@ async def create(deps: Deps, caller: Caller, sent: CreatePoll) -> bytes:
         election_of(manifest, trustees)
     except Refused:
         raise ProblemError(Kind.MANIFEST_ELSEWHERE) from None
+    if not any(handler.role == COUNCIL for handler in caller.roster.active):
+        raise ProblemError(Kind.NO_COUNCIL)
     # Whose members decide is the root key's to say: a council could else poll people of its own making.
     if caller.roster.registry is None or caller.roster.registry.hex() != sent.registry:
         raise ProblemError(Kind.REGISTRY)

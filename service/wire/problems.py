@@ -134,6 +134,9 @@ class Kind(Enum):
     CAST_TOO_OFTEN = Row("cast-too-often", 429, "You voted again too often. Wait for the board's next page.")
     TRUSTEE_REFUSED = Row("trustee-refused", 422, "The proof, statement or signature does not hold.")
     COUNCIL_KEYS = Row("council-keys", 422, "Seal to the keys of the council's active members.")
+    NO_COUNCIL = Row(
+        "no-council", 422, "The group's roster has no active council member who could receive the result."
+    )
     TOO_MANY = Row("too-many", 409, "There is no room for more of these.")
     UNAVAILABLE = Row(
         "unavailable", 503, "The server can't store anything at the moment. Nothing was accepted. Try again."

@@ -134,6 +134,7 @@ async def test_a_hundred_casts_of_one_voter_leave_one_counted_ballot(
     assert {receipt.ballot: receipt.page for receipt in receipts} == {
         name: ballot.page for name, ballot in kept.items()
     }
+    assert {name for name, _ in voters[0].ballots} == set(kept)
     pages = [page for _, page in voters[0].ballots]
     assert pages == sorted(set(pages))
     world.clock.forward(DAY)
@@ -191,6 +192,63 @@ async def test_a_page_that_ends_while_ballots_come_loses_none(world: World, poll
     for raw in receipts:
         receipt = read_receipt(poll.manifest, raw)
         assert receipt.ballot in opened.board.pages[receipt.page].ballots
+
+
+@ON_BOTH
+async def test_a_ballot_that_comes_in_behind_its_page_goes_on_the_next(
+    world: World, poll: ServerPoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the decision on a page and the commit the page ends and its head is signed: the ballot moves on.
+
+    At the close there is no next page: then nothing is stored and no receipt given.
+    """
+    commit, heads = world.deps.store.commit, list[Any]()
+
+    async def late(partition: str, changes: Any) -> Any:
+        if any(getattr(change, "name", b"").startswith(b"placed/") for change in changes):
+            monkeypatch.setattr(world.deps.store, "commit", commit, raising=False)
+            world.clock.forward(leap)
+            heads.extend(await world.client.do(poll_calls.heads(poll.manifest)))
+        return await commit(partition, changes)
+
+    leap = 3_600
+    monkeypatch.setattr(world.deps.store, "commit", late, raising=False)
+    receipt = read_receipt(poll.manifest, await poll.cast("github.com/m1", 1))
+    assert [head.page for head in heads] == [0]
+    assert receipt.page == 1
+    leap = 2 * DAY
+    monkeypatch.setattr(world.deps.store, "commit", late, raising=False)
+    await refused(Kind.POLL_CLOSED, poll.cast("github.com/m2", 1))
+    opened = await world.client.do(poll_calls.opened_board(poll.manifest))
+    assert opened.board.order == (receipt.ballot,)
+    assert receipt.ballot in opened.board.pages[1].ballots
+    assert set((await stored(world, poll))[1]) == {receipt.ballot}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("before", [0, 1], ids=["first ballot", "later ballot"])
+async def test_two_casts_that_cross_are_told_apart(
+    world: World, poll: ServerPoll, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """The voter's second ballot is admitted between the first one's decision and its commit: both are kept, in order."""
+    for _ in range(before):
+        await poll.cast("github.com/m1", 0)
+    commit, between = world.deps.store.commit, list[bytes]()
+    second = poll.make("github.com/m1", 2)
+
+    async def crossed(partition: str, changes: Any) -> Any:
+        if any(getattr(change, "name", b"").startswith(b"placed/") for change in changes):
+            monkeypatch.setattr(world.deps.store, "commit", commit, raising=False)
+            between.append(await poll.post(second))
+        return await commit(partition, changes)
+
+    monkeypatch.setattr(world.deps.store, "commit", crossed, raising=False)
+    first = read_receipt(poll.manifest, await poll.cast("github.com/m1", 1))
+    other = read_receipt(poll.manifest, between[0])
+    assert (other.page, first.page) == (before, before + 1)
+    (voter,), kept = await stored(world, poll)
+    assert [page for _, page in voter.ballots] == list(range(before + 2))
+    assert {name for name, _ in voter.ballots} == set(kept)
 
 
 async def test_a_cast_is_for_one_poll(world: World, poll: ServerPoll, community: Community) -> None:

@@ -73,6 +73,7 @@ def _making(deps: Deps) -> list[HTTPRouteHandler]:
             Kind.MANIFEST_REFUSED,
             Kind.MANIFEST_ELSEWHERE,
             Kind.BOARD_INCOMPLETE,
+            Kind.NO_COUNCIL,
             Kind.REGISTRY,
             Kind.ELECTORATE,
             Kind.SUMMARY,

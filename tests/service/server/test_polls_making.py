@@ -75,6 +75,15 @@ async def test_a_mediator_and_the_council_may_and_handlers_not(poll: ServerPoll)
     assert await poll.create(manifest) == manifest.phi
 
 
+async def test_a_poll_needs_somebody_to_tell(world: World, poll: ServerPoll) -> None:
+    """When the last council member has left, nobody could read the result: no poll."""
+    manifest = await poll.make_manifest()
+    poll.desk = "Mia"
+    poll.group.retire("Zoe")
+    await world.found(poll.group)
+    await refused(Kind.NO_COUNCIL, poll.create(manifest))
+
+
 def sent_raw(poll: ServerPoll, manifest: bytes) -> tuple[str, bytes]:
     """A request to create a poll with any bytes for a manifest."""
     body = msgspec.json.encode(
