@@ -56,6 +56,12 @@ OPERATIONS = {
     "POST /v1/polls/{poll}/implementation",
     "GET /v1/polls/{poll}/reports",
     "POST /v1/polls/{poll}/reports",
+    "GET /v1/registries",
+    "GET /v1/registries/{registry}",
+    "POST /v1/registries/{registry}/statements",
+    "GET /v1/registries/{registry}/applications",
+    "POST /v1/registries/{registry}/applications",
+    "POST /v1/registries/{registry}/applications/dismissals",
 }
 
 
