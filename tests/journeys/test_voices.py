@@ -25,6 +25,7 @@ from service.desk.voices import Hearing
 from service.member_keys import KIND, MemberKeys
 from service.wire import calls
 from service.wire.client import Client
+from service.wire.registry_pins import save_chain
 from tests.support.brigades import text
 from tests.support.desks import desk_at, home_of, synced
 from tests.support.groups import Group, admitted, server_key
@@ -250,6 +251,12 @@ def test_whoever_can_give_no_voice_is_told_before_writing(town: Town, tmp_path: 
         answer = town.run(*arguments, group=group)
         assert answer.exit_code == code, (arguments, answer.output)
         assert told in answer.output
+    town.keeper.freeze("not on the server")
+    save_chain(alice.parent / f"{town.keeper.id.hex()}.json", town.keeper.id, town.keeper.statements)
+    hidden = town.run("--file", answers, "--voice", alice)
+    assert hidden.exit_code == 3
+    assert "older list of members" in hidden.output
+    town.keeper.publish(town.client)
     (tmp_path / "passphrase").write_text("wrong\n")
     assert town.run("--file", answers, "--voice", alice).exit_code == 4
     (tmp_path / "passphrase").write_text(f"{PASSPHRASE}\n")
