@@ -251,7 +251,7 @@ def test_whoever_can_give_no_voice_is_told_before_writing(town: Town, tmp_path: 
         answer = town.run(*arguments, group=group)
         assert answer.exit_code == code, (arguments, answer.output)
         assert told in answer.output
-    town.keeper.freeze("not on the server")
+    town.keeper.freeze("summer")
     save_chain(alice.parent / f"{town.keeper.id.hex()}.json", town.keeper.id, town.keeper.statements)
     hidden = town.run("--file", answers, "--voice", alice)
     assert hidden.exit_code == 3
