@@ -230,7 +230,7 @@ async def test_a_ballot_that_comes_in_behind_its_page_goes_on_the_next(
 async def test_two_casts_that_cross_are_told_apart(
     world: World, poll: ServerPoll, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
-    """The voter's second ballot is admitted between the first one's decision and its commit: both are kept, in order."""
+    """The voter's second ballot comes between the first one's decision and its commit: both are kept, in order."""
     for _ in range(before):
         await poll.cast("github.com/m1", 0)
     commit, between = world.deps.store.commit, list[bytes]()

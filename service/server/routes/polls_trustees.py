@@ -32,12 +32,16 @@ T = TypeVar("T", bound=Struct)
 _LATER = (Kind.NOT_FOUND, Kind.POLL_NOT_CLOSED, Kind.POLL_ARCHIVED, Kind.POLL_LAPSED)
 
 
-async def _spoken(deps: Deps, request: AnyRequest, shape: type[T], cap: int) -> tuple[Speaker, T]:
-    """Give the trustee who signed a request, and what they sent."""
+async def _spoken(
+    deps: Deps, request: AnyRequest, shape: type[T], cap: int, board: bytes | None = None
+) -> tuple[Speaker, T]:
+    """Give the trustee who signed a request, of a certain board if one is given, and what they sent."""
     check_headers(request)
     no_query(request)
     expect_type(request, JSON)
     speaker, raw = await verified_trustee(deps, request, cap)
+    if board is not None and speaker.board != board:
+        raise ProblemError(Kind.SIGNATURE)
     return speaker, decode_json(raw, shape)
 
 
@@ -77,10 +81,8 @@ def _ceremony(deps: Deps) -> list[HTTPRouteHandler]:
 
     @post("/v1/boards/{board:str}/messages", status_code=200, opt=said.opt())
     async def say(request: AnyRequest, board: FromPath[str]) -> Response[bytes]:
-        bid = hex16(board)
-        speaker, sent = await _spoken(deps, request, shapes.SayMessage, shapes.MAX_MESSAGE_JSON)
-        if speaker.board != bid:
-            raise ProblemError(Kind.SIGNATURE)
+        bid, cap = hex16(board), shapes.MAX_MESSAGE_JSON
+        speaker, sent = await _spoken(deps, request, shapes.SayMessage, cap, bid)
         return json_answer(await polls_boards.say(deps, speaker, sent))
 
     return [boards, board, say]
