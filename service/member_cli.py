@@ -211,12 +211,14 @@ def check(home: MemberHome, server: str, proxy: str | None, as_json: bool) -> No
         "name": registry.name,
         "account": account,
         "statements": registry.seq + 1,
+        "head": registry.head.hex(),
         "members": len(registry.members),
         "snapshots": speaks,
     }
     lines = [
         text,
         f"{registry.name}: {len(registry.members)} members, {registry.seq + 1} statements, all of them verified.",
+        f"Head {registry.head.hex()}: the same for everybody who looks now.",
         f"Snapshots with you: {', '.join(speaks) or 'none yet; voices and polls go by snapshots'}.",
     ]
     emit(result, as_json, shown("\n".join(lines)))

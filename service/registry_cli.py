@@ -208,6 +208,7 @@ def list_(home: RegistryHome, as_json: bool) -> None:
     lines = [
         f"{now.name}  {now.id.hex()}",
         f"key in words: {result['fingerprint']}",
+        f"head: {now.head.hex()}",
         f"{len(now.members)} members:",
     ]
     lines += [f"  {member.account}" for member in now.members]

@@ -173,6 +173,8 @@ def test_members_join_by_invitation_and_by_ssh_rotate_and_leave(
     for person in (ann, dana):
         checked = person.does("member", "check", *at)
         assert (checked["status"], checked["members"], checked["snapshots"]) == ("member", 2, ["2026-q1"])
+        assert checked["head"] == keeper.does("registry", "list")["head"]
+        assert checked["head"] in person.run("member", "check", *at).output
 
     before = member_keys.read(ann.home / member_keys.FILE, Passphrase(PASSPHRASE))
     ann.does("member", "rotate", *at)

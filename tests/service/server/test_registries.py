@@ -33,11 +33,14 @@ from service.server.records import registry_partition
 from service.server.registries import Registries
 from service.wire import calls, registry_calls, registry_shapes
 from service.wire.calls import BadAnswer
-from service.wire.client import Declined
+from service.wire.client import Client, Declined
 from service.wire.problems import Kind
 from service.wire.puzzles import solve
+from service.wire.registry_pins import download
 from tests.support.inprocess import World, in_process
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper
+from tests.support.redis_server import redis_server
+from tests.support.server import running_server
 from tests.support.ssh import SshSigner
 
 draw = seeded(b"registries over http")
@@ -420,6 +423,31 @@ async def test_everything_stored_is_registered(world: World, kept: Keeper, ssh: 
             if found[0].shape is not None:
                 records.decode(value, found[0].shape)
     assert {"last", "statement/<number>", "waiting", "request/<digest>", "registry/<registry>"} <= seen
+
+
+@pytest.mark.redis
+def test_all_of_it_works_on_redis_with_two_workers(tmp_path: Path, ssh: SshSigner) -> None:
+    """What one worker stored, the other one sees; requests come, go and are counted over both."""
+    keeper = make_keeper(40)
+    with (
+        redis_server(tmp_path / "redis") as redis,
+        running_server(tmp_path / "server", redis_url=redis.url, settings={"workers": 2}) as server,
+    ):
+        for number in range(12):
+            with Client(server.base) as client:  # a connection each, so that both workers get some
+                if number < 3:
+                    keeper.join(f"github.com/late-{number}")
+                    keeper.publish(client)
+                token = solve(client.do(calls.challenge(bytes(16), "mailbox")))
+                client.do(
+                    registry_calls.ask(keeper.id, by_ssh(keeper, f"a.org/{number}", ssh), admission=token)
+                )
+                assert download(client, keeper.id).registry == keeper.registry
+        with Client(server.base) as client:
+            found, more = client.do(registry_calls.waiting(keeper.id))
+            assert (len(found), more) == (12, False)
+            assert client.do(registry_calls.dismiss(keeper.id, [d for d, _ in found], keeper.root)) == 12
+            assert client.do(registry_calls.waiting(keeper.id)) == ((), False)
 
 
 # --- malformed --------------------------------------------------------------------------------------

@@ -1,0 +1,54 @@
+"""docs/members.md: every command of the page is one, with those options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+import service
+from service.cli import main
+
+PAGE = (Path(service.__file__).parents[1] / "docs" / "members.md").read_text(encoding="utf-8")
+LINES = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("sottovoce ")
+]
+
+
+def parsed(line: str) -> click.Command:
+    """Let click read a line as far as it can without doing anything."""
+    context = click.Context(main)
+    command: click.Command = main
+    words = shlex.split(line)[1:]
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None, line
+        command = found
+    command.make_context("x", words)
+    return command
+
+
+def test_the_page_shows_the_commands() -> None:
+    """There is something to check."""
+    assert len(LINES) > 15
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_page_is_a_command(line: str) -> None:
+    """It exists, and takes these options."""
+    assert parsed(line).callback is not None
+
+
+@pytest.mark.parametrize(
+    "line", ["sottovoce member apply --secret x", "sottovoce registry freeze", "sottovoce member x"]
+)
+def test_what_is_no_command_is_found(line: str) -> None:
+    """The check above can fail."""
+    with pytest.raises((click.UsageError, AssertionError)):
+        parsed(line)
