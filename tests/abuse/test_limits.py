@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from abuse.difficulty import Wait
 from abuse.limits import HOUR_US, Bucket, Rate, ask, ask_all
 from abuse.plan import Limits, plan
 from abuse.routes import NO_GROUP, Lane, Route
@@ -119,12 +120,29 @@ def test_big_reports_have_rooms_of_their_own() -> None:
         {"group_reports_burst": 1},
         {"mailbox_opens_burst": 5000},
         {"group_bulk_per_hour": 3},
+        {"casts_per_hour": 3},
+        {"casts_burst": 4097},
+        {"cast_wait": Wait(20, 1_000), "ticket_lives_s": 900},
         {"server_reports_per_hour": 10**9},
     ],
 )
 def test_limits_that_would_shut_somebody_out_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         Limits(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_ballots_have_rooms_of_their_own(lane: Lane) -> None:
+    """A poll's last hour keeps no report out, nor a flood of reports a ballot."""
+    limits, other = Limits(), bytes(15) + b"\x07"
+    casts = plan(limits, GROUP, Route.CASTS, lane)
+    for route, group in ((Route.REPORTS, GROUP), (Route.MAILBOX, NO_GROUP)):
+        names = {bucket.name for bucket in plan(limits, group, route, lane).buckets}
+        assert names.isdisjoint(bucket.name for bucket in casts.buckets)
+    assert casts.room != plan(limits, other, Route.CASTS, lane).room
+    whole, shared, own = (bucket.rate for bucket in casts.buckets)
+    assert whole.burst > shared.burst == own.burst
+    assert whole.interval_us < own.interval_us
 
 
 def test_a_mailbox_belongs_to_no_group() -> None:
@@ -136,7 +154,7 @@ def test_a_mailbox_belongs_to_no_group() -> None:
 def test_the_largest_limits_allowed_make_a_plan() -> None:
     """Whatever `Limits` takes, a request can be planned: an operator learns of a mistake at the start, not later."""
     for burst, per_hour in ((4096, 10**8), (4, 4)):
-        limits = Limits(per_hour, burst, per_hour, burst, per_hour, burst, per_hour, burst)
+        limits = Limits(per_hour, burst, per_hour, burst, per_hour, burst, per_hour, burst, per_hour, burst)
         for lane in Lane:
             for bulk in (False, True):
                 assert plan(limits, GROUP, Route.REPORTS, lane, bulk).rate.burst >= 1
