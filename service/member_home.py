@@ -115,12 +115,13 @@ class MemberHome:
         old, new = self.state(), self.following()
         if new is None:
             return old
-        (self.folder / member_keys.FILE).replace(self.folder / f"old-{old.member_key[:16]}.key")
-        (self.folder / NEXT_KEY).replace(self.folder / member_keys.FILE)
-        self._write(
-            STATE,
-            msgspec.json.encode(msgspec.structs.replace(new, registry=old.registry, account=old.account)),
-        )
+        key, waits = self._key_file(follows=False), self._key_file(follows=True)
+        if waits.exists():  # else a crash came after the files were moved
+            if key.exists():
+                key.replace(self.folder / f"old-{old.member_key[:16]}.key")
+            waits.replace(key)
+        state = msgspec.structs.replace(new, registry=old.registry, account=old.account)
+        self._write(STATE, msgspec.json.encode(state))
         (self.folder / NEXT_STATE).unlink()
         return self.state()
 

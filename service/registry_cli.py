@@ -261,16 +261,19 @@ def publish(home: RegistryHome, server: str, proxy: str | None, as_json: bool) -
     )
 
 
-def signed(home: RegistryHome, said: list[Statement], as_json: bool) -> None:
-    """Sign statements and say so."""
+def signed(home: RegistryHome, said: list[Statement], as_json: bool, *, skipped: int = 0) -> None:
+    """Sign statements and say so. skipped: requests that were left out, since they can't be granted."""
     now = home.say(said)
+    left_out = f" {skipped} requests can't be granted: see `applications`." if skipped else ""
     emit(
         {
             "registry": now.id.hex(),
             "statements": now.seq + 1,
             "members": len(now.members),
             "head": now.head.hex(),
+            "skipped": skipped,
         },
         as_json,
-        f"Signed {len(said)} statements; {len(now.members)} members. `sottovoce registry publish` sends them.",
+        f"Signed {len(said)} statements; {len(now.members)} members.{left_out} "
+        "`sottovoce registry publish` sends them.",
     )

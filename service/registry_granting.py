@@ -12,6 +12,7 @@ import click
 
 from crypto.errors import Refused
 from service.cases.asking import MAX_REQUEST, Ask, AskLeave, decode_ask, statement_of
+from service.cases.registry import GrowingRegistry
 from service.cases.registry_statements import ByInvitation, ByOldKey, BySsh
 from service.cases.ssh_signatures import SshKey
 from service.chain_files import read_whole
@@ -44,12 +45,7 @@ def applications(
         found = _waiting(client, growing.registry.id)
     rows = []
     for digest, ask in found.items():
-        problem = ""
-        try:
-            growing.check(statement_of(ask, today(growing.registry)))
-        except Refused as refused:
-            problem = refused.reason
-        rows.append({**_described(ask), "digest": digest.hex(), "problem": problem})
+        rows.append({**_described(ask), "digest": digest.hex(), "problem": _problem(growing, ask)})
     lines = [
         f"{row['digest']}\n  {row['what']} {row['account']}: {row['evidence']}"
         + (f"\n  can't be granted: {row['problem']}" if row["problem"] else "")
@@ -88,6 +84,7 @@ def admit(
     """Grant requests to join, to replace keys or to leave: from files, or those that wait on the server."""
     _, growing = home.growing()
     now = growing.registry
+    skipped = 0
     asks = [decode_ask(read_whole(path, MAX_REQUEST)) for path in files]
     if (digests or vouched) and server is None:
         raise Refused("say where the requests wait with --server")
@@ -100,7 +97,10 @@ def admit(
                 "a request does not wait there any more: list them with `sottovoce registry applications`"
             )
         asks += [found[each] for each in wanted]
-        asks += [ask for each, ask in found.items() if vouched and _vouched(ask) and each not in wanted]
+        if vouched:
+            others = [ask for each, ask in found.items() if _vouched(ask) and each not in wanted]
+            grantable = [ask for ask in others if not _problem(growing, ask)]
+            asks, skipped = asks + grantable, len(others) - len(grantable)
     if not asks:
         raise Refused("no request to grant: name files, --digest or --vouched")
     if not published and not all(map(_vouched, asks)):
@@ -109,7 +109,7 @@ def admit(
             "(`sottovoce registry applications` shows both), then repeat with --published. Anyone can sign with a "
             "key of their own and claim to be somebody."
         )
-    signed(home, [statement_of(ask, today(now)) for ask in asks], as_json)
+    signed(home, [statement_of(ask, today(now)) for ask in asks], as_json, skipped=skipped)
 
 
 @registry.command()
@@ -149,6 +149,15 @@ def _waiting(client: Client, rid: bytes) -> dict[bytes, Ask]:
         found.update(page)
         after = page[-1][0] if page else None
     return found
+
+
+def _problem(growing: GrowingRegistry, ask: Ask) -> str:
+    """Say why a request can't be granted as things are; empty when it can."""
+    try:
+        growing.check(statement_of(ask, today(growing.registry)))
+    except Refused as refused:
+        return refused.reason
+    return ""
 
 
 def _vouched(ask: Ask) -> bool:

@@ -25,7 +25,10 @@ from service.server.settings import ENV, Settings, SettingsRefused, load
     "--batch-seconds", type=click.IntRange(0, 86_400), help="How long reports are gathered. Default: 900."
 )
 @click.option(
-    "--open-groups", is_flag=True, default=False, help="Let anyone found a group: for demonstrations."
+    "--open-groups",
+    is_flag=True,
+    default=False,
+    help="Let anyone found a group or a registry: for demonstrations.",
 )
 @command
 def serve(

@@ -146,25 +146,23 @@ def download(
     Raises RegistryForged, RegistryRolledBack, RegistryForked, or what `Client.do` raises.
     """
     statements = list(have)
+    growing = verified(registry, have) if have else None
     # The last known statement is asked for again: a server that hides it or shows another one is found out.
-    at = max(0, len(statements) - 1)
-    first = True
+    page = client.do(registry_calls.statements(registry, max(0, len(have) - 1)))
+    fetched = list(page.statements)
+    if have:
+        if not fetched:
+            raise RegistryRolledBack
+        if fetched.pop(0) != have[-1]:
+            raise RegistryForked
     while True:
-        page = client.do(registry_calls.statements(registry, at))
-        fetched = list(page.statements)
-        if first and have:
-            if not fetched:
-                raise RegistryRolledBack
-            if fetched.pop(0) != have[-1]:
-                raise RegistryForked
-        first = False
+        # Each page is verified before the next is asked for, so that junk is never gathered.
+        growing = _grown(registry, growing, fetched)
         statements += fetched
-        if len(statements) > MAX_STATEMENTS:
-            raise RegistryForged
-        at = len(statements)
         if not page.more:
             break
-    growing = verified(registry, statements)
+        page = client.do(registry_calls.statements(registry, len(statements)))
+        fetched = list(page.statements)
     if pins is not None:
         pins.accept(growing)
     return Downloaded(tuple(statements), growing)
@@ -172,10 +170,16 @@ def download(
 
 def verified(registry: bytes, statements: Sequence[bytes]) -> GrowingRegistry:
     """Verify and fold a chain of the registry with this id. Raises RegistryForged, or Refused for what can't be."""
-    if not statements:
-        raise RegistryForged
+    return _grown(registry, None, statements)
+
+
+def _grown(registry: bytes, growing: GrowingRegistry | None, new: Sequence[bytes]) -> GrowingRegistry:
     try:
-        return GrowingRegistry.start(statements, registry_root(registry, statements[0]))
+        if growing is not None:
+            return growing.grown(new)
+        if not new:
+            raise RegistryForged
+        return GrowingRegistry.start(new, registry_root(registry, new[0]))
     except (Forged, Broken):
         raise RegistryForged from None
 

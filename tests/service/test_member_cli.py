@@ -242,6 +242,56 @@ def test_many_are_admitted_and_dealt_into_rings(keeper: Person, tmp_path: Path) 
     assert "github.com/bo" in keeper.run("registry", "list").output
 
 
+def test_what_cannot_be_granted_keeps_nothing_else_waiting(
+    keeper: Person, tmp_path: Path, server: RunningServer
+) -> None:
+    """An invitation by a registrar who is none any more, and what was granted already, are left out and counted."""
+    at = ("--server", server.base)
+    registrar = Person.at(tmp_path / "registrar")
+    keeper.does("registry", "registrars", "--key", registrar.does("registry", "new-registrar")["key"])
+    keeper.does("registry", "publish", *at)
+    ann, bo = (invited(keeper, tmp_path / name, f"github.com/{name}") for name in ("ann", "bo"))
+    cy = Person.at(tmp_path / "cy")
+    cy.does("member", "new")
+    registrar.does(
+        "registry", "invite", "--registry", id_of(keeper), "--account", "github.com/cy", "--until", "2099-12-31",
+        "--out", str(cy.folder / "invitation.json"),
+    )  # fmt: skip
+    for person in (ann, bo, cy):
+        person.does("member", "apply", "--invitation", str(person.folder / "invitation.json"), *at)
+    keeper.does("registry", "registrars")
+    told = keeper.does("registry", "applications", *at)["requests"]
+    assert [bool(each["problem"]) for each in told] == [each["account"] == "github.com/cy" for each in told]
+    admitted = keeper.does("registry", "admit", "--vouched", *at)
+    assert (admitted["members"], admitted["skipped"]) == (2, 1)
+    assert "no request" in keeper.refused("registry", "admit", "--vouched", *at)
+
+
+def test_a_rotation_survives_a_crash_at_any_point(
+    keeper: Person, tmp_path: Path, server: RunningServer
+) -> None:
+    """Whatever was moved when the machine stopped: `check` finishes it, and both keys are still there."""
+    at = ("--server", server.base)
+    for moved in range(3):
+        name = f"ann-{moved}"
+        ann = joined(keeper, tmp_path / name, f"github.com/{name}")
+        keeper.does("registry", "publish", *at)
+        ann.does("member", "rotate", *at)
+        keeper.does("registry", "admit", "--vouched", *at)
+        keeper.does("registry", "publish", *at)
+        key = ann.does("member", "show")["member_key"]
+        if moved > 0:
+            (ann.home / member_keys.FILE).rename(ann.home / f"old-{key[:16]}.key")
+        if moved > 1:
+            (ann.home / "next.key").rename(ann.home / member_keys.FILE)
+        assert ann.does("member", "check", *at)["status"] == "rotated"
+        assert ann.does("member", "check", *at)["status"] == "member"
+        for path in (ann.home / member_keys.FILE, ann.home / f"old-{key[:16]}.key"):
+            member_keys.read(path, Passphrase(PASSPHRASE))
+        shown = ann.does("member", "show")
+        assert (shown["member_key"] == key, shown["next_key"]) == (False, None)
+
+
 # --- secrets ----------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     )
     assert (read.data, read.port, read.open_groups, read.groups) == ("/srv/a", 2000, True, ("1" * 32,))
     assert (read.batch_seconds, read.admission.report_work) == (900, 9)
+    named = load(path, {"SOTTOVOCE_REGISTRIES": f"{'a' * 64},{'b' * 64}"})
+    assert (named.registries, read.registries) == (("a" * 64, "b" * 64), ())
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ('data = "x"\nport = 70000', {}),
         ('data = "x"\nstore = "secret-word"', {}),
         ('data = "x"\ngroups = ["secret-word"]', {}),
+        ('data = "x"\nregistries = ["secret-word"]', {}),
+        ('data = "x"\nregistries = ["' + "0" * 32 + '"]', {}),
         ('data = "x"\nworkers = 4', {}),
         ('data = "x"\n[admission]\nreport_work = 0', {}),
         ('data = "x"\n[admission]\nsecret-word = 0', {}),

@@ -184,6 +184,14 @@ def test_a_server_that_never_ends_is_left(keeper: Keeper) -> None:
         Server(keeper.id, keeper.statements, more=True).download()
 
 
+def test_junk_is_not_gathered(keeper: Keeper) -> None:
+    """A server that sends junk without end is left at the first page of it, before it fills the memory."""
+    server = Server(keeper.id, [*keeper.statements[:PAGE], *[b"junk"] * 10_000])
+    with pytest.raises(Refused):
+        server.download()
+    assert server.asked == [0, PAGE]
+
+
 def test_a_folder_remembers_the_chain(keeper: Keeper, tmp_path: Path) -> None:
     """`fetch` keeps what it verified, goes on from it, and keeps it when a server lies."""
     path = tmp_path / f"{keeper.id.hex()}.json"
