@@ -99,22 +99,10 @@ async def test_killing_the_server_loses_no_ballot_with_a_receipt(tmp_path: Path)
 @pytest.mark.redis
 @pytest.mark.slow
 async def test_killing_redis_loses_no_ballot_with_a_receipt(tmp_path: Path) -> None:
-    """SIGKILL to Redis at random moments; the server finds it again by itself."""
-    community = Community.draw(VOTERS + 1)
-    with (
-        redis_server(tmp_path / "redis") as redis,
-        timed_server(tmp_path / "server", redis_url=redis.url) as server,
-    ):
-        await voting(server, community, redis, 32)
-
-
-@pytest.mark.redis
-@pytest.mark.slow
-async def test_killing_one_of_several_workers_loses_no_ballot_with_a_receipt(tmp_path: Path) -> None:
-    """Two workers over one Redis, killed together and started again, while pages end."""
+    """SIGKILL to Redis at random moments, under two workers; they find it again by themselves."""
     community = Community.draw(VOTERS + 1)
     with (
         redis_server(tmp_path / "redis") as redis,
         timed_server(tmp_path / "server", redis_url=redis.url, settings={"workers": 2}) as server,
     ):
-        await voting(server, community, None, 33)
+        await voting(server, community, redis, 32)
