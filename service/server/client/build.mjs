@@ -4,7 +4,8 @@
 //   node build.mjs --tests  test/*.test.ts -> dist-test/ for `node --test`, and dist-test/node.mjs for Python's tests
 //
 // manifest.json says, for each file, its size, its size gzipped, its SHA-256 (hex, for release notes and the page)
-// and its SHA-384 (for the `integrity` attribute).
+// and its SHA-384 (for the `integrity` attribute). `digest` is the SHA-256 of the sorted lines "<name> <sha256>": one number
+// for all that a browser may load from here.
 
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
@@ -33,7 +34,7 @@ async function buildApp() {
   await mkdir(target, { recursive: true });
   const result = await build({
     ...common,
-    entryPoints: { app: "src/app.ts", "puzzle-worker": "src/puzzle-worker.ts" },
+    entryPoints: { app: "src/app.ts", pages: "src/pages.ts", "puzzle-worker": "src/puzzle-worker.ts" },
     outdir: target,
     chunkNames: "[name]-[hash]",
     splitting: true,
@@ -66,12 +67,14 @@ async function buildApp() {
     loaded.add(name);
     files[name].imports.forEach(load);
   };
-  load("app.js");
+  load("pages.js");
   load("puzzle-worker.js");
   const script = [...loaded].reduce((sum, name) => sum + files[name].gzipped, 0);
-  const lists = Object.entries(files).filter(([name]) => !loaded.has(name));
+  const lists = Object.entries(files).filter(([name]) => !loaded.has(name) && name !== "app.js");
   const largest = Math.max(0, ...lists.map(([, file]) => file.gzipped));
-  await writeFile(join(target, "manifest.json"), JSON.stringify({ entry: "app.js", worker: "puzzle-worker.js", files }, null, 2) + "\n");
+  const listed = Object.entries(files).map(([name, file]) => `${name} ${file.sha256}\n`).sort().join("");
+  const digest = createHash("sha256").update(listed).digest("hex");
+  await writeFile(join(target, "manifest.json"), JSON.stringify({ entry: "app.js", page: "pages.js", worker: "puzzle-worker.js", digest, files }, null, 2) + "\n");
   console.log(`browser bundle: ${script} bytes gzipped, ${script + largest} with the largest word list; budget ${BUDGET}`);
   if (script + largest > BUDGET) {
     await rm(join(target, "manifest.json"));

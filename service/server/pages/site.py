@@ -18,6 +18,7 @@ from litestar import Response
 from litestar.datastructures import Cookie
 
 from service.server.deps import Deps
+from service.server.pages import messages
 from service.server.pages.catalogues import translations
 from service.server.pages.languages import LANGUAGES, Language
 from service.server.pages.tokens import COOKIE
@@ -106,6 +107,9 @@ class Site:
                 onion=settings.onion,
                 style=self.style,
                 script=self.script,
+                # Sentences with a placeholder that the page's script fills in.
+                too_long=self.say(language, messages.TOO_LONG),
+                too_many=self.say(language, messages.TOO_MANY),
                 **context,
             )
         )

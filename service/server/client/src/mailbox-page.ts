@@ -1,0 +1,218 @@
+// The mailbox page: the browser reads the code, fetches eight slots whatever is in them, opens letters itself, shows a new
+// code, and burns the old mailbox together with the answer. A used, a wrong and an empty code look the same.
+
+import { Api } from "./api.ts";
+import { fromHex } from "./bytes.ts";
+import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
+import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
+import { system } from "./entropy.ts";
+import { answerTo, authorOf, burnMailbox, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
+import type { Letter } from "./letters.ts";
+import { confirmed, hideCode, showCode } from "./newcode.ts";
+import { dayOf, done, failure } from "./report-page.ts";
+import type { Roster } from "./rosters.ts";
+import { LONG_TEXT } from "./texts.ts";
+import { Files, FilesRefused, typed } from "./typing.ts";
+import { type Language, loadWords, type WordList } from "./words.ts";
+
+const WORKER = "/static/app/puzzle-worker.js";
+const MAX_PAGES = 8;
+/** What says that everything was seen, when something lies there that doesn't open: it must not lock a reporter out. */
+const ALL_LETTERS = 64;
+
+class MailboxPage {
+  readonly #api = new Api();
+  readonly #words = (document.body.dataset["words"] ?? "english") as Language;
+  #token: Promise<string | undefined>;
+  #used: ReplyCode | undefined;
+  #fresh: ReplyCode | undefined;
+  #list: WordList | undefined;
+  #letters: readonly Letter[] = [];
+  #seen = 0;
+  #files: Files | undefined;
+  readonly #rosters = new Map<string, Promise<Roster>>();
+
+  constructor() {
+    this.#token = this.#api.admission(null, { worker: WORKER }).catch(() => undefined);
+    at("open").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#open();
+    });
+    addEventListener("pagehide", () => {
+      this.#used?.wipe();
+      this.#fresh?.wipe();
+      hideCode();
+      document.getElementById("letters")?.replaceChildren();
+    });
+  }
+
+  async #open(): Promise<void> {
+    const form = at<HTMLFormElement>("open");
+    const button = form.querySelector("button")!;
+    const field = at<HTMLTextAreaElement>("codewords");
+    button.disabled = true;
+    clearWrong();
+    form.classList.remove("all");
+    try {
+      const code = await readCode(field.value, this.#words);
+      this.#say(sentence("solving"));
+      await this.#read(code);
+      field.value = "";
+      this.#used = code;
+      this.#fresh = ReplyCode.draw(system);
+      this.#list = await loadWords(this.#words);
+      this.#show();
+    } catch (error) {
+      this.#say("");
+      if (error instanceof CodeTypo || error instanceof UnclearLanguage) showWrong(form, [{ field: "codewords", text: typo(error) }]);
+      else this.#say(failure(error));
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  async #read(code: ReplyCode): Promise<void> {
+    const letters: Letter[] = [];
+    let seen = 0;
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const token = await this.#token;
+      this.#token = Promise.resolve(undefined);
+      const slots = await this.#api.openMailbox(claimOf(code), page, {
+        worker: WORKER,
+        waiting: () => this.#say(sentence("waiting")),
+        ...(token === undefined ? {} : { token }),
+      });
+      const found = readSlots(code, slots);
+      letters.push(...found.letters);
+      seen += found.seen;
+      if (found.seen < LETTER_SLOTS) break;
+    }
+    this.#letters = letters;
+    this.#seen = seen;
+  }
+
+  #show(): void {
+    at("opening").remove();
+    const opened = at("opened");
+    opened.append(at<HTMLTemplateElement>("letters-page").content.cloneNode(true));
+    opened.hidden = false;
+    const any = this.#letters.length > 0;
+    at("nothing").hidden = at("keep").hidden = any;
+    if (any) this.#prepare();
+    else at("answer").remove();
+    void this.#render();
+    at("letters-title").focus();
+  }
+
+  #prepare(): void {
+    at("answer").hidden = false;
+    this.#files = new Files();
+    showCode(this.#fresh!, this.#list!);
+    keep(true);
+    at("burn").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (confirmed(this.#fresh!, this.#list!)) void this.#burn();
+    });
+  }
+
+  async #render(): Promise<void> {
+    const shown = await Promise.all(this.#letters.map(async (letter) => article(letter, await this.#known(letter))));
+    at("letters").replaceChildren(...shown);
+  }
+
+  async #known(letter: Letter): Promise<boolean> {
+    try {
+      return authorOf(letter, await this.#roster(letter.group))?.name === letter.author;
+    } catch {
+      return false;
+    }
+  }
+
+  #roster(group: string): Promise<Roster> {
+    const known = this.#rosters.get(group) ?? this.#api.rosters(fromHex(group)).then((rosters) => rosters.at(-1)!);
+    this.#rosters.set(group, known);
+    known.catch(() => this.#rosters.delete(group));
+    return known;
+  }
+
+  async #burn(): Promise<void> {
+    const form = at<HTMLFormElement>("burn");
+    const button = form.querySelector<HTMLButtonElement>("button[type=submit]")!;
+    button.disabled = true;
+    clearWrong();
+    try {
+      const message = typed("message");
+      if ([...message].length > LONG_TEXT) {
+        showWrong(form, [{ field: "message", text: sentence("too-long", LONG_TEXT) }]);
+        return;
+      }
+      if (await this.#burned(message)) done(this.#used!, this.#fresh!);
+    } catch (error) {
+      if (error instanceof FilesRefused) showWrong(form, [{ field: "files", text: error.message }]);
+      at("burn-status").textContent = failure(error);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  /** Whether it was burned; otherwise the page says what to do first. */
+  async #burned(message: string): Promise<boolean> {
+    const last = this.#letters.at(-1)!;
+    const [server, roster] = await Promise.all([this.#api.server(), this.#roster(last.group)]);
+    const handlers = answerTo(last, roster);
+    if (handlers.length === 0) {
+      at("burn-status").textContent = sentence("nobody-left");
+      return false;
+    }
+    const files = await this.#files!.attachments();
+    at("burn-status").textContent = sentence("sealing");
+    const followUp = { message, language: last.language, filedOn: dayOf(server) };
+    let seen = this.#seen;
+    for (;;) {
+      const body = await burnMailbox(this.#used!, this.#fresh!, seen, followUp, files, recipients(roster, handlers), { entropy: system });
+      at("burn-status").textContent = sentence("sending");
+      const waiting = (): void => void (at("burn-status").textContent = sentence("waiting"));
+      if (await this.#api.burn(body, roster.groupId, server.verifyKey, { worker: WORKER, waiting })) return true;
+      const before = this.#seen;
+      await this.#read(this.#used!);
+      if (this.#seen !== before) {
+        await this.#render();
+        at("burn-status").textContent = sentence("unread");
+        at("letters-title").focus();
+        return false;
+      }
+      seen = ALL_LETTERS;
+    }
+  }
+
+  #say(text: string): void {
+    const status = document.getElementById("status");
+    if (status) status.textContent = text;
+  }
+}
+
+/** A letter as the server's template shows one (opened.html). */
+function article(letter: Letter, known: boolean): HTMLElement {
+  const shown = made("article", "", { class: "letter" });
+  const head = made("h3");
+  head.append(made("bdi", letter.author), " · ", made("span", letter.day, { dir: "ltr" }));
+  shown.append(head);
+  if (!known) shown.append(made("p", sentence("careful"), { class: "error" }));
+  if (letter.question) shown.append(made("p", sentence("question"), { class: "tag" }));
+  if (letter.state !== null) shown.append(made("p", sentence(`state-${letter.state}`), { class: "state" }));
+  const text = made("div", "", { class: "text", dir: "auto", lang: letter.language });
+  text.append(...letter.text.split("\n").filter((line) => line.trim() !== "").map((line) => made("p", line)));
+  shown.append(text);
+  return shown;
+}
+
+function typo(error: CodeTypo | UnclearLanguage): string {
+  if (error instanceof UnclearLanguage) return sentence("unclear");
+  if (error.positions.length > 0) return `${sentence("positions")} ${error.positions.join(", ")}`;
+  return sentence(error.message.includes("words; these are") ? "count" : "checksum");
+}
+
+/** Take the page over. */
+export function start(): void {
+  if (all("#letters-page").length > 0) new MailboxPage();
+}

@@ -1,0 +1,279 @@
+"""The reporter's journeys in real Chromium, each with scripts on and with scripts off."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser
+
+from crypto.codes import ReplyCode, to_words
+from crypto.entropy import system
+from service.cases.reports import FollowUp, Report
+from service.desk import actions
+from service.desk.session import Session
+from service.wire.client import Client
+from tests.support.browsers import chromium, visit
+from tests.support.desks import desk_of, synced
+from tests.support.groups import Group
+from tests.support.server import RunningServer, running_server
+from tests.support.typescript import bundle
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
+
+ARABIC = "أرسل إليّ رسائل تهديد كل ليلة."
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    bundle()
+    with running_server(tmp_path_factory.mktemp("pages")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(params=[False, True], ids=["scripts-off", "scripts-on"])
+def scripts(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with Client(server.base) as opened:
+        yield opened
+
+
+@pytest.fixture
+def group(client: Client) -> Group:
+    elders = Group.draw("Elders", ["Nia", "Oto"])
+    drawn = Group.draw("Aurora", ["Ada", "Bo", "Cy"], alternate=elders.id)
+    elders.found(client)
+    drawn.found(client)
+    return drawn
+
+
+def answer(desk: Session, client: Client, group: Group, text: str) -> None:
+    """Write a letter to the only case of a desk."""
+    synced(desk, client)
+    (case,) = desk.cases().values()
+    desk.enqueue(actions.write_letter(desk.desk(int(time.time())), case, group.roster, text, question=True))
+    synced(desk, client)
+
+
+@pytest.mark.parametrize("language", ["de", "ar"])
+def test_there_and_back_twice(
+    tmp_path: Path,
+    server: RunningServer,
+    browser: Browser,
+    client: Client,
+    group: Group,
+    scripts: bool,
+    language: str,
+) -> None:
+    """Report, code, letter, new code, answer, letter again; one left out; the used code opens nothing."""
+    with (
+        desk_of(tmp_path, server.base, group, "Ada") as ada,
+        desk_of(tmp_path, server.base, group, "Cy") as cy,
+    ):
+        with visit(browser, server.base, scripts=scripts, language=language) as reporter:
+            reporter.report(
+                group, what=ARABIC, when="gestern", handle1="somebody", platform1="github", leave_out=["Cy"],
+                links="https://example.org/1", wants="Ruhe",
+            )  # fmt: skip
+            first = reporter.confirmed()
+            assert reporter.page.context.cookies() == []
+            answer(ada, client, group, "Danke. Wer hat es gesehen?")
+            assert synced(cy, client).new_reports == 0
+            assert reporter.open(first) == ["Danke. Wer hat es gesehen?"]
+            reporter.fill(message="Zwei Freunde.")
+            second = reporter.confirmed()
+            assert second != first
+            assert reporter.open(first) == []
+            answer(ada, client, group, "Verstanden.")
+            assert reporter.open(second) == ["Verstanden."]
+        (case,) = ada.cases().values()
+        body = ada.body_of(case.first).content
+        assert isinstance(body, Report)
+        assert (body.what, body.when, body.language, body.wants) == (ARABIC, "gestern", language, "Ruhe")
+        assert [(p.platform, p.handle) for p in body.who] == [("github", "somebody")]
+        assert [
+            ada.body_of(held).content
+            for held in case.follow_ups
+            if isinstance(ada.body_of(held).content, FollowUp)
+        ]
+
+
+def photograph() -> bytes:
+    """Five megabytes of JPEG with a place in it."""
+    pixels = np.random.default_rng(7).integers(0, 256, (2500, 2900, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x010F] = "CANARYPHONE"
+    place = exif.get_ifd(0x8825)
+    place[1], place[2] = "N", (48.0, 12.0, 33.0)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=82, exif=exif)
+    return out.getvalue()
+
+
+def test_a_photograph_arrives_without_its_place(
+    tmp_path: Path, server: RunningServer, browser: Browser, client: Client, group: Group, scripts: bool
+) -> None:
+    """Five megabytes; what it hides is gone; picture bit for bit the same."""
+    original = photograph()
+    (tmp_path / "picture.jpg").write_bytes(original)
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.report(group, what="See the picture.", files=[tmp_path / "picture.jpg"])
+        reporter.confirmed()
+    with desk_of(tmp_path, server.base, group, "Bo") as bo:
+        synced(bo, client)
+        (case,) = bo.cases().values()
+        content = bo.file_of(case.first, 0)
+        assert b"CANARYPHONE" not in content
+        assert len(original) - 2_000 < len(content) < len(original)
+        assert Image.open(io.BytesIO(content)).size == (2900, 2500)
+        assert not Image.open(io.BytesIO(content)).getexif()
+
+
+def test_a_mistake_keeps_what_was_typed(
+    server: RunningServer, browser: Browser, group: Group, scripts: bool
+) -> None:
+    """The summary names the field and leads there; nothing that was typed is lost; then it goes through."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.report(group, what="", when="Monday", links="a\nb", fears="that they know", handle1="x")
+        link = reporter.page.locator("#errors a")
+        assert link.get_attribute("href") == "#what"
+        link.click()
+        assert reporter.page.locator("#what").is_visible()
+        for name, text in {
+            "when": "Monday",
+            "links": "a\nb",
+            "fears": "that they know",
+            "handle1": "x",
+        }.items():
+            assert reporter.page.locator(f"#{name}").input_value() == text
+        reporter.fill(what="It happened.")
+        reporter.send()
+        assert len(reporter.words()) == 12
+
+
+def test_back_at_every_step(server: RunningServer, browser: Browser, group: Group, scripts: bool) -> None:
+    """The browser's back button and the page's own links lead through the steps; nothing typed is lost."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.go(f"groups/{group.id.hex()}/report/help")
+        reporter.step(2)
+        reporter.fill(what="It happened.")
+        reporter.step(3)
+        reporter.fill(when="Monday")
+        for number in (4, 5, 6):
+            reporter.step(number)
+        for number in (5, 4, 3, 2, 1):
+            reporter.page.go_back()
+            assert reporter.page.locator(f"#step-{number}").is_visible()
+            assert reporter.page.locator(".step:visible").count() == 1
+        assert reporter.page.locator("#what").input_value() == "It happened."
+        assert reporter.page.locator("#when").input_value() == "Monday"
+
+
+def test_reload_at_the_steps_that_lose_something(
+    tmp_path: Path, server: RunningServer, browser: Browser, client: Client, group: Group
+) -> None:
+    """Without scripts: the code page and the opened mailbox reload to the same words; one report was filed."""
+    with desk_of(tmp_path, server.base, group, "Ada") as ada:
+        with visit(browser, server.base, scripts=False) as reporter:
+            reporter.report(group, what="It happened.")
+            words = reporter.words()
+            reporter.page.reload()
+            assert reporter.words() == words
+            reporter.confirmed()
+            answer(ada, client, group, "Hello.")
+            reporter.open(words)
+            fresh = reporter.words()
+            reporter.page.reload()
+            assert reporter.words() == fresh
+            reporter.confirmed()
+            assert reporter.open(fresh) == []
+        assert len(ada.cases()) == 1
+
+
+def test_with_scripts_a_reload_warns_first(server: RunningServer, browser: Browser, group: Group) -> None:
+    """What was typed lives in the page alone, so the browser asks before it is lost; so with an unconfirmed code."""
+    with visit(browser, server.base, scripts=True) as reporter:
+        asked: list[str] = []
+        reporter.page.on("dialog", lambda dialog: asked.append(dialog.type))
+        reporter.go(f"groups/{group.id.hex()}/report/help")
+        reporter.step(2)
+        reporter.page.locator("#what").press_sequentially("Help")
+        reporter.page.reload()
+        assert asked == ["beforeunload"]
+        reporter.report(group, what="It happened.")
+        reporter.words()
+        reporter.page.reload()
+        assert asked == ["beforeunload"] * 2
+        assert reporter.page.locator("#code li").count() == 0
+
+
+def test_leaving_too_many_out_goes_to_the_other_group(
+    tmp_path: Path, server: RunningServer, browser: Browser, group: Group, scripts: bool
+) -> None:
+    """Only after the reporter agreed; the page says who reads it then."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.report(group, what="It was Ada.", leave_out=["Ada", "Bo"])
+        assert reporter.page.locator("#errors a").get_attribute("href") == "#agreed"
+        reporter.page.locator("#errors a").click()
+        reporter.page.locator("#agreed").check()
+        reporter.page.locator("#send").scroll_into_view_if_needed() if scripts else None
+        reporter.step(6)
+        reporter.send()
+        reporter.words()
+        shown = reporter.page.locator("main").inner_text()
+        assert "Nia" in shown
+        assert "Oto" in shown
+
+
+def test_wrong_and_used_codes_look_alike(
+    server: RunningServer, browser: Browser, group: Group, scripts: bool
+) -> None:
+    """A wrong code and one without letters show the same page; a typo is named by its place."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.report(group, what="It happened.")
+        mine = reporter.confirmed()
+        assert reporter.open(mine) == []
+        empty = reporter.page.locator("main").inner_text()
+        assert reporter.open(to_words(ReplyCode(system(16)))) == []
+        assert reporter.page.locator("main").inner_text() == empty
+        assert reporter.open([*mine[:4], "qqqqq", *mine[5:]]) == []
+        assert reporter.page.locator("#errors").inner_text().count("5") == 1
+
+
+def test_quick_exit_is_a_link_and_a_key(
+    server: RunningServer, browser: Browser, group: Group, scripts: bool
+) -> None:
+    """The link leads away without leaving a referrer; with scripts Escape three times does so too."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.page.route(
+            "https://**", lambda route: route.fulfill(body="elsewhere", content_type="text/html")
+        )
+        reporter.go(f"groups/{group.id.hex()}/report/help")
+        link = reporter.page.locator("#exit")
+        assert link.get_attribute("href", timeout=1_000).startswith("https://")  # type: ignore[union-attr]
+        if scripts:
+            reporter.fill(what="secret") if reporter.page.locator("#what").is_visible() else None
+            for _ in range(3):
+                reporter.page.keyboard.press("Escape")
+        else:
+            link.click()
+        reporter.page.wait_for_url("https://**")
+        assert reporter.page.content().count("elsewhere") == 1
+        reporter.requests[:] = [
+            address for address in reporter.requests if not address.startswith("https://")
+        ]
