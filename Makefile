@@ -16,7 +16,7 @@ LOCKED := $(PIP) --require-hashes --only-binary :all:
 NODE   := .ci/with-node
 PYTEST_FLAGS ?= -n 2 --dist loadgroup
 
-.PHONY: help run test unit lint types imports client client-test bench lock system clean
+.PHONY: help run test unit lint types imports client client-test bench lock screens system clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ client-test: $(BUNDLE)/manifest.json ## Check types and vectors of what the repo
 bench: $(VENV)/dev.stamp client ## Run the project's benchmarks
 	@for name in $$(grep -l __main__ bench/*.py | sed 's,bench/,,; s,\.py$$,,'); do \
 		echo "== bench.$$name"; $(BIN)/python -m "bench.$$name" || exit 1; done
+
+screens: $(VENV)/dev.stamp client ## Take the pictures of every page that docs/screens holds
+	@SOTTOVOCE_SCREENS=1 $(BIN)/pytest -q -k picture tests/browser
 
 system: ## Install (as root, on Debian) or name what the tests need from the system
 	@.ci/system

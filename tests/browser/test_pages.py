@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,19 @@ from playwright.sync_api import Browser
 
 from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
-from service.cases.reports import FollowUp, Report
+from crypto.envelope import parse_envelope, parse_header
+from crypto.framing import Reader
+from crypto.opening import open_report
+from service.cases.answers import Answers
+from service.cases.reports import FollowUp, Person, Report
 from service.desk import actions
 from service.desk.session import Session
+from service.wire import calls
 from service.wire.client import Client
 from tests.support.browsers import chromium, visit
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
+from tests.support.reporters import Reporter
 from tests.support.server import RunningServer, running_server
 from tests.support.typescript import bundle
 
@@ -111,6 +118,38 @@ def test_there_and_back_twice(
             for held in case.follow_ups
             if isinstance(ada.body_of(held).content, FollowUp)
         ]
+
+
+def test_nobody_can_tell_how_a_report_was_made(
+    tmp_path: Path, server: RunningServer, browser: Browser, client: Client, group: Group
+) -> None:
+    """By browser, server and command line: one header, one length, the same JSON; each opens at the desk."""
+    for scripts in (False, True):
+        with visit(browser, server.base, scripts=scripts) as reporter:
+            reporter.report(
+                group, what=ARABIC, where="#général", handle1="x", platform1="irc", links="a\nb", fears="…"
+            )
+            reporter.confirmed()
+    Reporter(client, group).report(
+        Answers(
+            what=ARABIC,
+            where="#général",
+            who=(Person(platform="irc", handle="x"),),
+            links=("a", "b"),
+            fears="…",
+        )
+    )
+    entries = client.do(calls.feed(group.signer("Ada"))).entries
+    raws = [
+        client.do(calls.fetch_report(group.signer("Ada"), group.id, bytes.fromhex(e.report))) for e in entries
+    ]
+    assert len(raws) == 3
+    assert len({len(raw) for raw in raws}) == 1
+    assert len({parse_header(Reader(raw[:1_024], "envelope")) for raw in raws}) == 1
+    key = group.member("Ada").sealing
+    texts = [open_report(parse_envelope(raw), key).plaintext[1 + 32 + 1216 :] for raw in raws]
+    assert len({re.sub(rb'"filed_on":"[0-9-]{10}"', b"", text) for text in texts}) == 1
+    assert len({raw[-4_096:] for raw in raws}) == 3
 
 
 def photograph() -> bytes:

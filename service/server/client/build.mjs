@@ -76,6 +76,7 @@ async function buildApp() {
   const digest = createHash("sha256").update(listed).digest("hex");
   await writeFile(join(target, "manifest.json"), JSON.stringify({ entry: "app.js", page: "pages.js", worker: "puzzle-worker.js", digest, files }, null, 2) + "\n");
   console.log(`browser bundle: ${script} bytes gzipped, ${script + largest} with the largest word list; budget ${BUDGET}`);
+  console.log(`digest of all of it, for the release notes: ${digest}`);
   if (script + largest > BUDGET) {
     await rm(join(target, "manifest.json"));
     throw new Error("the browser bundle is over its budget");

@@ -1,0 +1,248 @@
+"""Everybody can use the pages: axe-core, keyboard alone, a 320-pixel phone, large text; and pictures of every page.
+
+`SOTTOVOCE_SCREENS=1` keeps the pictures under docs/screens/ (`make screens`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from service.desk import actions
+from service.wire.client import Client
+from tests.support.browsers import Visit, chromium, visit
+from tests.support.desks import desk_of, synced
+from tests.support.groups import Group
+from tests.support.server import ROOT, RunningServer, running_server
+from tests.support.typescript import bundle
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
+
+AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
+SCREENS = ROOT / "docs/screens"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+LOOK = """async (rules) => {
+  const found = await axe.run(document, rules);
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+}"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Client, Group, Path]]:
+    bundle()
+    folder = tmp_path_factory.mktemp("access")
+    with (
+        running_server(folder, settings={"name": "Aurora project"}) as running,
+        Client(running.base) as client,
+    ):
+        elders = Group.draw("Elders", ["Nia", "Oto"])
+        group = Group.draw("Aurora conduct group", ["Ada", "Bo", "Cy"], alternate=elders.id)
+        elders.found(client)
+        group.found(client)
+        yield running, client, group, folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def every_page(reporter: Visit, client: Client, group: Group, folder: Path, base: str) -> Iterator[str]:
+    """Walk through every page and state; give the name of each."""
+    for name in (
+        "",
+        "protection",
+        f"groups/{group.id.hex()}/people",
+        f"groups/{group.id.hex()}/conduct",
+        "mailbox",
+    ):
+        reporter.go(name)
+        yield name.rsplit("/", 1)[-1] or "start"
+    reporter.go("nothing")
+    yield "no-such-page"
+    reporter.go(f"groups/{group.id.hex()}/report/conduct")
+    yield "report-1"
+    for number in range(2, 7):
+        reporter.step(number)
+        yield f"report-{number}"
+    reporter.send()
+    yield "report-mistake"
+    reporter.fill(what="They shouted at me in the chat.")
+    reporter.send()
+    words = reporter.words()
+    yield "code"
+    reporter.confirmed()
+    yield "done"
+    reporter.open(words)
+    yield "mailbox-nothing"
+    with desk_of(folder, base, group, "Ada") as ada:
+        synced(ada, client)
+        case = max(ada.cases().values(), key=lambda one: one.first.fetched_s)
+        if case.state.letters:  # not the newest of several that came in one second
+            case = next(one for one in ada.cases().values() if not one.state.letters)
+        text = "Thank you for telling us.\n\nDid somebody else see it?"
+        ada.enqueue(actions.write_letter(ada.desk(int(time.time())), case, group.roster, text, question=True))
+        synced(ada, client)
+    reporter.open(words)
+    yield "mailbox-answers"
+
+
+def sideways(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
+@pytest.mark.parametrize(
+    ("language", "scheme", "width"),
+    [("en", "light", 320), ("ar", "dark", 320), ("fa", "light", 1100), ("en", "dark", 1100)],
+)
+def test_axe_finds_nothing(
+    world: tuple[RunningServer, Client, Group, Path],
+    browser: Browser,
+    scripts: bool,
+    language: str,
+    scheme: str,
+    width: int,
+) -> None:
+    """On every page and state, in light and dark, in both directions; and nothing sticks out at the side."""
+    server, client, group, folder = world
+    found: dict[str, object] = {}
+    with visit(
+        browser, server.base, scripts=scripts, width=width, language=language,
+        color_scheme=scheme, reduced_motion="reduce", bypass_csp=True,
+    ) as reporter:  # fmt: skip
+        for name in every_page(reporter, client, group, folder, server.base):
+            if sideways(reporter.page):
+                found[f"{name} is too wide"] = sideways(reporter.page)
+            looked = looked_at(reporter.page, browser, scripts)
+            if looked:
+                found[name] = looked
+        reporter.problems.clear()
+    assert found == {}
+
+
+def looked_at(page: Page, browser: Browser, scripts: bool) -> list[str]:
+    """Run axe-core: in the page, or, without scripts, on the same markup in a window with scripts."""
+    if scripts:
+        page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+        return list(page.evaluate(LOOK, RULES))
+    scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    context = browser.new_context(
+        viewport=page.viewport_size, color_scheme="dark" if scheme else "light", bypass_csp=True
+    )
+    try:
+        copy = context.new_page()
+        style = page.evaluate("document.querySelector('link[rel=stylesheet]').href")
+        origin = style.rsplit("/static/", 1)[0]
+        html = page.content().replace("<script", "<template").replace("</script", "</template")
+        copy.route(f"{origin}/copy", lambda route: route.fulfill(body=html, content_type="text/html"))
+        copy.goto(f"{origin}/copy")
+        copy.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+        return list(copy.evaluate(LOOK, RULES))
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
+def test_the_keyboard_alone_files_a_report(
+    world: tuple[RunningServer, Client, Group, Path], browser: Browser, scripts: bool
+) -> None:
+    """Tab, space, enter and typing: from the start page to the confirmed code; focus is always seen."""
+    server, _, _, _ = world
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        page = reporter.page
+        reporter.go("")
+        tab_to(page, lambda: "I need help" in focused(page) and seen(page))
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/report/help")
+        tab_to(page, lambda: "Next" in focused(page))
+        page.keyboard.press("Enter")
+        tab_to(page, lambda: page.evaluate("document.activeElement.id") == "what")
+        page.keyboard.type("Somebody frightens me.")
+        for _ in range(4):
+            tab_to(page, lambda: "Next" in focused(page) and seen(page))
+            page.keyboard.press("Enter")
+        tab_to(page, lambda: "Seal and send" in focused(page) and seen(page))
+        page.keyboard.press("Enter")
+        words = reporter.words()
+        for number in (1, 2):
+            tab_to(page, lambda number=number: page.evaluate("document.activeElement.id") == f"word{number}")
+            position = int(page.locator(f'[data-position="{number}"]').inner_text())
+            page.keyboard.type(words[position - 1][:4])
+        page.keyboard.press("Enter")
+        page.locator('body[data-page="done"]').wait_for()
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.innerText || document.activeElement.value || ''"))
+
+
+def seen(page: Page) -> bool:
+    """Whether the focused element is drawn, in the window, and outlined."""
+    return bool(
+        page.evaluate(
+            """() => {
+              const at = document.activeElement, box = at.getBoundingClientRect(), style = getComputedStyle(at);
+              return box.width > 0 && box.top >= 0 && box.bottom <= innerHeight + 1
+                && (style.outlineStyle !== "none" || at.matches("input, textarea, select"));
+            }"""
+        )
+    )
+
+
+def tab_to(page: Page, there: object) -> None:
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if there():  # type: ignore[operator]
+            return
+    raise AssertionError("the keyboard does not lead there")
+
+
+@pytest.mark.parametrize("path", ["", "mailbox", "report"])
+def test_twice_the_size_still_fits(
+    world: tuple[RunningServer, Client, Group, Path], browser: Browser, path: str
+) -> None:
+    """200 % zoom of a 640-pixel window is a 320-pixel window with two device pixels for one."""
+    server, _, group, _ = world
+    with visit(browser, server.base, scripts=False, width=320, device_scale_factor=2) as reporter:
+        reporter.go(f"groups/{group.id.hex()}/report/help" if path == "report" else path)
+        assert sideways(reporter.page) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "width"), [("phone", "en", 375), ("desktop", "en", 1200), ("rtl", "ar", 375)]
+)
+def test_every_page_has_its_picture(
+    world: tuple[RunningServer, Client, Group, Path],
+    browser: Browser,
+    tmp_path: Path,
+    name: str,
+    language: str,
+    width: int,
+) -> None:
+    """Pictures of every page, so that a reader of the README sees the product."""
+    server, client, group, folder = world
+    target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else tmp_path
+    taken = 0
+    with visit(
+        browser, server.base, scripts=True, width=width, language=language, reduced_motion="reduce"
+    ) as reporter:
+        for page in every_page(reporter, client, group, folder, server.base):
+            path = target / f"{page}-{name}.png"
+            reporter.page.evaluate("window.scrollTo(0, 0)")
+            raw = reporter.page.screenshot(full_page=True)
+            picture = Image.open(io.BytesIO(raw)).convert("RGB")
+            assert picture.width == width
+            assert len(picture.getcolors(1 << 20) or ()) > 8
+            picture.quantize(32).save(path, optimize=True)  # flat colours: a third of the bytes
+            taken += 1
+    assert taken == 17
