@@ -37,6 +37,7 @@ def cookie_of(request: AnyRequest) -> str:
 async def on_page(site: Site, tag: str, answer: Awaitable[Response[bytes]]) -> Response[bytes]:
     """Give an answer, or the page that says what went wrong, in the language of the address."""
     language = BY_TAG.get(tag, ENGLISH)
+    site.forget_soon()
     try:
         return await answer
     except ProblemError as problem:

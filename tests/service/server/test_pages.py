@@ -116,7 +116,7 @@ async def test_a_report_is_sealed_answered_and_answered_again(
     assert "A question to you" in mailbox.html
     assert "Your report is being looked at." in mailbox.html
     assert (await visitor.answer(mailbox, "Two friends.")).heading == "Done"
-    follow_up = (await opened(world, group))[-1]
+    follow_up = next(r for r in await opened(world, group) if isinstance(r.content, FollowUp))
     assert isinstance(follow_up.content, FollowUp)
     assert follow_up.content.message == "Two friends."
     assert follow_up.content.address() == report.mailbox_address
@@ -329,9 +329,7 @@ async def test_files_are_cleaned_or_kept_or_refused(world: World, group: Group, 
     assert (refused.status, refused.errors[0][0]) == (422, "files")
     kept = await visitor.report(group.id, files=[("../b.bin", b"\x00\x01\x02")], what="See.", original="1")
     assert kept.status == 200
-    last = (await opened(world, group))[-1]
     files = [file for report in await opened(world, group) for file in report.files]
-    assert last.files or files
     assert {"b.bin"} <= {file.name for file in files}
     assert all("/" not in file.name and "\\" not in file.name for file in files)
     large = await visitor.report(group.id, files=[("c.txt", b"x" * 8_400_000)], what="See.")

@@ -1,0 +1,86 @@
+"""Whoever seizes the machine after reporters without scripts used its pages: their words are nowhere on it.
+
+The words cross the server's memory in clear; what is left is searched: data folder, log, every byte of memory.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from crypto.codes import ReplyCode, address_of, claim_of, from_words, mailbox_of
+from crypto.entropy import system
+from crypto.letters import seal_letter
+from service.cases.letters import Letter, sign_letter
+from service.wire import calls, shapes
+from service.wire.client import Client
+from tests.attacks.test_canary import ADDRESS, FORWARDED, NAME, SOUGHT, WORD, memory_of
+from tests.support.groups import Group
+from tests.support.pages import Visitor
+from tests.support.server import running_server
+
+REPORTS = 12
+PHOTO = f"{WORD} {NAME}\n".encode() * 40_000
+
+
+def letter_to(group: Group, code: ReplyCode) -> shapes.PostLetter:
+    """A letter with the canary in it, by Ada."""
+    ada, address = group.member("Ada"), address_of(claim_of(code))
+    letter = Letter(
+        id=system(16).hex(),
+        group=group.id.hex(),
+        roster=group.roster.digest.hex(),
+        author="Ada",
+        author_key=ada.signing.verify_key().raw.hex(),
+        language="en",
+        day="2026-11-21",
+        state=None,
+        question=True,
+        text=f"{WORD} {NAME}",
+        recipients=tuple(m.key_id.hex() for m in group.handlers),
+    )
+    sealed = seal_letter(mailbox_of(code).public_key(), sign_letter(letter, ada.signing, address))
+    return shapes.PostLetter(system(16).hex(), address.hex(), sealed)
+
+
+@pytest.mark.slow
+async def test_words_without_scripts_are_forgotten(tmp_path: Path) -> None:
+    """Twelve reports with files, mistakes among them, letters read and answered: no canary in files, log or memory."""
+    group = Group.draw()
+    with running_server(tmp_path / "server") as server:
+        with Client(server.base) as plain:
+            group.found(plain)
+            transport = httpx.AsyncHTTPTransport(local_address=ADDRESS)
+            headers = {"X-Forwarded-For": FORWARDED, "User-Agent": NAME}
+            async with httpx.AsyncClient(
+                base_url=server.base, transport=transport, headers=headers, timeout=60
+            ) as http:
+                for number in range(REPORTS):
+                    visitor = Visitor(http)
+                    await visitor.report(group.id, what="", when=WORD, handle=NAME, platform="irc")
+                    files = [("note.txt", PHOTO)] if number % 4 == 0 else []
+                    sent = await visitor.report(group.id, files=files, what=f"{WORD} {number}", fears=NAME)
+                    assert sent.status == 200
+                    assert (await visitor.confirm(sent)).heading == "Done"
+                    code = from_words(" ".join(sent.words))
+                    plain.do(calls.batch(group.signer("Ada"), [letter_to(group, code)]))
+                    mailbox = await visitor.open(sent.words)
+                    assert mailbox.letters == [f"{WORD} {NAME}"]
+                    assert (await visitor.answer(mailbox, f"{NAME} {WORD}")).heading == "Done"
+            for _ in range(200):  # life goes on: what was freed is used again
+                plain.do(calls.server_info())
+                plain.do(calls.feed(group.signer("Ada")))
+        time.sleep(2)
+        for file in (file for file in tmp_path.rglob("*") if file.is_file()):
+            content = file.read_bytes()
+            assert not [canary for canary in SOUGHT if canary in content], file.name
+        seen = 0
+        for pid in server.pids:
+            for region in memory_of(pid):
+                seen += len(region)
+                found = [canary for canary in SOUGHT if canary in region]
+                assert not found, f"in the server's memory: {found}"
+        assert seen > 10 << 20
