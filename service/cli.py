@@ -5,6 +5,7 @@ So that `sottovoce serve` never imports a face that opens reports, and no face p
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Final
 
@@ -34,8 +35,22 @@ class _Faces(click.Group):
         where = _COMMANDS.get(cmd_name)
         if where is None:
             return None
+        _check_libraries()
         found: click.Command = getattr(import_module(where[0]), where[1])
         return found
+
+
+def _check_libraries() -> None:
+    """Self-test the cryptographic libraries before a face can read a key with them; once, in about 10 ms."""
+    try:
+        from crypto import selftest
+
+        selftest.check_once()
+    except (
+        RuntimeError
+    ) as error:  # SelfTestFailed, or UnsoundLibraryError when crypto.group can't be imported
+        click.echo(f"sottovoce: {error}", err=True)
+        sys.exit(3)
 
 
 @click.group(cls=_Faces)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from crypto import selftest
 from service.server import events
 from service.server.app import create_app, opened
 from service.server.settings import Settings, from_environment
@@ -33,6 +34,7 @@ class Served:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            selftest.check_once()
             async with opened(self._settings) as deps:
                 self._app = create_app(deps)
                 gc.collect()

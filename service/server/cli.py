@@ -41,6 +41,7 @@ def serve(
     open_groups: bool,
 ) -> None:
     """Run the server. Stops on SIGTERM after finishing what is under way."""
+    from crypto.selftest import SelfTestFailed
     from service.server.keys import KeysRefused
     from service.server.serve import run
     from service.storage.limiter import LimiterUnavailable
@@ -60,6 +61,7 @@ def serve(
         settings: Settings = load(config, {**os.environ, **given})
         run(settings)
     except (
+        SelfTestFailed,
         SettingsRefused,
         KeysRefused,
         StoreRefused,

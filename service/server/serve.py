@@ -13,6 +13,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server as Granian
 
+from crypto import selftest
 from service.server import events
 from service.server.app import opened
 from service.server.forgetting import forget_what_is_freed
@@ -25,6 +26,7 @@ GRACE_S = 20
 
 async def check(settings: Settings) -> None:
     """Open and probe everything once. Raises what is wrong with the set-up, for a person to read."""
+    selftest.check_once()
     async with opened(settings) as deps:
         await deps.store.healthy()
 
