@@ -8,8 +8,9 @@ import random
 import sqlite3
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,9 +182,8 @@ async def test_a_purge_waits_for_readers_of_the_old_pages(path: Path, store: Sql
     assert {file.name for file in path.parent.iterdir()} == {"store.db", "store.db-wal", "store.db-shm"}
 
 
-async def test_large_writes_do_not_hold_up_the_event_loop(store: SqliteStore) -> None:
-    """While 9 MiB values are written, read and scanned, the loop turns at least every 100 ms."""
-    value = os.urandom(MAX_VALUE)
+async def _worst_turn(work: Coroutine[Any, Any, object]) -> float:
+    """Seconds that the event loop's slowest turn took while `work` was under way."""
     worst, done = 0.0, False
 
     async def watch() -> None:
@@ -195,11 +195,48 @@ async def test_large_writes_do_not_hold_up_the_event_loop(store: SqliteStore) ->
             await asyncio.sleep(0.001)
 
     watcher = asyncio.create_task(watch())
-    await asyncio.gather(*(store.commit(P, [Insert(b"%d" % n, value)]) for n in range(6)))
-    await asyncio.gather(*(store.read(P, b"%d" % n) for n in range(6)), store.scan(P, b""))
+    await work
     done = True
     await watcher
-    assert worst < 0.1
+    return worst
+
+
+async def test_large_writes_do_not_hold_up_the_event_loop(path: Path, store: SqliteStore) -> None:
+    """While 9 MiB values are written, read and scanned, the loop turns at least every 100 ms.
+
+    On top of what the machine itself takes: the slowest turn while another thread writes as much to a plain file. A
+    busy machine spoils a round, a store that holds up the loop spoils all three.
+    """
+    value = os.urandom(MAX_VALUE)
+
+    def plainly() -> None:
+        with (path.parent / "plain").open("wb") as file:
+            for _ in range(6):
+                file.write(value)
+            os.fsync(file.fileno())
+
+    async def stored(turn: int) -> None:
+        await asyncio.gather(*(store.commit(P, [Insert(b"%d/%d" % (turn, n), value)]) for n in range(6)))
+        reads = (store.read(P, b"%d/%d" % (turn, n)) for n in range(6))
+        await asyncio.gather(*reads, store.scan(P, b"%d/" % turn))
+
+    over = []
+    for turn in range(3):
+        floor = await _worst_turn(asyncio.to_thread(plainly))
+        over.append(await _worst_turn(stored(turn)) - floor)
+        if over[-1] < 0.1:
+            break
+    assert min(over) < 0.1
+
+
+async def test_a_loop_that_is_held_up_is_noticed() -> None:
+    """What the test above looks for, done on purpose: writing in the loop's own thread."""
+
+    async def held() -> None:
+        await asyncio.sleep(0)
+        time.sleep(0.15)
+
+    assert await _worst_turn(held()) > 0.1
 
 
 async def test_a_full_disk_is_unavailable_and_passes(store: SqliteStore) -> None:
