@@ -55,7 +55,7 @@ def test_a_report_is_filed_and_fetched(server: RunningServer) -> None:
 
 
 def test_many_groups_each_keep_their_own_report(server: RunningServer) -> None:
-    """Eight groups in partitions of their own: each feed holds just the group's report, and fetching gives its bytes."""
+    """Eight groups, each a partition: a feed holds just its group's report, and fetching gives its bytes."""
     groups = [Group.draw() for _ in range(8)]
     sealed = {group.id: group.seal(group.id) for group in groups}
     with Client(server.base) as client:
