@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from abuse import puzzle, tickets
 from abuse.admission import Outcome, Passed, Pulse, Queued, Step, Token, Turned, Why, encode, recognise
 from abuse.difficulty import difficulty, ripening_s
+from abuse.limits import Bucket
 from abuse.lottery import SLOT_US
 from abuse.plan import Limits, plan
 from abuse.routes import NONCE_SIZE, AdmissionKey, Lane, Route
@@ -93,6 +94,11 @@ class Admission:
         self._sleep = sleep
         self._seats = held_requests
         self._pulses: dict[tuple[bytes, Route, Lane], tuple[float, Pulse]] = {}
+
+    async def debit(self, bucket: Bucket, quantity: int) -> int | None:
+        """Take `quantity` from one bucket, or nothing. Gives None when it was taken, else seconds to wait."""
+        done = await self._limiter.debit((bucket,), quantity)
+        return None if done.allowed else max(1, -(-done.verdicts[0].retry_after_us // 1_000_000))
 
     async def challenge(self, group: bytes, route: Route, *, renewed: bool = False) -> Challenge:
         """Make a challenge for a group (NO_GROUP for mailboxes). Costs no memory and no limit.

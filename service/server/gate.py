@@ -6,6 +6,7 @@ from typing import Final
 
 from abuse.admission import Why
 from abuse.difficulty import Effort, Wait
+from abuse.limits import Bucket, Rate
 from abuse.plan import Limits
 from abuse.routes import NO_GROUP, Route
 from service.server.admission import Admission, Admitted, Again, Waiting
@@ -57,6 +58,18 @@ class Gate:
                 raise ProblemError(Kind.BUSY, retry_after_s=retry_after_s)
             case Again(why, retry_after_s, _):
                 raise ProblemError(_KINDS[why], retry_after_s=retry_after_s or None)
+
+    async def post_letters(self, caller: bytes, count: int, settings: AdmissionSettings) -> None:
+        """Count letters that a handler is about to post, or raise BUSY with nothing counted.
+
+        caller: names the handler across groups. A batch that is sent again is counted again.
+        """
+        if count == 0:
+            return
+        rate = Rate.hourly(settings.handler_letters_per_hour, settings.handler_letters_burst)
+        retry_after_s = await self.admission.debit(Bucket(f"letters:{caller.hex()}", rate), count)
+        if retry_after_s is not None:
+            raise ProblemError(Kind.BUSY, retry_after_s=retry_after_s)
 
 
 def limits_of(settings: AdmissionSettings) -> Limits:

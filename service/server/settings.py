@@ -20,6 +20,7 @@ Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 PerHour = Annotated[int, Meta(ge=60, le=36_000_000)]
 Burst = Annotated[int, Meta(ge=4, le=4_096)]
+LetterBurst = Annotated[int, Meta(ge=64, le=4_096)]  # a batch of 64 letters must fit
 Work = Annotated[int, Meta(ge=1, le=131_072)]
 WaitS = Annotated[int, Meta(ge=0, le=600)]
 ENV = "SOTTOVOCE_"
@@ -44,6 +45,10 @@ class AdmissionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     casts_per_hour: PerHour = 9_000
     """Ballots of all polls; checking one takes a small machine 5 to 70 ms, by the size of the electorate."""
     casts_burst: Burst = 120
+    handler_letters_per_hour: PerHour = 600
+    """Letters that one handler may post, to all mailboxes together, each 9,328 bytes; so that a rogue handler can't
+    fill the disk with mailboxes that nobody owns: at most 134 MB a day."""
+    handler_letters_burst: LetterBurst = 2_048
     report_work: Work = 16_384
     """Mean hashes of each of a puzzle's 16 parts while it is calm; at most eight times as many."""
     mailbox_work: Work = 2_048

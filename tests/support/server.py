@@ -38,6 +38,8 @@ ADMISSION: Mapping[str, int] = {
     "group_bulk_burst": 1_000,
     "mailbox_opens_per_hour": 36_000_000,
     "mailbox_opens_burst": 4_096,
+    "handler_letters_per_hour": 36_000_000,
+    "handler_letters_burst": 4_096,
     "casts_per_hour": 36_000_000,
     "casts_burst": 4_096,
     "report_work": 4,

@@ -36,6 +36,7 @@ from service.wire.shapes import (
     GrantShape,
     ItemOutcome,
     LogPage,
+    PostLetter,
 )
 
 FEED_CURSOR: Final = re.compile(r"(?:[0-9a-f]{48})?")
@@ -127,7 +128,9 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
             raise ProblemError(Kind.NOT_FOUND)
         return json_answer(page)
 
-    done = Described("Do a batch of actions, each once.", BatchAnswer, Batch, signed=True)
+    done = Described(
+        "Do a batch of actions, each once.", BatchAnswer, Batch, signed=True, problems=(Kind.BUSY,)
+    )
 
     @post("/v1/groups/{group:str}/batch", status_code=200, opt=done.opt())
     async def batch(request: AnyRequest, group: FromPath[str]) -> Response[bytes]:
@@ -139,6 +142,8 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         if caller.group != gid:
             raise ProblemError(Kind.SIGNATURE)
         sent = decode_json(raw, Batch)
+        letters = sum(isinstance(action, PostLetter) for action in sent.actions)
+        await deps.gate.post_letters(caller.mark, letters, deps.settings.admission)
         outcomes = []
         for action in sent.actions:
             outcomes.append(ItemOutcome(action.item, await caseload.act(deps, caller, action)))  # noqa: PERF401
