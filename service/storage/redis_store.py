@@ -9,22 +9,10 @@ While a cluster moves a slot, the partitions in it are unavailable for that mome
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from redis.exceptions import (
-    AskError,
-    BusyLoadingError,
-    ClusterDownError,
-    MasterDownError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-    TryAgainError,
-)
+from redis.exceptions import NoPermissionError
 
 from service.storage import redis_erasing
 from service.storage.addresses import RedisAddress
@@ -40,7 +28,8 @@ from service.storage.protocol import (
     Write,
 )
 from service.storage.redis_node import Command, Login, Lost, Node, NotSent
-from service.storage.redis_scripts import SCAN, SCRIPTS, call, commit_call, keys_of
+from service.storage.redis_patience import UNKNOWN, load_scripts, patiently, translated
+from service.storage.redis_scripts import SCAN, call, commit_call, keys_of
 from service.storage.redis_settings import (
     FEW_REPLICAS,
     INCOMPLETE_CLUSTER,
@@ -50,7 +39,6 @@ from service.storage.redis_settings import (
     what_is_wrong,
 )
 from service.storage.redis_topology import (
-    NOBODY_ANSWERS,
     Cluster,
     Sentinels,
     Server,
@@ -66,24 +54,9 @@ from service.storage.rules import (
     scan_bounds,
 )
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_PATIENCE_S: Final = 3.0
-_PAUSE_S: Final = 0.05
 _PROBES: Final = 10_000  # enough to meet a master that serves but a few slots
-_ELSEWHERE: Final = (
-    AskError,  # and MovedError
-    BusyLoadingError,
-    ClusterDownError,
-    MasterDownError,
-    ReadOnlyError,
-    TryAgainError,
-)
-_UNKNOWN: Final = (
-    "The connection to Redis broke before it answered, so nobody knows what was done. Try again."
-)
-_FULL: Final = "The memory of Redis is full, so it takes no more records. Raise maxmemory, or free some."
 
 
 class RedisStore:
@@ -146,8 +119,8 @@ class RedisStore:
         """See Store."""
         removed = 0
         for server in await self._topology.masters():
-            await self._load(server.node)
-            removed += await _translated(redis_erasing.sweep(server.node, now_s))
+            await load_scripts(server.node)
+            removed += await translated(redis_erasing.sweep(server.node, now_s))
         return removed
 
     async def purge(self, partition: str, names: Sequence[bytes]) -> None:
@@ -156,7 +129,7 @@ class RedisStore:
         check_names(names)
         await self.commit(partition, [Delete(name) for name in dict.fromkeys(names)])
         server = await self._topology.server_of(partition)
-        await _translated(redis_erasing.rewrite_files(server.node, partition))
+        await translated(redis_erasing.rewrite_files(server.node, partition))
 
     async def healthy(self) -> None:
         """See Store. Looks at every master's settings, and writes to each."""
@@ -167,7 +140,7 @@ class RedisStore:
     async def check(self) -> None:
         """StoreRefused unless every master is set up so that what is acknowledged lasts."""
         for server in await self._topology.masters():
-            await _translated(self._check_master(server.node))
+            await translated(self._check_master(server.node))
         if isinstance(self._topology, Cluster) and not self._topology.complete:
             raise StoreRefused(INCOMPLETE_CLUSTER)
         if self._topology.fails_over and not self._durability.replicas:
@@ -195,14 +168,14 @@ class RedisStore:
                 raise StoreRefused(
                     "This Redis is part of a cluster. Use redis+cluster:// in the store's address."
                 )
-        await self._load(node)
+        await load_scripts(node)
 
     async def _probe(self, server: Server) -> None:
         """Write to one master and wait until that is durable; the key that is written lives a second."""
         for n in range(_PROBES):
             partition = f"probe:{n}"  # in a cluster, one that this master serves
             if await self._topology.server_of(partition) is server:
-                await _translated(server.groups.commit(commit_call(partition, (), barrier=True), 0))
+                await translated(server.groups.commit(commit_call(partition, (), barrier=True), 0))
                 return
 
     async def _settle(self, partition: str) -> None:
@@ -218,9 +191,9 @@ class RedisStore:
             return await server.groups.commit(command, size)
 
         try:
-            made, *rest = await self._patiently(lambda: self._topology.server_of(partition), send)
+            made, *rest = await patiently(self._topology, lambda: self._topology.server_of(partition), send)
         except Lost:
-            raise StoreUnavailable(_UNKNOWN) from None
+            raise StoreUnavailable(UNKNOWN) from None
         return Committed(tuple(rest)) if made else Conflict(rest[0])
 
     async def _read_in(self, partition: str, command: Command) -> Any:
@@ -234,68 +207,7 @@ class RedisStore:
                 raise NotSent from lost
             return reply
 
-        return await self._patiently(where, send)
-
-    async def _patiently(self, where: Any, send: Any) -> Any:
-        """Send to the right server, wherever it is now; try again what was surely not done, for _PATIENCE_S."""
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + _PATIENCE_S
-        while True:
-            seen = self._topology.generation
-            try:
-                server = await where()
-                reply = await send(server)
-            except NotSent:
-                reason = NOBODY_ANSWERS
-            else:
-                if not isinstance(reply, Exception):
-                    return reply
-                if isinstance(reply, NoScriptError):
-                    await _translated(self._load(server.node))
-                    reason = "Redis keeps forgetting this service's scripts. Try again."
-                    if loop.time() < give_up:
-                        continue
-                elif isinstance(reply, _ELSEWHERE):
-                    reason = "Redis is starting, failing over, or moving records. Try again."
-                else:
-                    raise _understood(reply)
-            if loop.time() > give_up:
-                raise StoreUnavailable(reason)
-            await asyncio.sleep(_PAUSE_S)
-            try:
-                await self._topology.refresh(seen)
-            except StoreUnavailable:
-                if loop.time() > give_up:
-                    raise
-
-    async def _load(self, node: Node) -> None:
-        for reply in await node.exchange(*((b"SCRIPT", b"LOAD", script.text) for script in SCRIPTS)):
-            if isinstance(reply, Exception):
-                raise reply
-
-
-def _understood(reply: Exception) -> StoreUnavailable:
-    if isinstance(reply, OutOfMemoryError):
-        return StoreUnavailable(_FULL)
-    # Only the code: what follows may repeat arguments.
-    log.error("redis refused a command: %s", type(reply).__name__)
-    return StoreUnavailable(
-        "Redis refused a command. Its log, or this service's permissions in it, may say why."
-    )
-
-
-async def _translated(work: Any) -> Any:
-    try:
-        result = await work
-    except NotSent:
-        raise StoreUnavailable(NOBODY_ANSWERS) from None
-    except Lost:
-        raise StoreUnavailable(_UNKNOWN) from None
-    except ResponseError as refused:
-        raise _understood(refused) from None
-    if isinstance(result, Exception):
-        raise _understood(result)
-    return result
+        return await patiently(self._topology, where, send)
 
 
 async def open_redis(address: RedisAddress, *, replicas: int = 0, every_second: bool = False) -> RedisStore:
