@@ -25,8 +25,8 @@ State = Literal["received", "looking", "mediation", "decided", "closed"]
 MAX_LETTER_TEXT = 5_000  # characters; the bytes must fit one letter as well
 MAX_LETTER_BYTES = LETTER_PLAINTEXT - 4
 
-Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Letter(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ class Letter(Struct, frozen=True, forbid_unknown_fields=True):
     author: Annotated[str, Meta(max_length=LINE)]
     author_key: Hex32
     language: Language
-    day: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    day: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
     state: State | None
     question: bool
     text: Annotated[str, Meta(max_length=MAX_LETTER_TEXT)]

@@ -18,8 +18,8 @@ from service.cases.texts import LINE, MAX_ITEMS, SHORT_TEXT, checked_text
 BASELINE_VERSION = 1
 MAX_LANGUAGES = 40
 
-Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
-LanguageTag = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
+Slug = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{1,39}\Z")]
+LanguageTag = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z")]
 Title = Annotated[str, Meta(min_length=1, max_length=LINE)]
 Text = Annotated[str, Meta(min_length=1, max_length=SHORT_TEXT)]
 

@@ -16,10 +16,10 @@ from crypto.errors import Refused
 
 MAX_PAYLOAD: Final = 32 * 1024
 
-Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Account = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._~@+-]+)+$", max_length=120)]
+Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
+Account = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._~@+-]+)+\Z", max_length=120)]
 """Where and who, in small ASCII letters, as `github.com/alice`: one account has one name."""
 Line = Annotated[str, Meta(min_length=1, max_length=300)]
 Member = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -113,7 +113,7 @@ class Freeze(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", ta
     """All members of this moment become a snapshot, from which rings are made."""
 
     on: Day
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
     beacon_source: Line
     """Which public randomness of the future will deal sub-rings, said before it is known."""
 
@@ -122,7 +122,7 @@ class Beacon(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", ta
     """The randomness that a snapshot's `beacon_source` promised."""
 
     on: Day
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
     value: Hex32
 
 

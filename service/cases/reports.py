@@ -39,7 +39,7 @@ Short = Annotated[str, Meta(max_length=SHORT_TEXT)]
 Long = Annotated[str, Meta(max_length=LONG_TEXT)]
 LANGUAGE_TAG = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z"
 Language = Annotated[str, Meta(pattern=LANGUAGE_TAG)]
-Digest32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Digest32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Voices = Annotated[str, Meta(max_length=90_000)]  # eight voices by rings of 255, in base64url
 
 
@@ -54,7 +54,7 @@ class Attachment(Struct, frozen=True, forbid_unknown_fields=True):
     """One attached file. `original` says that its metadata was kept on the reporter's wish."""
 
     name: Line
-    media_type: Annotated[str, Meta(pattern=r"^[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,80}$")]
+    media_type: Annotated[str, Meta(pattern=r"^[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,80}\Z")]
     size: Annotated[int, Meta(ge=0, le=MAX_PLAINTEXT)]
     sha256: Digest32
     original: bool = False
@@ -76,7 +76,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     fears: Short
     recorded: bool
     """True when a handler wrote it down for someone who came by another way."""
-    filed_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    filed_on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
     attachments: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ITEMS)]
     voice: Voices | None
     """Voices of `service.cases.voices`, one for each person named, in base64url; or null."""
@@ -88,7 +88,7 @@ class FollowUp(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"
     claim: Digest32
     message: Long
     language: Language
-    filed_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    filed_on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
     attachments: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ITEMS)]
 
     def address(self) -> bytes:

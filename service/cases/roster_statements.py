@@ -24,8 +24,8 @@ MAX_RECIPIENTS: Final = 32  # what an envelope can hold
 MAX_PAYLOAD: Final = 512 * 1024
 
 Role = Literal["handler", "council", "mediator"]
-Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Languages = Annotated[tuple[LanguageTag, ...], Meta(min_length=1, max_length=MAX_LANGUAGES)]
 Minimum = Annotated[int, Meta(ge=1, le=MAX_RECIPIENTS)]
