@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+import redis
+
+from service.storage.addresses import open_store
+from service.storage.protocol import StoreRefused
+from tests.support.redis_server import INSTALL_HINT, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt", "requirements-node.txt")
@@ -62,3 +69,117 @@ def test_the_browsers_packages_are_pinned_by_digest() -> None:
             assert "resolved" not in entry, name
     for version in (*package["dependencies"].values(), *package["devDependencies"].values()):
         assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+
+
+# ---- the image and its Redis --------------------------------------------------------------------------
+
+
+def _instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions in order, lines joined, comments dropped."""
+    text = (ROOT / "Dockerfile").read_text()
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in joined.splitlines()]
+
+
+def _last_stage() -> list[tuple[str, str]]:
+    instructions = _instructions()
+    starts = [at for at, (name, _) in enumerate(instructions) if name == "FROM"]
+    return instructions[starts[-1] :]
+
+
+def test_the_image_copies_only_what_exists() -> None:
+    """Every source of a COPY is in the repository or in an earlier stage."""
+    known = {"FROM", "ENV", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"}
+    stages, copied = set(), set()
+    for name, rest in _instructions():
+        assert name in known | {"ENTRYPOINT", "CMD"}
+        if name == "FROM" and " AS " in rest:
+            stages.add(rest.rsplit(" AS ", 1)[1])
+        if name != "COPY":
+            continue
+        flags = [word for word in rest.split() if word.startswith("--")]
+        *sources, _target = (word for word in rest.split() if not word.startswith("--"))
+        if flags:
+            assert flags[0].removeprefix("--from=") in stages
+            continue
+        for source in sources:
+            assert (ROOT / source).exists(), source
+            copied.add(source)
+    wanted = {"crypto", "abuse", "polls", "service", "pyproject.toml", "requirements.txt"}
+    assert wanted <= copied, "the image lacks a package"
+
+
+def test_the_image_runs_as_nobody_special_and_writes_to_one_volume() -> None:
+    """Two stages, no build tools in the second, a user without a shell, one volume, no shell around the server."""
+    assert sum(name == "FROM" for name, _ in _instructions()) == 2
+    stage = _last_stage()
+    named: dict[str, list[str]] = {}
+    for name, rest in stage:
+        named.setdefault(name, []).append(rest)
+    assert named["USER"] == ["sottovoce"]
+    assert "--shell /usr/sbin/nologin sottovoce" in named["RUN"][0]
+    assert named["VOLUME"] == ["/data"]
+    assert json.loads(named["ENTRYPOINT"][0]) == ["sottovoce"]
+    assert json.loads(named["CMD"][0]) == ["serve"]
+    names = [name for name, _ in stage]
+    assert names.index("USER") > names.index("RUN"), "the user is set after the last command run as root"
+    assert all("pip" not in rest for name, rest in stage if name == "RUN")
+
+
+def _compose_settings() -> list[str]:
+    """The lines that compose.yaml hands to Redis on its standard input."""
+    text = (ROOT / "compose.yaml").read_text()
+    found = re.search(r"<<'SETTINGS'\n(.*?)\n\s+SETTINGS\n", text, re.DOTALL)
+    assert found is not None
+    return [line.strip() for line in found[1].splitlines()]
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({}, None),
+        ({"maxmemory-policy noeviction": "maxmemory-policy allkeys-lru"}, "noeviction"),
+        ({"appendonly yes": "appendonly no"}, "appendonly"),
+        ({"appendfsync always": "appendfsync everysec"}, "appendfsync"),
+    ],
+)
+async def test_the_redis_of_compose_is_one_the_server_starts_on(
+    tmp_path: Path, change: dict[str, str], refused: str | None
+) -> None:
+    """A real Redis with exactly those settings, but for folder and port, passes; each one spoiled is refused."""
+    program = shutil.which("redis-server")
+    assert program is not None, INSTALL_HINT
+    port, password = free_port(), "not-a-secret"
+    lines = [change.get(line, line) for line in _compose_settings()]
+    assert set(change) <= set(_compose_settings())
+    lines[lines.index("dir /data")] = f'dir "{tmp_path}"'
+    config = "\n".join([*lines, f"port {port}", "bind 127.0.0.1", f"requirepass {password}", ""])
+    process = subprocess.Popen(
+        [program, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(config.encode())
+        process.stdin.close()
+        with redis.Redis(port=port, password=password) as client:
+            wait_until(lambda: _answers(client), what="redis-server")
+        url = f"redis://:{password}@127.0.0.1:{port}/0"
+        if refused is None:
+            store = await open_store(url)
+            await store.healthy()
+            await store.close()
+        else:
+            with pytest.raises(StoreRefused, match=refused):
+                await open_store(url)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
