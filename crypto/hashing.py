@@ -8,10 +8,17 @@ from typing import Any
 
 from crypto.labels import Label
 
+_LENGTHS = tuple(length.to_bytes(8, "big") for length in range(129))
+"""Of the lengths that nearly all parts have: this runs half a dozen times for every report."""
+
 
 def prefixed(parts: Iterable[bytes]) -> bytes:
     """Join parts, each behind its length as 8 bytes big-endian: no two lists join alike."""
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    pieces: list[bytes] = []
+    for part in parts:
+        size = len(part)
+        pieces += (_LENGTHS[size] if size < 129 else size.to_bytes(8, "big"), part)
+    return b"".join(pieces)
 
 
 def digest(label: Label, *parts: bytes, size: int = 32) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abuse.difficulty import Wait
-from abuse.limits import HOUR_US, Bucket, Rate, ask, ask_all
+from abuse.limits import HOUR_US, Bucket, Rate, ask, ask_all, pay_one
 from abuse.plan import Limits, plan
 from abuse.routes import NO_GROUP, Lane, Route
 
@@ -159,3 +159,21 @@ def test_the_largest_limits_allowed_make_a_plan() -> None:
             for bulk in (False, True):
                 assert plan(limits, GROUP, Route.REPORTS, lane, bulk).rate.burst >= 1
             assert plan(limits, NO_GROUP, Route.MAILBOX, lane).rate.burst >= 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.none() | st.integers(0, 10**9), st.integers(1, 10**6), st.integers(1, 50)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(0, 10**9),
+)
+def test_paying_one_is_asking_for_one(given_: list[tuple[int | None, int, int]], now_us: int) -> None:
+    """The short way decides and keeps just what the long way does."""
+    arrivals = [arrival for arrival, _, _ in given_]
+    buckets = [Bucket(str(n), Rate(interval, burst)) for n, (_, interval, burst) in enumerate(given_)]
+    allowed, verdicts = ask_all(arrivals, buckets, 1, now_us)
+    kept = pay_one(arrivals, buckets, now_us)
+    assert kept == ([verdict.arrival_us for verdict in verdicts] if allowed else None)
