@@ -173,7 +173,7 @@ Group:     {roster.name} ({names}), id {group}
            its root key in words: {words}
 Alternate: id {alternate}
 
-Walk-through 1: file a report and read it. In another terminal:
+Walk-through 1: file a report and read it. Open {base}/ in a browser, with scripts on or off, or in another terminal:
   {run} report --server {base} --group {group} --leave-out Cy
   {desk} sync
   {desk} list
@@ -183,6 +183,7 @@ Walk-through 2: answer, and read the answer:
   {desk} ask ID               # opens your editor
   {desk} sync
   {run} mailbox --server {base} --group {group}      # asks for the twelve words of the reply code
+                              # or "Return to your report" in the browser
   {desk} sync                 # what the reporter answered
 
 The passphrase of every key file here is "{PASSPHRASE}".
