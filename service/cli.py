@@ -14,6 +14,7 @@ import click
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
     "member": ("service.member_cli", "member"),
+    "trustee": ("service.booth.trustee_cli", "trustee"),
     "registry": ("service.registry_granting", "registry"),
     "group": ("service.group_cli", "group"),
     "demo": ("service.demo", "demo"),

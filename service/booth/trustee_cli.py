@@ -1,0 +1,159 @@
+"""`sottovoce trustee …`: hold a share of a board's key, and open polls together with the other trustees.
+
+Each command does what is due, can be repeated, and says what it did and what it waits for. The key stays in the folder,
+under a passphrase.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crypto.codes import fingerprint_words
+from crypto.errors import Refused
+from service.booth.trustees import CARD_FILE, HOME, TrusteeHome
+from service.booth.trustees_work import Done, Trustee
+from service.console import command, emit, json_option, passphrase_option, shown
+from service.wire.client import Client
+
+_poll_option = click.option("--poll", "poll_hex", required=True, help="The poll's id: 64 hex digits.")
+
+
+def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --server and --proxy."""
+    function = click.option("--proxy", help="SOCKS proxy for Tor, such as socks5h://127.0.0.1:9050.")(
+        function
+    )
+    return click.option("--server", required=True, help="Address of the server.")(function)
+
+
+def hex_id(text: str, size: int, what: str) -> bytes:
+    """Read an id of `size` bytes as a person gives it. what: "a poll's id"."""
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raw = b""
+    if len(raw) != size:
+        raise Refused(f"{what} has {2 * size} hexadecimal digits")
+    return raw
+
+
+@click.group()
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=HOME,
+    show_default="~/.sottovoce/trustee",
+    help="Folder of the key.",
+)
+@passphrase_option
+@click.pass_context
+def trustee(context: click.Context, home: Path, passphrase_file: Path | None) -> None:
+    """Be a trustee: make a key with the others, show that you have it, and open polls when they close."""
+    context.obj = TrusteeHome(home, passphrase_file)
+
+
+@trustee.command()
+@click.option("--name", required=True, help="Name under which the board lists you.")
+@json_option
+@click.pass_obj
+@command
+def new(home: TrusteeHome, name: str, as_json: bool) -> None:
+    """Make your key, and the card for who creates the board. Back the folder up: a share can't be made again."""
+    card = home.new(name)
+    words = " ".join(fingerprint_words(card.key))
+    path = str(home.folder / CARD_FILE)
+    emit(
+        {"card": path, "key": card.key.hex(), "fingerprint": words},
+        as_json,
+        f"Your card is {path}. Give it to who creates the board, and read these words to each other:\n  {words}",
+    )
+
+
+@trustee.command()
+@click.option("--board", "board_hex", required=True, help="The board's id: 32 hex digits.")
+@server_options
+@json_option
+@click.pass_obj
+@command
+def step(home: TrusteeHome, board_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Send whatever the ceremony waits for from you. Repeat it until it says that all is done."""
+    board = hex_id(board_hex, 16, "a board's id")
+    with _open(home, server, proxy) as unlocked:
+        _say(unlocked.step(board), as_json)
+
+
+@trustee.command()
+@_poll_option
+@server_options
+@json_option
+@click.pass_obj
+@command
+def prove(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Show, before a poll opens, that you still have your share."""
+    phi = named_poll(poll_hex)
+    with _open(home, server, proxy) as unlocked:
+        _say(unlocked.prove(phi), as_json)
+
+
+@trustee.command()
+@_poll_option
+@server_options
+@json_option
+@click.pass_obj
+@command
+def decrypt(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """After the close: verify everything yourself, decrypt, sign the outcome, seal it to the council.
+
+    Below the quorum nothing is decrypted. Repeat it until it waits for nothing.
+    """
+    phi = named_poll(poll_hex)
+    with _open(home, server, proxy) as unlocked:
+        _say(unlocked.decrypt(phi, int(time.time())), as_json)
+
+
+@trustee.command()
+@json_option
+@click.pass_obj
+@command
+def status(home: TrusteeHome, as_json: bool) -> None:
+    """Show your card and what you said so far. Needs no passphrase and no server."""
+    card, memory = home.card(), home.memory()
+    boards = {board: list(said) for board, said in memory.said.items()}
+    polls = {
+        phi: {"decrypted or verified": told.tally is not None, "signed": told.outcome is not None}
+        for phi, told in memory.polls.items()
+    }
+    lines = [f"{card.name}, key {card.key.hex()}"]
+    lines += [f"board {board}: sent {', '.join(said)}" for board, said in boards.items()]
+    lines += [
+        f"poll {phi}: {'outcome signed' if told['signed'] else 'verified, not signed yet'}"
+        for phi, told in polls.items()
+    ]
+    emit(
+        {"name": card.name, "key": card.key.hex(), "boards": boards, "polls": polls},
+        as_json,
+        shown("\n".join(lines)),
+    )
+
+
+def named_poll(text: str) -> bytes:
+    """Read a poll's id."""
+    return hex_id(text, 32, "a poll's id")
+
+
+@contextmanager
+def _open(home: TrusteeHome, server: str, proxy: str | None) -> Iterator[Trustee]:
+    keys = home.keys()
+    with Client(server, proxy=proxy) as client:
+        yield Trustee(home, keys, client)
+
+
+def _say(done: Done, as_json: bool) -> None:
+    lines = [*done.did, *done.waits] or ["Nothing is due."]
+    emit({"did": done.did, "waits": done.waits}, as_json, shown("\n".join(lines)))

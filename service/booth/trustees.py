@@ -1,0 +1,168 @@
+"""The folder of a trustee: their key file, and what they said before.
+
+`trustee.key` holds the ceremony's seed and the request key under a passphrase (crypto.keyfiles, kind `trustee`);
+`trustee.json` is public and says which boards this trustee sits on, which messages they sent, which tally of a poll
+they decrypted and which outcome they signed. Guarantees: it is on the disk before anything leaves the machine, and
+nothing that contradicts it is said: a server that shows two boards or two tallies gets one answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from crypto.entropy import Entropy, system
+from crypto.errors import Refused
+from crypto.keyfiles import lock, unlock
+from crypto.signatures import SigningKey
+from polls.channels import TrusteeSeed
+from service.cases.rosters import RosterHistory
+from service.chain_files import read_whole, write_whole
+from service.console import read_passphrase, write_private
+from service.wire import pins
+from service.wire.poll_shapes import TrusteeCard
+
+KIND: Final = "trustee"
+KEY_FILE: Final = "trustee.key"
+CARD_FILE: Final = "card.json"
+MEMORY_FILE: Final = "trustee.json"
+PINS_FILE: Final = "pins.json"
+HOME: Final = Path.home() / ".sottovoce" / "trustee"
+_MAX_KEY: Final = 16 * 1_024
+_MAX_MEMORY: Final = 1_024 * 1_024
+
+
+class Contradiction(Refused):
+    """What the server shows would have this trustee say something else than they said before."""
+
+
+@dataclass(frozen=True)
+class TrusteeKeys:
+    """A trustee's two secrets. Payload of the key file: seed 22 ‖ request key 32. Their repr hides them."""
+
+    seed: TrusteeSeed
+    signing: SigningKey
+
+    @classmethod
+    def draw(cls, entropy: Entropy) -> TrusteeKeys:
+        """Make new keys."""
+        return cls(TrusteeSeed.draw(entropy), SigningKey(entropy(SigningKey.SIZE)))
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> TrusteeKeys:
+        """Read what `payload` gives. Refused unless it is 54 bytes."""
+        if len(payload) != TrusteeSeed.SIZE + SigningKey.SIZE:
+            raise Refused("the key file holds another kind or version of key")
+        return cls(TrusteeSeed(payload[: TrusteeSeed.SIZE]), SigningKey(payload[TrusteeSeed.SIZE :]))
+
+    def payload(self) -> bytes:
+        """Give the 54 secret bytes that the key file locks."""
+        return self.seed.reveal() + self.signing.reveal()
+
+    def card(self, name: str) -> TrusteeCard:
+        """Make the public card that the board's creator needs."""
+        return TrusteeCard(name, self.signing.verify_key().raw)
+
+
+class PollMemory(Struct, frozen=True, forbid_unknown_fields=True):
+    """What was said about a poll: SHA-256 of the tally that was decrypted, and of the statements that were signed."""
+
+    tally: str | None = None
+    outcome: str | None = None
+    counts: str | None = None
+
+
+class Memory(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything this trustee said. `said`: by board and step, the message's SHA-256. All names are hexadecimal."""
+
+    said: dict[str, dict[str, str]] = {}
+    polls: dict[str, PollMemory] = {}
+
+
+@dataclass(frozen=True)
+class TrusteeHome:
+    """A trustee's folder. passphrase_file: as `service.console.read_passphrase` takes it."""
+
+    folder: Path
+    passphrase_file: Path | None
+
+    def new(self, name: str) -> TrusteeCard:
+        """Make new keys and the card. Refused when there are keys here already."""
+        if (self.folder / KEY_FILE).exists():
+            raise Refused("there is a trustee's key here already; it was not touched")
+        keys = TrusteeKeys.draw(system)
+        try:
+            card = msgspec.convert(msgspec.to_builtins(keys.card(name)), type=TrusteeCard)
+        except msgspec.ValidationError:
+            raise Refused("a trustee's name has 1 to 120 characters") from None
+        passphrase = read_passphrase(self.passphrase_file, "New passphrase", confirm=True)
+        write_private(self.folder / KEY_FILE, lock(keys.payload(), passphrase, entropy=system, kind=KIND))
+        write_whole(self.folder / CARD_FILE, msgspec.json.encode(card))
+        return card
+
+    def keys(self) -> TrusteeKeys:
+        """Unlock the keys. Raises WrongPassphrase or DamagedKeyFile; Refused when there are none."""
+        if not (self.folder / KEY_FILE).exists():
+            raise Refused("there is no trustee's key here: make one with `sottovoce trustee new`")
+        raw = read_whole(self.folder / KEY_FILE, _MAX_KEY)
+        return TrusteeKeys.from_payload(unlock(raw, read_passphrase(self.passphrase_file), kind=KIND))
+
+    def card(self) -> TrusteeCard:
+        """Read the public card; needs no passphrase."""
+        if not (self.folder / CARD_FILE).exists():
+            raise Refused("there is no trustee's key here: make one with `sottovoce trustee new`")
+        return read_card(self.folder / CARD_FILE)
+
+    def memory(self) -> Memory:
+        """Read what was said before. Refused when it is damaged: forgetting it would undo it."""
+        path = self.folder / MEMORY_FILE
+        if not path.exists():
+            return Memory()
+        try:
+            return msgspec.json.decode(read_whole(path, _MAX_MEMORY), type=Memory)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Refused(
+                "the record of what this trustee said is damaged: restore it from a backup"
+            ) from None
+
+    def will_say(self, board: bytes, step: str, digest: str) -> None:
+        """Remember a message of the ceremony. Raises Contradiction when another one was said in this step."""
+        memory = self.memory()
+        said = memory.said.get(board.hex(), {})
+        if said.get(step, digest) != digest:
+            raise Contradiction("ceremony: another message was sent in this step before; nothing was sent")
+        self._keep(Memory({**memory.said, board.hex(): {**said, step: digest}}, memory.polls))
+
+    def will_tell(
+        self, phi: bytes, *, tally: str | None = None, outcome: str | None = None, counts: str | None = None
+    ) -> None:
+        """Remember a tally to be decrypted or statements to be signed. Raises Contradiction for a second, other one."""
+        memory = self.memory()
+        known = memory.polls.get(phi.hex(), PollMemory())
+        for before, now in ((known.tally, tally), (known.outcome, outcome), (known.counts, counts)):
+            if before is not None and now is not None and before != now:
+                raise Contradiction(
+                    "poll: this trustee decrypted or signed something else before; nothing was sent"
+                )
+        told = PollMemory(known.tally or tally, known.outcome or outcome, known.counts or counts)
+        self._keep(Memory(memory.said, {**memory.polls, phi.hex(): told}))
+
+    def accept(self, history: RosterHistory) -> None:
+        """Pin a group's roster. Raises pins.RolledBack or pins.Forked."""
+        path = self.folder / PINS_FILE
+        pins.save(path, pins.load(path).accept(history))
+
+    def _keep(self, memory: Memory) -> None:
+        write_whole(self.folder / MEMORY_FILE, msgspec.json.encode(memory))
+
+
+def read_card(path: Path) -> TrusteeCard:
+    """Read a trustee's card from a file."""
+    try:
+        return msgspec.json.decode(read_whole(path, 4_096), type=TrusteeCard)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise Refused("that is not a trustee's card: it is the file of `sottovoce trustee new`") from None

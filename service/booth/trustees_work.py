@@ -1,0 +1,207 @@
+"""What a trustee's machine does: steps of the ceremony, the proof of a share, decrypting, signing, delivering.
+
+Each function does what is due and says what it did, what it waits for, or refuses; repeating is harmless. Everything
+that is decrypted or signed was verified here, from the downloaded board and the members' registry that the group's root
+key names; the server's word is taken for nothing but the order of things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.seal import DoesNotOpen
+from polls import closing
+from polls.audit import Mapper
+from polls.encoding import encode, hash_hex
+from polls.group import ED25519
+from polls.results import sign_statement
+from polls.tally import check_partial
+from polls.transcript import Step
+from polls.verify import Closed, check_closed
+from service.booth.trustees import TrusteeHome, TrusteeKeys
+from service.cases.rosters import RosterHistory
+from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
+from service.wire import calls, poll_calls
+from service.wire.client import Client
+from service.wire.poll_records import gather
+from service.wire.poll_views import BoardView, PollView, left_out_of, trustee_signer
+from service.wire.registry_pins import fetch
+
+_AFTER_CLOSE = ("closed", "decided", "delivered", "acknowledged", "implemented")
+
+
+@dataclass
+class Done:
+    """What a command did and what it waits for, in sentences."""
+
+    did: list[str] = field(default_factory=list)
+    waits: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trustee:
+    """An unlocked trustee at a server."""
+
+    home: TrusteeHome
+    keys: TrusteeKeys
+    client: Client
+    mapper: Mapper = map
+
+    def place(self, view: BoardView) -> int:
+        """Give one's place on a board, from 1. Refused when not on it."""
+        key = self.keys.signing.verify_key().raw
+        for place, card in enumerate(view.shape.definition.trustees, 1):
+            if card.key == key:
+                return place
+        raise Refused("trustee: this key is not on that board")
+
+    def step(self, board: bytes) -> Done:
+        """Send whatever the ceremony waits for from this trustee."""
+        done, signer = Done(), trustee_signer(board, self.keys.signing)
+        view = self.client.do(poll_calls.board(board))
+        place = self.place(view)
+        while (answer := view.transcript.answer(self.keys.seed, place)) is not None:
+            step, message = answer
+            self.home.will_say(board, step.value, hash_hex(message))
+            view = self.client.do(poll_calls.say(signer, step, message))
+            done.did.append(f"Sent the {step.value}.")
+        if view.transcript.due(place) is Step.DONE:
+            done.did.append("This trustee's part of the ceremony is done.")
+            if view.transcript.complete(Step.OUTPUT):
+                view.transcript.share(self.keys.seed, place)  # Refused unless it is the one published
+        names = [card.name for card in view.shape.definition.trustees]
+        missing = _missing(view)
+        if missing:
+            who = ", ".join(names[at - 1] for at in missing)
+            done.waits.append(f"Waits for {who}. Run this again then.")
+        return done
+
+    def prove(self, phi: bytes) -> Done:
+        """Show before a poll opens that the share is still here."""
+        view, board, place = self._poll(phi)
+        if place in view.shape.proved:
+            return Done([f"Trustee {place} has shown its share for this poll."])
+        if view.state != "waiting":
+            raise Refused(f"poll: it is {view.state}; shares are shown before a poll opens")
+        share = board.transcript.share(self.keys.seed, place)
+        proof = closing.prove_share(view.trustees, share, place, phi, system)
+        after = self.client.do(poll_calls.prove_share(self._signer(view), phi, proof))
+        missing = after.shape.proofs_needed - len(after.shape.proved)
+        return Done(
+            [f"Trustee {place} has shown its share."],
+            [f"Waits for {missing} more trustees."] if missing > 0 else [],
+        )
+
+    def decrypt(self, phi: bytes, now: int) -> Done:
+        """Verify everything, then decrypt, sign and deliver as far as is due; below the quorum, decrypt nothing."""
+        view, board, place = self._poll(phi)
+        if view.state not in _AFTER_CLOSE:
+            raise Refused(f"poll: it is {view.state}; trustees decrypt when it has closed")
+        if now < view.manifest.closes_at:
+            raise Refused("poll: by this machine's clock it has not closed")
+        closed, history = self.verified(phi)
+        done = Done(["Verified the board, every certificate and every ballot, against the registry."])
+        tally = hash_hex(closed.tally_raw)
+        self.home.will_tell(phi, tally=tally)
+        if not closed.quorum_met:
+            done.did.append("Below the quorum: nothing was decrypted, and the outcome is no action.")
+        elif place not in view.shape.decrypted:
+            share = board.transcript.share(self.keys.seed, place)
+            partial, _ = closing.decrypt(closed, share, now, system, {phi: tally})
+            sealed = seal_decryption(view.trustees, self.keys.seed, phi, partial, system)
+            view = self.client.do(poll_calls.post_decryptions(self._signer(view), phi, sealed))
+            done.did.append("Sent the partial decryption, sealed to the trustees.")
+        held = self._partials(view, closed, done) if closed.quorum_met else {}
+        if closed.quorum_met and len(held) < view.trustees.threshold:
+            missing = view.trustees.threshold - len(held)
+            done.waits.append(f"Waits for {missing} more trustees to decrypt. Run this again then.")
+            return done
+        verdict = self._verdict(view, closed, place, held)
+        if place not in view.shape.signed:
+            call = poll_calls.post_statement(
+                self._signer(view), phi, verdict.outcome, verdict.outcome_signature
+            )
+            view = self.client.do(call)
+            done.did.append("Signed the outcome.")
+        if place not in view.shape.sent:
+            council = [each for each in history.latest.active if each.role == "council"]
+            copies = [(each.key_id, seal_verdict(verdict, each.seal_key, phi)) for each in council]
+            view = self.client.do(poll_calls.post_verdicts(self._signer(view), phi, copies))
+            done.did.append(f"Sealed the result to the {len(council)} members of the council.")
+        missing = view.trustees.threshold - len(view.shape.sent)
+        if missing > 0:
+            done.waits.append(f"The council has the result when {missing} more trustees have sent it.")
+        return done
+
+    def verified(self, phi: bytes) -> tuple[Closed[Any, Any], RosterHistory]:
+        """Download a closed poll and verify all of it up to the tally; Refused for the first thing that fails."""
+        gathered = gather(self.client, phi)
+        manifest = gathered.view.manifest
+        history = self.client.do(calls.roster(bytes.fromhex(manifest.group_id)))
+        self.home.accept(history)
+        if history.latest.registry is None:
+            raise Refused("poll: the group's root key names no registry of members")
+        registry = fetch(self.client, history.latest.registry, self.home.folder)
+        electorate = self.client.do(poll_calls.electorate(manifest))
+        left_out_of(electorate, registry)
+        members = [each.member_key for each in registry.snapshot(electorate.shape.snapshot).members]
+        closed: Closed[Any, Any] = check_closed(
+            ED25519,
+            gathered.archive(self.mapper),
+            gathered.evidence(),
+            manifest=manifest.raw,
+            registry=members,
+            mapper=self.mapper,
+        )
+        return closed, history
+
+    def _poll(self, phi: bytes) -> tuple[PollView, BoardView, int]:
+        view = self.client.do(poll_calls.poll(phi))
+        board = self.client.do(poll_calls.board(bytes.fromhex(view.shape.board)))
+        return view, board, self.place(board)
+
+    def _signer(self, view: PollView) -> Any:
+        return trustee_signer(bytes.fromhex(view.shape.board), self.keys.signing)
+
+    def _partials(self, view: PollView, closed: Closed[Any, Any], done: Done) -> dict[int, bytes]:
+        """Fetch the decryptions sealed to us; one that doesn't hold is named and left out."""
+        phi, held = closed.manifest.phi, dict[int, bytes]()
+        for sender, sealed in self.client.do(poll_calls.decryptions(self._signer(view), phi)).items():
+            try:
+                partial = open_decryption(closed.trustees, self.keys.seed, phi, sender, sealed)
+                check_partial(closed.election, closed.trustees.keys[sender - 1], closed.tally, partial)
+            except (Refused, DoesNotOpen):
+                done.did.append(f"WARNING: what trustee {sender} sent does not hold and was left out.")
+            else:
+                held[sender] = partial
+        return held
+
+    def _verdict(
+        self, view: PollView, closed: Closed[Any, Any], place: int, held: dict[int, bytes]
+    ) -> Verdict:
+        decided = closing.decide(closed, held)
+        outcome, counts = closing.statements(closed, decided)
+        self.home.will_tell(
+            closed.manifest.phi,
+            outcome=hash_hex(encode(outcome)),
+            counts=None if counts is None else hash_hex(encode(counts)),
+        )
+        seed, trustees = self.keys.seed, view.trustees
+        return Verdict(
+            outcome=outcome,
+            outcome_signature=sign_statement(trustees, seed, place, outcome, system),
+            counts=counts,
+            counts_signature=None
+            if counts is None
+            else sign_statement(trustees, seed, place, counts, system),
+            decryption=None if counts is None or place not in held else held[place].decode(),
+        )
+
+
+def _missing(view: BoardView) -> list[int]:
+    """The places of those that the ceremony waits for."""
+    waiting = (Step.WAIT, Step.DONE)
+    return [at for at in range(1, view.transcript.size + 1) if view.transcript.due(at) not in waiting]
