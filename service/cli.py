@@ -15,6 +15,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
     "member": ("service.member_cli", "member"),
     "trustee": ("service.booth.trustee_cli", "trustee"),
+    "vote": ("service.booth.vote_cli", "vote"),
     "registry": ("service.registry_granting", "registry"),
     "group": ("service.group_cli", "group"),
     "demo": ("service.demo", "demo"),

@@ -39,7 +39,7 @@ class Admission:
         self,
         client: Client,
         group: bytes,
-        route: Literal["reports", "mailbox"] = "reports",
+        route: Literal["reports", "mailbox", "casts"] = "reports",
         *,
         progress: Callable[[int], None] | None = None,
         clock: Callable[[], float] = time.monotonic,

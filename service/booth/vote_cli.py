@@ -1,0 +1,150 @@
+"""`sottovoce vote`: read the summary, see the options, choose, see what is sent, cast, and keep the receipt."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from crypto.errors import Refused
+from polls.manifest import Conduct, Manifest
+from service.booth import voting
+from service.booth.page import serve
+from service.booth.voting import Checked
+from service.console import command, emit, json_option, passphrase_option, read_passphrase, shown
+from service.member_keys import FILE, HOME
+from service.member_keys import read as read_keys
+from service.wire import poll_calls
+from service.wire.admitting import Admission
+from service.wire.client import Client
+
+SENT = (
+    "What is sent: an encrypted ballot, and a proof that one of the {n} voters cast it. "
+    "Nobody learns which of them: no login and no name goes with it."
+)
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--server", required=True, help="Address of the server, such as https://example.org.")
+@click.option("--proxy", help="SOCKS proxy for Tor, such as socks5h://127.0.0.1:9050.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=HOME,
+    show_default="~/.sottovoce/member",
+    help="Folder of your member's key; receipts are kept there.",
+)
+@passphrase_option
+@click.option("--option", "chosen", type=int, help="Place of the option, from 0. Default: ask.")
+@click.option("--yes", is_flag=True, help="Don't ask before casting (with --option).")
+@click.option("--check", is_flag=True, help="Don't vote: say what became of the ballots you cast before.")
+@click.option("--web", is_flag=True, help="Vote in a page on this machine instead of the terminal.")
+@json_option
+@command
+def vote(
+    poll: str,
+    server: str,
+    proxy: str | None,
+    home: Path,
+    passphrase_file: Path | None,
+    chosen: int | None,
+    yes: bool,
+    check: bool,
+    web: bool,
+    as_json: bool,
+) -> None:
+    """Vote in a poll; again replaces what you chose before. POLL is its id (64 hex digits)."""
+    if re.fullmatch(r"[0-9a-f]{64}", poll) is None:
+        raise Refused("a poll's id is 64 hexadecimal digits")
+    phi = bytes.fromhex(poll)
+    with Client(server, proxy=proxy) as client:
+        if check:
+            _check(client, phi, home, as_json)
+            return
+        checked = voting.check_poll(client, phi, home)
+        keys = read_keys(home / FILE, read_passphrase(passphrase_file))
+        voting.check_voter(checked, keys)
+        with Admission(client, bytes.fromhex(checked.manifest.group_id), "casts") as admission:
+            admission.begin()
+            summary = voting.read_summary(client, checked, keys)
+            if web:
+                sent = SENT.format(n=checked.electorate.size)
+                serve(client, checked, keys, summary, admission, home, click.echo, moment=moment, sent=sent)
+                return
+            click.echo(shown("\n".join(told(checked, summary))), err=True)
+            option = _chosen(checked.manifest, chosen)
+            text = checked.manifest.options[option].text
+            click.echo(shown(f"\nYou chose: {text}\n{SENT.format(n=checked.electorate.size)}"), err=True)
+            if not (yes and chosen is not None) and not click.confirm("Cast it?", default=True, err=True):
+                raise Refused("nothing was sent")
+            receipt = voting.cast(client, checked, keys, option, admission, home)
+    until = moment(checked.manifest.closes_at)
+    emit(
+        {"poll": poll, "ballot": receipt.ballot, "page": receipt.page, "until": checked.manifest.closes_at},
+        as_json,
+        f"Your ballot is in, and the receipt is kept.\nBallot {receipt.ballot}, page {receipt.page}.\n"
+        f"You can vote again until {until}; the last ballot counts. After that: sottovoce vote {poll} --check",
+    )
+
+
+def told(checked: Checked, summary: str | None) -> list[str]:
+    """Say what the poll is about, in lines: why, what, by which rule, and until when."""
+    manifest = checked.manifest
+    match manifest.basis:
+        case Conduct(issues):
+            why = f"Conduct issues that apply: {', '.join(issues)}."
+        case urgent:
+            why = f"Urgent. Until it is decided: {urgent.measure} (ends {moment(urgent.ends_at)})."
+    lines = [manifest.question, why, ""]
+    lines += ["The mediator's summary:", summary, ""] if summary else ["There is no summary.", ""]
+    lines += [f"  {place}. {option}" for place, option in enumerate(options_of(manifest))]
+    return [
+        *lines,
+        "",
+        f"{manifest.electorate_size} may vote, until {moment(manifest.closes_at)}; quorum {manifest.quorum}; "
+        f"rule: {manifest.rule.value}.",
+    ]
+
+
+def options_of(manifest: Manifest) -> list[str]:
+    """Describe the options in order of severity, each measure with when it is looked at again."""
+    described = []
+    for option in manifest.options:
+        days = option.review_after_days
+        described.append(f"{option.text} (looked at again after {days} days)" if days else option.text)
+    return described
+
+
+def moment(seconds: int) -> str:
+    """Write a time for a person, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y, %H:%M UTC")
+
+
+def _chosen(manifest: Manifest, given: int | None) -> int:
+    if given is None:
+        kind = click.IntRange(0, len(manifest.options) - 1)
+        number: int = click.prompt("Your choice (number)", type=kind, err=True)
+        return number
+    if not 0 <= given < len(manifest.options):
+        raise Refused("there is no such option in this poll")
+    return given
+
+
+def _check(client: Client, phi: bytes, home: Path, as_json: bool) -> None:
+    kept = voting.kept_receipts(home, phi)
+    if kept is None:
+        raise Refused("no receipt of this poll is kept here")
+    manifest = client.do(poll_calls.poll(phi)).manifest
+    if manifest.raw != kept.manifest:
+        raise Refused("the server shows another poll than the one you voted in")
+    found = voting.check_receipts(client, manifest, kept.receipts)
+    emit(
+        [{"ballot": receipt.ballot, "page": receipt.page, "found": said} for receipt, said in found],
+        as_json,
+        "\n".join(f"ballot {receipt.ballot[:16]}…, page {receipt.page}: {said}" for receipt, said in found),
+    )
+    if voting.broken(found):
+        raise Refused("a ballot was dropped: keep the receipt, it is proof against the server")

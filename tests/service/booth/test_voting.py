@@ -1,0 +1,165 @@
+"""`sottovoce vote` as typed, against the real server: what is checked, what is cast, what becomes of receipts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crypto.entropy import system
+from crypto.keyfiles import lock
+from crypto.secrets import Passphrase
+from polls.board import Board, Found, Page, check_receipt
+from polls.casting import read_receipt
+from service.booth import voting
+from service.cases.rosters import Members
+from service.cli import main
+from service.demo import LIGHT
+from service.member_keys import FILE, KIND, MemberKeys
+from service.wire import calls, poll_calls
+from service.wire.client import AsyncClient
+from tests.support.groups import Group
+from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
+from tests.support.timed_server import TimedServer, timed_server
+
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
+    with timed_server(tmp_path_factory.mktemp("booth")) as running:
+        yield running
+
+
+@asynccontextmanager
+async def prepared(server: TimedServer, members: int = 7, **options: object) -> AsyncIterator[ServerPoll]:
+    """A poll among `members`, not open yet."""
+    community, group = Community.draw(members + 1), Group.draw(council=["Zoe"])
+    group.say(Members(registry=community.id.hex()))
+    async with AsyncClient(server.base, clock=server.clock) as client:
+        for statement in group.chain.statements:
+            await client.do(calls.append_statement(group.id, statement.raw))
+        await community.publish(client)
+        yield await ServerPoll.ready(client, server.clock, group, community, **options)
+
+
+def home_of(folder: Path, keys: MemberKeys) -> Path:
+    """A member's folder with a key file and the passphrase beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = lock(keys.payload(), Passphrase(PASSPHRASE), LIGHT, entropy=system, kind=KIND)
+    (folder / FILE).write_bytes(raw)
+    (folder / "passphrase").write_text(PASSPHRASE)
+    return folder
+
+
+def keys_of(poll: ServerPoll, account: str) -> MemberKeys:
+    return MemberKeys(*poll.community.keys[account])
+
+
+async def vote(server: TimedServer, poll: ServerPoll, home: Path, *words: str, typed: str = "") -> Result:
+    """Type `sottovoce vote`."""
+    line = ["vote", poll.phi.hex(), "--server", server.base, "--home", str(home)]
+    line += ["--passphrase-file", str(home / "passphrase"), *words]
+    return await asyncio.to_thread(CliRunner().invoke, main, line, input=typed)
+
+
+async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer, tmp_path: Path) -> None:
+    """Summary and options are shown, the choice is asked, a second vote replaces the first, receipts tell it later."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        first = await vote(server, poll, home, typed="1\ny\n")
+        assert first.exit_code == 0, first.output
+        for said in (
+            SUMMARY,
+            "0. No action",
+            "3. Abstain",
+            "Nobody learns which of them",
+            "vote again until",
+        ):
+            assert said in first.output
+        second = await vote(server, poll, home, "--option", "3", "--yes", "--json")
+        assert second.exit_code == 0, second.output
+        assert json.loads(second.stdout)["page"] >= 0
+        early = await vote(server, poll, home, "--check", "--json")
+        assert [each["found"] for each in json.loads(early.stdout)] == ["its page is not sealed yet"] * 2
+        for n in (2, 3):
+            await poll.cast(f"github.com/m{n}", 1)
+        server.forward(DAY)
+        late = await vote(server, poll, home, "--check", "--json")
+        assert [e["found"] for e in json.loads(late.stdout)] == ["replaced by your later ballot", "counted"]
+        closed = await vote(server, poll, home, "--option", "1", "--yes")
+        assert (closed.exit_code, "nobody can vote in it now" in closed.stderr) == (3, True)
+        files = [path for path in home.rglob("*.json") if path.parent.name == "receipts"]
+        assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+        assert "option" not in files[0].read_text()
+
+
+async def test_who_is_left_out_cannot_vote(server: TimedServer, tmp_path: Path) -> None:
+    """The accused, and a stranger's key: refused on the voter's own machine, by name; nothing is sent."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        accused = home_of(tmp_path / "m0", keys_of(poll, "github.com/m0"))
+        stranger = home_of(tmp_path / "stranger", MemberKeys.draw(system))
+        for home in (accused, stranger):
+            result = await vote(server, poll, home, "--option", "1", "--yes")
+            assert result.exit_code == 3
+            assert "not among the poll's voters" in result.stderr
+            assert not (home / "receipts").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "code", "said"),
+    [
+        (["--option", "9", "--yes"], "", 3, "no such option"),
+        (["--option", "1"], "n\n", 3, "nothing was sent"),
+        (["--check"], "", 3, "no receipt of this poll"),
+    ],
+)
+async def test_wrong_input_is_named(
+    server: TimedServer, tmp_path: Path, words: list[str], typed: str, code: int, said: str
+) -> None:
+    """A sentence, an exit code, and no ballot."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        result = await vote(server, poll, home, *words, typed=typed)
+        assert (result.exit_code, said in result.stderr) == (code, True), result.output
+
+
+async def test_before_it_opens_and_with_a_wrong_passphrase(server: TimedServer, tmp_path: Path) -> None:
+    """Each says what is the matter."""
+    async with prepared(server) as poll:
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        early = await vote(server, poll, home, "--option", "1", "--yes")
+        assert (early.exit_code, "the poll is waiting" in early.stderr) == (3, True)
+        (home / "passphrase").write_text("wrong")
+        assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 4
+        bad = CliRunner().invoke(main, ["vote", "xyz", "--server", server.base, "--home", str(home)])
+        assert bad.exit_code == 3
+
+
+async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tmp_path: Path) -> None:
+    """The server loses a ballot that it gave a receipt for: the voter's own machine says so, with an exit code."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
+        server.forward(DAY)
+        board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
+        kept = voting.kept_receipts(home, poll.phi)
+        assert kept is not None
+        mine = read_receipt(poll.manifest, kept.receipts[0])
+        assert check_receipt(board, mine) is Found.COUNTED
+        pages = tuple(
+            Page(page.salt, tuple(b for b in page.ballots if b != mine.ballot)) for page in board.pages
+        )
+        cut = Board(poll.manifest, pages, board.heads)
+        lost = check_receipt(cut, mine)
+        assert voting.broken([(mine, lost.value)])
+        assert not voting.broken([(mine, Found.COUNTED.value)])
