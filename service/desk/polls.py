@@ -1,0 +1,264 @@
+"""Making a poll at a mediator's desk: from poll.toml to a manifest and a summary sealed to the electorate.
+
+Guarantees: "No action" and "Abstain" are always there; the conduct issues are the group's published ones; the people
+named as left out are in neither ring nor summary. What is sent is kept first, so that a repeat sends the same poll
+and not a second one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from crypto.errors import Refused
+from crypto.hashing import digest
+from crypto.labels import Label
+from crypto.signatures import VerifyKey
+from polls.electorate import Disclosure, Electorate, most_disclosed
+from polls.encoding import hash_hex
+from polls.group import ED25519
+from polls.manifest import ABSTAIN, NO_ACTION, Conduct, Manifest, Option, Urgent, parse_manifest
+from polls.outcome import Rule
+from service.cases.policies import baseline
+from service.cases.rosters import Roster
+from service.cases.summaries import MAX_TEXT, seal_summary
+from service.chain_files import read_whole, write_whole
+from service.desk.session import Session
+from service.wire import calls, pins, poll_calls
+from service.wire.client import Client, Declined
+from service.wire.registry_pins import fetch
+
+_DAY: Final = 86_400
+_MAX_FILE: Final = 64 * 1_024
+
+EXAMPLE: Final = """\
+# A poll. "No action" comes before your measures and "Abstain" after them by themselves.
+question = "Which action, if any, should the council take?"
+matter = "{matter}"   # names the matter; the same one again is a repeat
+board = ""                      # id of the board of trustees: `sottovoce poll board`
+snapshot = ""                   # of the members' registry, frozen
+left_out = []                   # accounts of the accused and the recused, as "github.com/someone"
+summary = "summary.txt"         # the mediator's summary, beside this file; only members who vote can read it
+conduct = ["harassment"]        # the group's published conduct issues that apply
+quorum = 10                     # ballots, abstentions included; below it nothing is opened
+rule = "median"                 # or "plurality"
+opens_at = 2026-03-01T12:00:00Z
+closes_at = 2026-03-08T12:00:00Z
+cooling_off_days = 30           # then ballots and summary are destroyed
+page_minutes = 60               # how often the board's signed head grows
+
+# Mildest first. After so many days a measure is looked at again.
+[[measures]]
+text = "Written warning"
+review_after_days = 90
+
+[[measures]]
+text = "Three-month suspension"
+review_after_days = 100
+
+# Instead of `conduct`, for what could not wait:
+# [urgent]
+# measure = "Suspended from the chat until the vote"
+# ends_at = 2026-03-15T12:00:00Z
+"""
+
+
+class Measure(Struct, frozen=True, forbid_unknown_fields=True):
+    """A measure, by severity."""
+
+    text: str
+    review_after_days: int
+
+
+class UrgentPart(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds meanwhile, and until when."""
+
+    measure: str
+    ends_at: datetime
+
+
+class PollFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A poll.toml."""
+
+    question: str
+    matter: str
+    board: str
+    snapshot: str
+    measures: list[Measure]
+    quorum: int
+    opens_at: datetime
+    closes_at: datetime
+    left_out: list[str] = []
+    summary: str | None = None
+    conduct: list[str] = []
+    urgent: UrgentPart | None = None
+    rule: Literal["median", "plurality"] = "median"
+    disclosure: Literal["outcome", "counts"] | None = None
+    cooling_off_days: int = 30
+    archive_at: datetime | None = None
+    page_minutes: int = 60
+
+
+class Prepared(Struct, frozen=True, forbid_unknown_fields=True):
+    """A poll as it was, or is about to be, sent."""
+
+    manifest: bytes
+    summary: bytes
+
+
+@dataclass(frozen=True)
+class Created:
+    """A poll that the server has."""
+
+    manifest: Manifest
+    left_out: tuple[str, ...]
+
+
+def example(entropy_hex: str) -> str:
+    """Give a poll.toml to start from. entropy_hex: a fresh matter, 64 hex digits."""
+    return EXAMPLE.replace("{matter}", entropy_hex)
+
+
+def create(session: Session, client: Client, home: Path, path: Path) -> Created:
+    """Create the poll of a poll.toml, as a mediator or the council. A repeat sends what was kept."""
+    file, text = _read(path)
+    board = _hex(file.board, 16)
+    kept = home / "polls" / f"{_digest(path, text).hex()}.json"
+    roster = session.roster_of(session.group)
+    if roster.registry is None:
+        raise Refused("the group's root key names no registry of members")
+    if kept.exists():
+        prepared = msgspec.json.decode(read_whole(kept, 8 * 1_024 * 1_024), type=Prepared)
+    else:
+        prepared = _prepare(session, client, home, file, text, board, roster)
+        write_whole(kept, msgspec.json.encode(prepared))
+    manifest = parse_manifest(prepared.manifest)
+    call = poll_calls.create_poll(
+        session.signer,
+        manifest,
+        board=board,
+        registry=roster.registry,
+        snapshot=file.snapshot,
+        left_out=file.left_out,
+        summary=prepared.summary,
+    )
+    try:
+        client.do(call)
+    except Declined:
+        kept.unlink(missing_ok=True)  # the server has nothing of it, and what was wrong may be put right
+        raise
+    return Created(manifest, tuple(sorted(set(file.left_out))))
+
+
+def _prepare(
+    session: Session, client: Client, home: Path, file: PollFile, text: str, board: bytes, roster: Roster
+) -> Prepared:
+    if roster.registry is None:
+        raise Refused("the group's root key names no registry of members")
+    trustees = client.do(poll_calls.board(board)).transcript.board()
+    registry = fetch(client, roster.registry, home)
+    snapshot = registry.snapshot(file.snapshot)
+    electorate = Electorate(snapshot.rings(file.left_out))
+    matter = _hex(file.matter, 32)
+    summary = b""
+    if text:
+        members = [each.seal_key for each in snapshot.members if each.account not in file.left_out]
+        summary = seal_summary(text, members, group=session.group, matter=matter, entropy=session.entropy)
+    elif file.urgent is None:
+        raise Refused("a poll needs the mediator's summary, unless it is urgent")
+    closes_at, cooling_off_s = _seconds(file.closes_at), file.cooling_off_days * _DAY
+    archive_at = closes_at + cooling_off_s if file.archive_at is None else _seconds(file.archive_at)
+    disclosure = most_disclosed(electorate.size) if file.disclosure is None else Disclosure(file.disclosure)
+    measures = [Option(each.text, each.review_after_days) for each in file.measures]
+    manifest = Manifest(
+        version=1,
+        group_id=session.group.hex(),
+        matter=matter.hex(),
+        question=file.question,
+        options=(Option(NO_ACTION, 0), *measures, Option(ABSTAIN, 0)),
+        rule=Rule(file.rule),
+        quorum=file.quorum,
+        disclosure=disclosure,
+        basis=_basis(file, roster),
+        summary=hash_hex(summary),
+        opens_at=_seconds(file.opens_at),
+        closes_at=closes_at,
+        cooling_off_s=cooling_off_s,
+        archive_at=archive_at,
+        page_s=file.page_minutes * 60,
+        electorate=electorate.digest.hex(),
+        electorate_size=electorate.size,
+        trustees=trustees.hash,
+        public_key=ED25519.text(trustees.public_key),
+        server_key=_server_key(session, client),
+    )
+    return Prepared(manifest.raw, summary)
+
+
+def _basis(file: PollFile, roster: Roster) -> Conduct | Urgent:
+    if file.urgent is not None:
+        if file.conduct:
+            raise Refused("a poll names conduct issues or is urgent, not both")
+        return Urgent(file.urgent.measure, _seconds(file.urgent.ends_at))
+    published = {item.id: item.title for item in (roster.policy or baseline()).issues}
+    if not file.conduct or not set(file.conduct) <= set(published):
+        raise Refused("conduct: name published conduct issues of the group by their ids, at least one")
+    return Conduct(tuple(published[each] for each in file.conduct))
+
+
+def _server_key(session: Session, client: Client) -> str:
+    """Ask for the server's key, and remember it. Raises pins.OtherServer when it changed."""
+    key = client.do(calls.server_info())
+    raw = session.vault.read("pins", b"")
+    known = pins.Pins() if raw is None else pins.Pins.from_bytes(raw)
+    accepted = known.accept_server(session.setup.server, VerifyKey(key.verify_key))
+    with session.vault.transaction():
+        session.vault.put("pins", b"", accepted.to_bytes())
+    return key.verify_key.hex()
+
+
+def _read(path: Path) -> tuple[PollFile, str]:
+    """Read a poll.toml and the summary beside it."""
+    try:
+        table: Any = tomllib.loads(read_whole(path, _MAX_FILE).decode())
+        file = msgspec.convert(table, PollFile)
+    except UnicodeDecodeError:
+        raise Refused("poll.toml is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError:
+        raise Refused("poll.toml is not TOML: `sottovoce poll create --example` shows one") from None
+    except msgspec.ValidationError:
+        raise Refused(
+            "poll.toml lacks a field or has one of another kind: `sottovoce poll create --example`"
+        ) from None
+    if file.summary is None:
+        return file, ""
+    try:
+        return file, read_whole(path.parent / file.summary, MAX_TEXT).decode().strip()
+    except UnicodeDecodeError:
+        raise Refused("the summary is not UTF-8 text") from None
+
+
+def _digest(path: Path, text: str) -> bytes:
+    return digest(Label.MANIFEST, b"poll file", read_whole(path, _MAX_FILE), text.encode(), size=16)
+
+
+def _seconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise Refused("poll.toml: a time needs its zone, as 2026-03-01T12:00:00Z")
+    return int(moment.timestamp())
+
+
+def _hex(text: str, size: int) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raw = b""
+    if len(raw) != size:
+        raise Refused("poll.toml: board has 32 hexadecimal digits, matter 64")
+    return raw

@@ -1,0 +1,105 @@
+"""`sottovoce desk result | acknowledge | implemented`: what the council does with a poll's result."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from crypto.errors import Refused
+from service.cases import decisions
+from service.cases.texts import tidy
+from service.chain_files import read_whole
+from service.console import command, emit, json_option, shown, write_private
+from service.desk.cli import client_of, desk, opened
+from service.desk.polls_results import plot as drawn
+from service.desk.polls_results import result as fetched
+from service.wire import poll_calls
+
+_EPOCH = date(1970, 1, 1)
+
+
+@desk.command("result")
+@click.argument("poll")
+@click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG here.")
+@json_option
+@click.pass_context
+@command
+def result(context: click.Context, poll: str, picture: Path | None, as_json: bool) -> None:
+    """Open a poll's result, as a council member, and check that enough trustees signed it."""
+    with opened(context) as session, client_of(session) as client:
+        found = fetched(session, client, _phi(poll))
+    statement, text = found.delivered.outcome.statement, found.sentence()
+    if picture is not None:
+        write_private(picture, drawn(found).encode())
+    signers = [each.owner for each in found.delivered.outcome.signatures]
+    told = {
+        "sentence": text,
+        "outcome": found.manifest.texts[statement.outcome],
+        "quorum_met": statement.quorum_met,
+        "ballots": statement.ballots,
+        "electorate": statement.electorate,
+        "counts": found.counts,
+        "signed_by": signers,
+        "state": found.view.state,
+    }
+    emit(told, as_json, shown(f"{found.manifest.question}\n{text}\nSigned by {len(signers)} trustees."))
+
+
+@desk.command("acknowledge")
+@click.argument("poll")
+@json_option
+@click.pass_context
+@command
+def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
+    """Say, for everyone to see, that the council has the result."""
+    phi = _phi(poll)
+    with opened(context) as session, client_of(session) as client:
+        outcome = fetched(session, client, phi).delivered.outcome.statement
+        signature = decisions.acknowledge(session.key.signing, outcome)
+        view = client.do(poll_calls.acknowledge(session.signer, phi, signature))
+    emit({"state": view.state}, as_json, "Acknowledged.")
+
+
+@desk.command("implemented")
+@click.argument("poll")
+@click.option("--text-file", required=True, type=click.Path(path_type=Path), help="What was done, as text.")
+@click.option("--ends", help="The day on which the measure ends, as 2026-12-31.")
+@json_option
+@click.pass_context
+@command
+def implemented(context: click.Context, poll: str, text_file: Path, ends: str | None, as_json: bool) -> None:
+    """Record, for everyone to see, what the council did and when it ends."""
+    phi, ends_on = _phi(poll), None if ends is None else _day(ends)
+    try:
+        text = tidy(read_whole(text_file, 8_000).decode())
+    except UnicodeDecodeError:
+        raise Refused("the text is not UTF-8") from None
+    if not 1 <= len(text) <= 2_000:
+        raise Refused("say what was done in 1 to 2000 characters")
+    with opened(context) as session, client_of(session) as client:
+        outcome = fetched(session, client, phi).delivered.outcome.statement
+        signature = decisions.implement(session.key.signing, outcome, text, ends_on)
+        view = client.do(poll_calls.implement(session.signer, phi, text, ends_on, signature))
+    emit({"state": view.state, "ends": ends}, as_json, "Recorded.")
+
+
+def _phi(text: str) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raw = b""
+    if len(raw) != 32:
+        raise Refused("a poll's id has 64 hexadecimal digits")
+    return raw
+
+
+def _day(text: str) -> int:
+    try:
+        ends = date.fromisoformat(text)
+    except ValueError:
+        raise Refused("a day is like 2026-12-31") from None
+    if ends < datetime.now(UTC).date():
+        raise Refused("a measure can't end on a day that is over")
+    return (ends - _EPOCH).days
