@@ -114,7 +114,7 @@ def decrypt(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as
     """
     phi = named_poll(poll_hex)
     with _open(home, server, proxy) as unlocked:
-        _say(unlocked.decrypt(phi, int(time.time())), as_json)
+        _say(unlocked.decrypt(phi, now_s()), as_json)
 
 
 @trustee.command()
@@ -140,6 +140,11 @@ def status(home: TrusteeHome, as_json: bool) -> None:
         as_json,
         shown("\n".join(lines)),
     )
+
+
+def now_s() -> int:
+    """This machine's time, seconds since 1970."""
+    return int(time.time())
 
 
 def named_poll(text: str) -> bytes:

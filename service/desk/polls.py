@@ -150,8 +150,9 @@ def create(session: Session, client: Client, home: Path, path: Path) -> Created:
     )
     try:
         client.do(call)
-    except Declined:
-        kept.unlink(missing_ok=True)  # the server has nothing of it, and what was wrong may be put right
+    except Declined as declined:
+        if declined.status < 500 and declined.retry_after_s is None:
+            kept.unlink(missing_ok=True)  # the server has nothing of it, and what was wrong may be put right
         raise
     return Created(manifest, tuple(sorted(set(file.left_out))))
 

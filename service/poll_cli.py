@@ -1,0 +1,373 @@
+"""`sottovoce poll …`: make a board and a poll, watch it, and verify all of it.
+
+`board` and `create` need a mediator's desk, `deliver` a trustee's key; the others need no key. What happens by the
+server's clock happens by itself: those commands say when, and refuse by name what can't come any more.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from crypto.entropy import system
+from crypto.errors import Refused
+from polls.board import Found, check_receipt
+from polls.casting import Receipt, page_due, read_receipt
+from polls.encoding import decode, hash_hex
+from polls.group import ED25519
+from polls.verify import check_closed
+from service.booth import trustee_cli
+from service.booth.trustee_cli import hex_id, server_options
+from service.booth.trustees import HOME as TRUSTEE_HOME
+from service.booth.trustees import TrusteeHome, read_card
+from service.booth.trustees_work import Trustee
+from service.chain_files import read_whole
+from service.console import command, emit, json_option, passphrase_option, shown
+from service.desk import polls as making
+from service.desk.cli import client_of, opened
+from service.desk.polls_results import result
+from service.poll_files import export_poll, verify_files
+from service.wire import poll_calls
+from service.wire.client import Client
+from service.wire.poll_records import gather
+from service.wire.poll_shapes import DefineBoard
+from service.wire.poll_views import PollView
+
+_OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
+
+
+@click.group()
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path.home() / ".sottovoce" / "desk",
+    show_default="~/.sottovoce/desk",
+    help="Folder of your desk, for `board`, `create` and `export --council`.",
+)
+@passphrase_option
+@click.pass_context
+def poll(context: click.Context, home: Path, passphrase_file: Path | None) -> None:
+    """Ask the members in secret, and let anyone verify the answer."""
+    context.obj = (home, passphrase_file)
+
+
+@poll.command()
+@click.option("--name", required=True, help="Name of the board.")
+@click.option("--threshold", required=True, type=int, help="How many trustees open a poll together.")
+@click.option(
+    "--card", "cards", multiple=True, required=True, type=click.Path(path_type=Path), help="A trustee's card."
+)
+@json_option
+@click.pass_context
+@command
+def board(context: click.Context, name: str, threshold: int, cards: tuple[Path, ...], as_json: bool) -> None:
+    """Define a board of trustees from their cards. They then run `sottovoce trustee step --board ID`."""
+    trustees = tuple(read_card(path) for path in cards)
+    if not 3 <= len(trustees) <= 15 or not 2 <= threshold < len(trustees) or not 1 <= len(name) <= 120:
+        raise Refused("a board has a name, 3 to 15 trustees, and a threshold from 2 to one fewer than all")
+    if len({card.key for card in trustees}) != len(trustees):
+        raise Refused("a trustee is named twice")
+    with opened(context) as session, client_of(session) as client:
+        made = client.do(poll_calls.define_board(session.signer, DefineBoard(name, threshold, trustees)))
+    emit(
+        {"board": made.hex()},
+        as_json,
+        f"Board {made.hex()}\nEach trustee now runs: sottovoce trustee step --board {made.hex()} --server …",
+    )
+
+
+@poll.command()
+@click.option("--file", "file", type=click.Path(path_type=Path, dir_okay=False), help="A poll.toml.")
+@click.option("--example", is_flag=True, help="Print a poll.toml to start from, and do nothing else.")
+@json_option
+@click.pass_context
+@command
+def create(context: click.Context, file: Path | None, example: bool, as_json: bool) -> None:
+    """Create a poll, as a mediator or the council. The same file again makes no second poll."""
+    if example:
+        click.echo(making.example(system(32).hex()), nl=False)
+        return
+    if file is None:
+        raise Refused("give --file, or --example for one to start from")
+    home: Path = context.obj[0]
+    with opened(context) as session, client_of(session) as client:
+        made = making.create(session, client, home, file)
+    manifest, phi = made.manifest, made.manifest.phi.hex()
+    lines = [
+        f"Poll {phi}",
+        f"{manifest.electorate_size} members may vote; {len(made.left_out)} are left out.",
+        f"Opens by itself at {_when(manifest.opens_at)} if enough trustees have run `sottovoce trustee prove`.",
+    ]
+    emit(
+        {"poll": phi, "electorate": manifest.electorate_size, "opens_at": manifest.opens_at},
+        as_json,
+        shown("\n".join(lines)),
+    )
+
+
+@poll.command()
+@click.argument("poll_hex", metavar="POLL")
+@server_options
+@json_option
+@command
+def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Show where a poll stands. Never how many have voted."""
+    view = _view(poll_hex, server, proxy)
+    manifest = view.manifest
+    lines = [
+        manifest.question,
+        *(f"  {place}. {text}" for place, text in enumerate(manifest.texts)),
+        f"State: {view.state}",
+        f"Opens {_when(manifest.opens_at)}, closes {_when(manifest.closes_at)}, "
+        f"archived {_when(manifest.archive_at)}",
+        f"{manifest.electorate_size} members may vote; the quorum is {manifest.quorum}.",
+    ]
+    if view.outcome is not None:
+        lines.append(f"Outcome: {manifest.texts[view.outcome.statement.outcome]}")
+    emit(_told(view), as_json, shown("\n".join(lines)))
+
+
+@poll.command("open")
+@click.argument("poll_hex", metavar="POLL")
+@server_options
+@json_option
+@command
+def open_(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Say when a poll opens: by itself, by the server's clock, if enough trustees showed their shares."""
+    view = _view(poll_hex, server, proxy)
+    at = _when(view.manifest.opens_at)
+    missing = max(0, view.shape.proofs_needed - len(view.shape.proved))
+    if view.state == "waiting" and missing:
+        text = f"It opens by itself at {at}, if {missing} more trustees run `sottovoce trustee prove` before."
+    elif view.state == "waiting":
+        text = f"It opens by itself at {at}; enough trustees are ready."
+    elif view.state == "open":
+        text = f"It is open, since {at}."
+    else:
+        raise Refused(f"poll: it is {view.state}; it can't be opened again")
+    emit(_told(view), as_json, text)
+
+
+@poll.command()
+@click.argument("poll_hex", metavar="POLL")
+@server_options
+@json_option
+@command
+def close(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Say when a poll closes: by itself, by the server's clock, and not before."""
+    view = _view(poll_hex, server, proxy)
+    at = _when(view.manifest.closes_at)
+    if view.state in {"waiting", "lapsed"}:
+        raise Refused(f"poll: it is {view.state}; only an open poll closes")
+    text = f"It closes by itself at {at}; nobody can close it before." if view.state == "open" else ""
+    emit(_told(view), as_json, text or f"It closed at {at}.")
+
+
+@poll.command()
+@click.argument("poll_hex", metavar="POLL")
+@server_options
+@json_option
+@command
+def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Verify a closed poll's ballots and sum them, still encrypted; say which trustees have decrypted."""
+    view = _view(poll_hex, server, proxy)
+    _needs_record(view)
+    with Client(server, proxy=proxy) as client:
+        found = gather(client, view.manifest.phi)
+    closed = check_closed(ED25519, found.archive(), found.evidence(), manifest=view.manifest.raw)
+    lines = [f"{closed.ballots} ballots count, all valid; the quorum is {view.manifest.quorum}."]
+    if closed.quorum_met:
+        waits = max(0, view.trustees.threshold - len(view.shape.decrypted))
+        lines.append(
+            f"{len(view.shape.decrypted)} trustees have decrypted"
+            + (f"; {waits} more are needed: `sottovoce trustee decrypt`." if waits else ".")
+        )
+    else:
+        lines.append("Below the quorum: no ballot is opened, and the outcome is no action.")
+    emit(
+        {
+            **_told(view),
+            "ballots": closed.ballots,
+            "quorum_met": closed.quorum_met,
+            "tally": hash_hex(closed.tally_raw),
+        },
+        as_json,
+        "\n".join(lines),
+    )
+
+
+@poll.command()
+@click.argument("poll_hex", metavar="POLL")
+@click.option(
+    "--trustee-home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=TRUSTEE_HOME,
+    show_default="~/.sottovoce/trustee",
+    help="Folder of your trustee's key.",
+)
+@server_options
+@json_option
+@click.pass_context
+@command
+def deliver(
+    context: click.Context,
+    poll_hex: str,
+    trustee_home: Path,
+    server: str,
+    proxy: str | None,
+    as_json: bool,
+) -> None:
+    """As a trustee: sign the result and seal it to the council. The same as the end of `trustee decrypt`."""
+    phi, view = _phi(poll_hex), _view(poll_hex, server, proxy)
+    _needs_record(view)
+    home = TrusteeHome(trustee_home, context.obj[1])
+    keys = home.keys()
+    with Client(server, proxy=proxy) as client:
+        done = Trustee(home, keys, client).decrypt(phi, trustee_cli.now_s())
+    emit({"did": done.did, "waits": done.waits}, as_json, "\n".join([*done.did, *done.waits]))
+
+
+@poll.command()
+@click.argument("poll_hex", metavar="POLL")
+@server_options
+@json_option
+@command
+def archive(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Say when ballots and summary are destroyed: by itself; afterwards, show what remains."""
+    view = _view(poll_hex, server, proxy)
+    remains = view.remains
+    if view.state == "lapsed":
+        raise Refused("poll: it is lapsed; it has nothing to archive")
+    if remains is None:
+        text = f"Ballots, tags and summary are destroyed by themselves at {_when(view.manifest.archive_at)}."
+        emit(_told(view), as_json, text)
+        return
+    outcome = view.manifest.texts[remains.outcome.statement.outcome]
+    lines = [
+        f"Archived. Outcome: {outcome}, signed by {len(remains.outcome.signatures)} trustees.",
+        f"SHA-256 of what was destroyed: archive {remains.archive}, evidence {remains.evidence}",
+        f"{len(remains.reports)} verifiers' reports remain.",
+    ]
+    told = {
+        **_told(view),
+        "remains": {"archive": remains.archive, "evidence": remains.evidence, "reports": remains.reports},
+    }
+    emit(told, as_json, shown("\n".join(lines)))
+
+
+@poll.command()
+@click.argument("poll_hex", metavar="POLL")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="A folder.")
+@click.option("--council", is_flag=True, help="With decryptions and counts, as a council member has them.")
+@server_options
+@json_option
+@click.pass_context
+@command
+def export(
+    context: click.Context,
+    poll_hex: str,
+    out: Path,
+    council: bool,
+    server: str,
+    proxy: str | None,
+    as_json: bool,
+) -> None:
+    """Write a closed poll's Belenios archive, and beside it our evidence, the manifest and the registry."""
+    phi, view = _phi(poll_hex), _view(poll_hex, server, proxy)
+    _needs_record(view)
+    delivered = None
+    if council:
+        with opened(context) as session, client_of(session) as client:
+            delivered = result(session, client, phi).delivered
+    with Client(server, proxy=proxy) as client:
+        files = export_poll(client, phi, out, delivered)
+    told = {name: str(path) for name, path in files.items()}
+    emit(told, as_json, "\n".join(f"{name}: {path}" for name, path in told.items()))
+
+
+@poll.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--evidence", type=click.Path(path_type=Path), help="Default: NAME.evidence.json beside it.")
+@click.option("--manifest", required=True, type=click.Path(path_type=Path), help="As it was published.")
+@click.option("--registry", required=True, type=click.Path(path_type=Path), help="The members' chain.")
+@json_option
+@command
+def verify(file: Path, evidence: Path | None, manifest: Path, registry: Path, as_json: bool) -> None:
+    """Verify an exported poll offline, and say in plain words what was checked."""
+    found = verify_files(file, evidence or file.with_suffix(".evidence.json"), manifest, registry)
+    checks = [{"name": each.name, "passed": each.passed, "words": each.words} for each in found.checks]
+    emit({"passed": found.passed, "checks": checks}, as_json, shown(str(found)))
+    if not found.passed:
+        raise Refused("this record does not hold")
+
+
+@poll.command("check-receipt")
+@click.argument("receipt", type=click.Path(path_type=Path, dir_okay=False))
+@server_options
+@json_option
+@command
+def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool) -> None:
+    """Say what became of the ballot of a receipt. After the close: counted, replaced, or proof that it was dropped."""
+    raw = read_whole(receipt, 4_096)
+    phi = _phi_of(raw)
+    with Client(server, proxy=proxy) as client:
+        view = client.do(poll_calls.poll(phi))
+        read = read_receipt(view.manifest, raw)
+        if view.state in {"waiting", "open"}:
+            due = page_due(view.manifest, read.page)
+            sealed = due <= view.shape.now
+            said = f"page {read.page} is sealed" if sealed else f"page {read.page} is sealed at {_when(due)}"
+        elif view.state == "archived":
+            said = "the board was destroyed after the cooling-off"
+        else:
+            said = check_receipt(client.do(poll_calls.opened_board(view.manifest)).board, read).value
+    text = f"The server's signature holds; {said}."
+    emit({"poll": phi.hex(), "page": read.page, "found": said}, as_json, text)
+    if said == Found.DROPPED.value:
+        raise Refused("the ballot is not on the board: this receipt proves that the server dropped it")
+
+
+def _phi_of(raw: bytes) -> bytes:
+    return _phi(decode(raw, Receipt, "receipt").poll)
+
+
+def _phi(text: str) -> bytes:
+    return hex_id(text, 32, "a poll's id")
+
+
+def _view(poll_hex: str, server: str, proxy: str | None) -> PollView:
+    phi = _phi(poll_hex)
+    with Client(server, proxy=proxy) as client:
+        return client.do(poll_calls.poll(phi))
+
+
+def _needs_record(view: PollView) -> None:
+    if view.state not in _OVER:
+        raise Refused(f"poll: it is {view.state}; this needs a poll that has closed")
+    if view.state == "archived":
+        raise Refused("poll: it is archived; its ballots are destroyed")
+
+
+def _told(view: PollView) -> dict[str, object]:
+    manifest, outcome = view.manifest, view.outcome
+    return {
+        "poll": manifest.phi.hex(),
+        "state": view.state,
+        "opens_at": manifest.opens_at,
+        "closes_at": manifest.closes_at,
+        "archive_at": manifest.archive_at,
+        "electorate": manifest.electorate_size,
+        "quorum": manifest.quorum,
+        "proved": view.shape.proved,
+        "decrypted": view.shape.decrypted,
+        "signed": view.shape.signed,
+        "sent": view.shape.sent,
+        "outcome": None if outcome is None else manifest.texts[outcome.statement.outcome],
+    }
+
+
+def _when(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,91 @@
+"""A poll's files on disk: exporting a closed poll, and verifying the files offline.
+
+NAME.bel is Belenios' archive, NAME.evidence.json our certificates, board and signatures, NAME.manifest.json the
+manifest, NAME.registry.json the members' chain; NAME is the election's identifier, as belenios-tool expects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from crypto.errors import Refused
+from crypto.group import Point
+from polls.archive import MAX_ARCHIVE, read
+from polls.electorate import Electorate
+from polls.evidence import read_evidence, with_decryptions
+from polls.group import ED25519
+from polls.report import Report
+from polls.verify import verify
+from service.cases.registry import Registry
+from service.cases.verdicts import Delivered
+from service.chain_files import read_whole, write_whole
+from service.wire import poll_calls
+from service.wire.client import Client
+from service.wire.poll_records import gather
+from service.wire.poll_views import left_out_of
+from service.wire.registry_pins import download, load_chain, save_chain, verified
+
+_MAX_EVIDENCE = 64 * 1_024 * 1_024
+
+
+def export_poll(client: Client, phi: bytes, out: Path, delivered: Delivered | None = None) -> dict[str, Path]:
+    """Write a closed poll's files to a folder; gives them by what they are.
+
+    delivered: the council's result, which adds decryptions and counts where they were told.
+    """
+    found = gather(client, phi)
+    electorate = client.do(poll_calls.electorate(found.view.manifest))
+    downloaded = download(client, bytes.fromhex(electorate.shape.registry), ())
+    left_out_of(electorate, downloaded.registry)
+    archive = found.archive()
+    name = json.loads(read(archive).election)["uuid"]
+    if delivered is None:
+        evidence = found.evidence()
+    else:
+        evidence = found.evidence(delivered.outcome, delivered.counts)
+        if delivered.partial:
+            archive = with_decryptions(found.view.trustees, archive, delivered.partial)
+    files = {
+        "archive": out / f"{name}.bel",
+        "evidence": out / f"{name}.evidence.json",
+        "manifest": out / f"{name}.manifest.json",
+        "registry": out / f"{name}.registry.json",
+    }
+    write_whole(files["archive"], archive)
+    write_whole(files["evidence"], evidence)
+    write_whole(files["manifest"], found.view.manifest.raw)
+    save_chain(files["registry"], downloaded.registry.id, downloaded.statements)
+    return files
+
+
+def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) -> Report:
+    """Verify an exported poll from its files alone. Refused when a file can't be read or the registry doesn't hold."""
+    held = read_whole(evidence, _MAX_EVIDENCE)
+    stored = load_chain(registry)
+    if stored is None:
+        raise Refused("the registry's file is not there")
+    members = _snapshot_of(verified(*stored).registry, held)
+    return verify(
+        ED25519,
+        read_whole(archive, MAX_ARCHIVE),
+        held,
+        manifest=read_whole(manifest, 64 * 1_024),
+        registry=members,
+    )
+
+
+def _snapshot_of(registry: Registry, evidence: bytes) -> Collection[Point]:
+    """Give the keys of the snapshot that the electorate was made of, or of all snapshots where it is of none."""
+    try:
+        electorate = read_evidence(evidence).electorate
+    except Refused:
+        return ()  # what is wrong with the evidence is for `verify` to name
+    for snapshot in registry.snapshots:
+        keys = {each.member_key: each.account for each in snapshot.members}
+        if electorate.members <= set(keys):
+            missing = [account for key, account in keys.items() if key not in electorate.members]
+            if Electorate(snapshot.rings(missing)).digest == electorate.digest:
+                return set(keys)
+    raise Refused("electorate: not what any snapshot of this registry gives")

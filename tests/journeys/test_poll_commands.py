@@ -1,0 +1,236 @@
+"""The commands of a poll against a real server: from trustees' keys to an acknowledged result and a verified export."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crypto.entropy import system
+from polls.casting import make_cast
+from polls.encoding import hash_hex
+from polls.manifest import election_of
+from service.booth.trustees import Contradiction, TrusteeHome
+from service.cases.rosters import Members
+from service.cli import main
+from service.wire import calls, poll_calls
+from service.wire.client import AsyncClient, Client
+from service.wire.puzzles import solve
+from tests.support.desks import home_of
+from tests.support.groups import Group
+from tests.support.server_polls import DAY, Community
+from tests.support.timed_server import TimedServer, timed_server
+
+PASSPHRASE = "correct horse battery staple"
+MEMBERS = 7
+LEFT_OUT = "github.com/m0"
+
+POLL = """\
+question = "Which action, if any, should the council take?"
+matter = "{matter}"
+board = "{board}"
+snapshot = "spring"
+left_out = ["github.com/m0"]
+summary = "summary.txt"
+conduct = ["harassment"]
+quorum = {quorum}
+opens_at = {opens}
+closes_at = {closes}
+[[measures]]
+text = "Written warning"
+review_after_days = 90
+[[measures]]
+text = "Three-month suspension"
+review_after_days = 100
+"""
+
+
+class World:
+    """A server, a council with desks, three trustees with folders, and everybody's passphrase in a file."""
+
+    def __init__(self, server: TimedServer, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.password = folder / "pass"
+        self.password.write_text(PASSPHRASE, encoding="utf-8")
+        self.community = Community.draw(MEMBERS)
+        self.group = Group.draw(council=["Zoe"])
+        self.group.say(Members(registry=self.community.id.hex()))
+        asyncio.run(self._publish())
+        with Client(server.base) as client:
+            self.group.found(client)
+        self.desk = home_of(folder / "zoe", server.base, self.group, "Zoe", PASSPHRASE)
+        self.does("desk", self.desk, "sync")
+
+    async def _publish(self) -> None:
+        async with AsyncClient(self.server.base) as client:
+            await self.community.publish(client)
+
+    def run(self, face: str, home: Path, *arguments: str) -> Result:
+        """Run `sottovoce FACE --home … arguments`."""
+        return CliRunner().invoke(
+            main, [face, "--home", str(home), "--passphrase-file", str(self.password), *arguments]
+        )
+
+    def does(self, face: str, home: Path, *arguments: str) -> dict[str, Any]:
+        """Run it with --json; it has to succeed."""
+        done = self.run(face, home, *arguments, "--json")
+        assert done.exit_code == 0, done.output
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    def at(self, face: str, home: Path, *arguments: str) -> dict[str, Any]:
+        """The same, with the server's address."""
+        return self.does(face, home, *arguments, "--server", self.server.base)
+
+    def refused(self, face: str, home: Path, *arguments: str) -> str:
+        """Run it; it has to be refused. Gives the sentence."""
+        done = self.run(face, home, *arguments, "--server", self.server.base)
+        assert done.exit_code == 3, done.output
+        return done.stderr
+
+    def trustee(self, place: int) -> Path:
+        return self.folder / f"trustee-{place}"
+
+    def ceremony(self) -> str:
+        """Make a board of 2 of 3, each trustee stepping until nothing is waited for."""
+        cards = [self.does("trustee", self.trustee(n), "new", "--name", f"T{n}")["card"] for n in (1, 2, 3)]
+        named = [part for card in cards for part in ("--card", card)]
+        made = self.does("poll", self.desk, "board", "--name", "The board", "--threshold", "2", *named)
+        board: str = made["board"]
+        for _ in range(4):
+            told = [self.at("trustee", self.trustee(n), "step", "--board", board) for n in (1, 2, 3)]
+        again = self.at("trustee", self.trustee(1), "step", "--board", board)
+        assert told[-1]["waits"] == again["waits"] == []
+        return board
+
+    def create(self, board: str, quorum: int) -> str:
+        """Create a poll that opens in ten minutes and closes a day later, and let the trustees prove."""
+        opens = int(self.server.clock()) + 600
+        file = self.folder / f"poll-{quorum}.toml"
+        times = [datetime.fromtimestamp(at, UTC).isoformat() for at in (opens, opens + DAY)]
+        matter = system(32).hex()
+        file.write_text(
+            POLL.format(matter=matter, board=board, quorum=quorum, opens=times[0], closes=times[1]),
+            encoding="utf-8",
+        )
+        (self.folder / "summary.txt").write_text("What happened.", encoding="utf-8")
+        made = self.does("poll", self.desk, "create", "--file", str(file))
+        again = self.does("poll", self.desk, "create", "--file", str(file))
+        assert made == again  # a repeat makes no second poll
+        phi: str = made["poll"]
+        for n in (1, 2, 3):
+            self.at("trustee", self.trustee(n), "prove", "--poll", phi)
+        return phi
+
+    def vote(self, phi: str, account: str, option: int) -> bytes:
+        """Cast as a member; gives the receipt."""
+        with Client(self.server.base) as client:
+            view = client.do(poll_calls.poll(bytes.fromhex(phi)))
+            electorate = client.do(poll_calls.electorate(view.manifest)).electorate
+            election = election_of(view.manifest, view.trustees)
+            key = self.community.keys[account][0]
+            raw = make_cast(view.manifest, election, electorate, key, option, system)
+            token = solve(client.do(calls.challenge(self.group.id, "casts")))
+            return client.do(poll_calls.cast(view.manifest, raw, admission=token))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world whose commands share the server's clock, and stretch passphrases little."""
+    from crypto import keyfiles
+
+    monkeypatch.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
+    real = time.time
+    with timed_server(tmp_path / "server") as server:
+
+        def now() -> float:
+            return real() + float(server.shift.read_text(encoding="ascii"))
+
+        monkeypatch.setitem(Client.__init__.__kwdefaults__, "clock", now)
+        monkeypatch.setitem(AsyncClient.__init__.__kwdefaults__, "clock", now)
+        monkeypatch.setattr("service.booth.trustee_cli.now_s", lambda: int(now()))
+        yield World(server, tmp_path)
+
+
+@pytest.mark.slow
+def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World, tmp_path: Path) -> None:
+    """Each command does its part, says what it waits for, and refuses by name what isn't due."""
+    desk, server = world.desk, world.server
+    phi = world.create(world.ceremony(), quorum=3)
+    assert "it is waiting" in world.refused("trustee", world.trustee(1), "decrypt", "--poll", phi)
+    assert "only an open poll closes" in world.refused("poll", desk, "close", phi)
+    assert "opens by itself" in world.run("poll", desk, "open", phi, "--server", server.base).output
+    server.forward(700)
+    receipts = [world.vote(phi, f"github.com/m{n}", option) for n, option in enumerate((1, 1, 2, 3, 0), 1)]
+    assert world.at("poll", desk, "status", phi)["state"] == "open"
+    assert "needs a poll that has closed" in world.refused("poll", desk, "tally", phi)
+    server.forward(DAY)
+    assert world.at("poll", desk, "tally", phi)["ballots"] == 5
+    first = world.at("trustee", world.trustee(1), "decrypt", "--poll", phi)
+    assert first["waits"] == ["Waits for 1 more trustees to decrypt. Run this again then."]
+    assert "no threshold" in _refused_desk(world, "result", phi)
+    world.at("trustee", world.trustee(3), "decrypt", "--poll", phi)
+    world.at("poll", desk, "deliver", phi, "--trustee-home", str(world.trustee(1)))
+    result = world.does("desk", desk, "result", phi)
+    assert result["sentence"] == (
+        "5 of 6 voted. Only the outcome is told of this poll. Outcome: Written warning."
+    )
+    assert (result["counts"], result["signed_by"]) == (None, [1, 3])
+    assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
+    done = tmp_path / "done.txt"
+    done.write_text("A written warning was given.", encoding="utf-8")
+    assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
+    paper = tmp_path / "receipt.json"
+    paper.write_bytes(receipts[0])
+    assert world.at("poll", desk, "check-receipt", str(paper))["found"] == "counted"
+    files = world.at("poll", desk, "export", phi, "--out", str(tmp_path / "out"))
+    judged = ["verify", files["archive"], "--manifest", files["manifest"], "--registry", files["registry"]]
+    assert world.does("poll", desk, *judged)["passed"]
+    evidence = Path(files["evidence"])
+    evidence.write_bytes(evidence.read_bytes().replace(b'"outcome":1', b'"outcome":2'))
+    assert world.run("poll", desk, *judged).exit_code == 3
+
+
+@pytest.mark.slow
+def test_below_the_quorum_trustees_decrypt_nothing(world: World) -> None:
+    """They verify, decrypt nothing, and sign that no action is the outcome."""
+    phi = world.create(world.ceremony(), quorum=4)
+    world.server.forward(700)
+    world.vote(phi, "github.com/m1", 2)
+    world.server.forward(DAY)
+    for n in (1, 2):
+        told = world.at("trustee", world.trustee(n), "decrypt", "--poll", phi)
+        assert any("nothing was decrypted" in each for each in told["did"])
+    result = world.does("desk", world.desk, "result", phi)
+    assert (result["quorum_met"], result["outcome"]) == (False, "No action")
+    assert world.at("poll", world.desk, "status", phi)["decrypted"] == []
+
+
+def test_a_trustee_says_nothing_twice_in_two_ways(tmp_path: Path) -> None:
+    """A second message of a step, tally or outcome is refused, also after a restart; the same again is not."""
+    home, other = TrusteeHome(tmp_path, None), hash_hex(b"other")
+    home.will_say(bytes(16), "certificate", hash_hex(b"one"))
+    home.will_tell(bytes(32), tally=hash_hex(b"one"))
+    home.will_tell(bytes(32), outcome=hash_hex(b"one"))
+    again = TrusteeHome(tmp_path, None)
+    again.will_say(bytes(16), "certificate", hash_hex(b"one"))
+    again.will_tell(bytes(32), tally=hash_hex(b"one"), outcome=hash_hex(b"one"))
+    with pytest.raises(Contradiction):
+        again.will_say(bytes(16), "certificate", other)
+    with pytest.raises(Contradiction):
+        again.will_tell(bytes(32), tally=other)
+    with pytest.raises(Contradiction):
+        again.will_tell(bytes(32), outcome=other)
+
+
+def _refused_desk(world: World, *arguments: str) -> str:
+    done = world.run("desk", world.desk, *arguments)
+    assert done.exit_code == 3, done.output
+    return done.stderr
