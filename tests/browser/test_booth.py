@@ -1,0 +1,159 @@
+"""The booth's page in real Chromium: the whole vote with scripts on and off, axe-core, and who is not answered."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser
+
+from crypto.errors import Refused
+from polls.casting import Receipt
+from polls.manifest import Manifest
+from service.booth.page import BoothPage, LocalServer
+from service.booth.vote_cli import SENT, moment
+from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
+from tests.support.browsers import chromium
+from tests.support.poll_world import World
+from tests.support.server import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
+
+AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
+SUMMARY = (
+    "What happened, as the mediator tells it.\n\nWhat was tried, and why it failed. <script>alert(1)</script>"
+)
+SECRET = "5e" * 16
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(voters=5)
+
+
+@contextmanager
+def served(manifest: Manifest, cast: object) -> Iterator[str]:
+    """The page on its own port; gives its address."""
+    with LocalServer() as server:
+        server.page = BoothPage(
+            manifest, SUMMARY, cast, host=server.host, secret=SECRET, moment=moment, sent=SENT.format(n=5)  # type: ignore[arg-type]
+        )  # fmt: skip
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{server.host}/{SECRET}/"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1100)])
+def test_a_vote_from_summary_to_receipt(
+    browser: Browser, world: World, tmp_path: Path, scripts: bool, scheme: str, width: int
+) -> None:
+    """Summary, options with abstaining among them, a mistake, review, cast, done, again; axe finds nothing anywhere."""
+    cast_for: list[int] = []
+
+    def cast(option: int) -> Receipt:
+        cast_for.append(option)
+        if len(cast_for) == 1:
+            raise Refused("the server can't be reached just now")
+        return Receipt(poll="aa" * 32, ballot="bb" * 32, page=1, signature="cc" * 64)
+
+    target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else tmp_path
+    name = "phone" if width == 320 else "dark"
+    with served(world.manifest, cast) as address:
+        context = browser.new_context(
+            java_script_enabled=scripts, viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
+        )  # fmt: skip
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+
+        def look(what: str) -> None:
+            assert sideways(page) == 0
+            picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+            picture.quantize(32).save(target / f"booth-{what}-{name}.png", optimize=True)
+            if scripts:
+                page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+                assert page.evaluate(LOOK, RULES) == []
+
+        page.goto(address)
+        look("choose")
+        assert "<script>alert" not in page.content()
+        heights = [box["height"] for each in page.locator(".option").all() if (box := each.bounding_box())]
+        assert len(heights) == 4
+        assert heights[-1] >= 50  # abstaining is as large a choice as the others
+        page.get_by_role("button", name="Review your choice").click()
+        assert "abstaining is one of them" in page.locator(".errors").inner_text()
+        look("mistake")
+        page.get_by_label("Abstain").focus()
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        assert page.locator(".chosen").inner_text() == "Abstain"
+        look("review")
+        page.get_by_role("button", name="Cast the ballot").click()
+        assert "can't be reached" in page.locator(".errors").inner_text()
+        page.get_by_role("button", name="Cast the ballot").click()
+        assert "bb" * 32 in page.content()
+        assert "vote again until" in page.content()
+        look("done")
+        page.get_by_role("link", name="Vote again").click()
+        page.locator("label", has_text="Written warning").click()
+        page.get_by_role("button", name="Review your choice").click()
+        page.get_by_role("button", name="Cast the ballot").click()
+        assert cast_for == [3, 3, 1]
+        assert all(url.startswith((address, "data:")) for url in asked)
+        assert not any("option" in url for url in asked)
+        context.close()
+
+
+def page_of(world: World) -> BoothPage:
+    def never(option: int) -> Receipt:
+        raise AssertionError("nothing may be cast")
+
+    return BoothPage(
+        world.manifest, SUMMARY, never, host="127.0.0.1:4", secret=SECRET, moment=moment, sent=""
+    )
+
+
+HOST = {"host": "127.0.0.1:4"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", f"/{SECRET}/", {"host": "evil.example"}, b"", 403),
+        ("GET", f"/{SECRET}/", {"host": "localhost:4"}, b"", 403),
+        ("GET", f"/{SECRET}/", {}, b"", 403),
+        ("POST", f"/{SECRET}/cast", {**HOST, "sec-fetch-site": "cross-site"}, b"option=1", 403),
+        ("POST", f"/{SECRET}/cast", {**HOST, "sec-fetch-site": "same-site"}, b"option=1", 403),
+        ("GET", "/", HOST, b"", 404),
+        ("GET", f"/{'0' * 32}/", HOST, b"", 404),
+        ("GET", f"/{SECRET}", HOST, b"", 404),
+        ("GET", f"/{SECRET}/../", HOST, b"", 404),
+        ("GET", f"/{SECRET}/cast", HOST, b"", 404),
+        ("PUT", f"/{SECRET}/cast", HOST, b"option=1", 404),
+        ("POST", f"/{SECRET}/cast", HOST, b"", 422),
+        ("POST", f"/{SECRET}/cast", HOST, b"option=9", 422),
+        ("POST", f"/{SECRET}/cast", HOST, b"option=-1", 422),
+        ("POST", f"/{SECRET}/cast", HOST, b"option=1&option=2", 422),
+        ("POST", f"/{SECRET}/cast", HOST, b"option=\xff", 422),
+        ("POST", f"/{SECRET}/cast", HOST, b"a=1&b=2&c=3", 422),
+        ("POST", f"/{SECRET}/review", HOST, b"option=01", 422),
+    ],
+)
+def test_nobody_else_is_answered(
+    world: World, method: str, path: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    """Another host (DNS rebinding), another site, another path, another form: refused, and nothing is cast."""
+    assert page_of(world).answer(method, path, headers, body).status == status
