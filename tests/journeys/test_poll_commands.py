@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from crypto.entropy import system
+from polls.archive import read
 from polls.casting import make_cast
 from polls.encoding import hash_hex
 from polls.manifest import election_of
@@ -30,7 +33,6 @@ from tests.support.timed_server import TimedServer, timed_server
 
 PASSPHRASE = "correct horse battery staple"
 MEMBERS = 7
-LEFT_OUT = "github.com/m0"
 
 POLL = """\
 question = "Which action, if any, should the council take?"
@@ -55,11 +57,11 @@ review_after_days = 100
 class World:
     """A server, a council with desks, three trustees with folders, and everybody's passphrase in a file."""
 
-    def __init__(self, server: TimedServer, folder: Path) -> None:
+    def __init__(self, server: TimedServer, folder: Path, members: int) -> None:
         self.server, self.folder = server, folder
         self.password = folder / "pass"
         self.password.write_text(PASSPHRASE, encoding="utf-8")
-        self.community = Community.draw(MEMBERS)
+        self.community = Community.draw(members)
         self.group = Group.draw(council=["Zoe"])
         self.group.say(Members(registry=self.community.id.hex()))
         asyncio.run(self._publish())
@@ -142,7 +144,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[World]:
     """A world whose commands share the server's clock, and stretch passphrases little."""
     from crypto import keyfiles
 
@@ -153,10 +155,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         def now() -> float:
             return real() + float(server.shift.read_text(encoding="ascii"))
 
-        monkeypatch.setitem(Client.__init__.__kwdefaults__, "clock", now)
-        monkeypatch.setitem(AsyncClient.__init__.__kwdefaults__, "clock", now)
+        for made in (Client.__init__, AsyncClient.__init__):
+            assert made.__kwdefaults__ is not None
+            monkeypatch.setitem(made.__kwdefaults__, "clock", now)
         monkeypatch.setattr("service.booth.trustee_cli.now_s", lambda: int(now()))
-        yield World(server, tmp_path)
+        yield World(server, tmp_path, getattr(request, "param", MEMBERS))
 
 
 @pytest.mark.slow
@@ -211,6 +214,51 @@ def test_below_the_quorum_trustees_decrypt_nothing(world: World) -> None:
     result = world.does("desk", world.desk, "result", phi)
     assert (result["quorum_met"], result["outcome"]) == (False, "No action")
     assert world.at("poll", world.desk, "status", phi)["decrypted"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [21], indirect=True)
+def test_of_twenty_members_the_council_alone_learns_the_counts(world: World, tmp_path: Path) -> None:
+    """In a sentence and a plot, and in its export with decryptions, which Belenios' tool judges where it is at hand."""
+    desk = world.desk
+    phi = world.create(world.ceremony(), quorum=3)
+    world.server.forward(700)
+    for n, option in enumerate((1, 1, 2, 3), 1):
+        world.vote(phi, f"github.com/m{n}", option)
+    world.server.forward(DAY)
+    for n in (2, 3, 2):
+        world.at("trustee", world.trustee(n), "decrypt", "--poll", phi)
+    picture = tmp_path / "plot.svg"
+    result = world.does("desk", desk, "result", phi, "--plot", str(picture))
+    assert result["sentence"] == (
+        "4 of 20 voted. At least Written warning: 3 of 3; at least Three-month suspension: 1 of 3. "
+        "Abstained: 1. Outcome: Written warning."
+    )
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg ")
+    assert drawn.endswith("</svg>\n")
+    assert "Written warning (outcome)" in drawn
+    everyone = world.at("poll", desk, "export", phi, "--out", str(tmp_path / "everyone"))
+    council = world.at("poll", desk, "export", phi, "--out", str(tmp_path / "council"), "--council")
+    for files, counts in ((everyone, False), (council, True)):
+        judged = [
+            "verify",
+            files["archive"],
+            "--manifest",
+            files["manifest"],
+            "--registry",
+            files["registry"],
+        ]
+        checks = world.does("poll", desk, *judged)["checks"]
+        # What everybody can export has no counts; they rest on the trustees' signatures.
+        assert any(each["name"] == "counts" for each in checks) is counts
+        assert (read(Path(files["archive"]).read_bytes()).result is not None) is counts
+        if tool := os.environ.get("BELENIOS_TOOL"):
+            folder = Path(files["archive"]).parent
+            done = subprocess.run(
+                [tool, "election", "verify", "--dir", str(folder)], capture_output=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
 
 
 def test_a_trustee_says_nothing_twice_in_two_ways(tmp_path: Path) -> None:
