@@ -1,4 +1,4 @@
-"""docs/members.md: every command of the page is one, with those options."""
+"""docs/members.md and docs/polls.md: every command of the pages is one, with those options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 import service
 from service.cli import main
 
-PAGE = (Path(service.__file__).parents[1] / "docs" / "members.md").read_text(encoding="utf-8")
+DOCS = Path(service.__file__).parents[1] / "docs"
+PAGE = "\n".join((DOCS / name).read_text(encoding="utf-8") for name in ("members.md", "polls.md"))
 LINES = [
     line
     for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
