@@ -14,7 +14,7 @@ import click
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
     "member": ("service.member_cli", "member"),
-    "poll": ("service.poll_cli", "poll"),
+    "poll": ("service.poll_making", "poll"),
     "trustee": ("service.booth.trustee_cli", "trustee"),
     "vote": ("service.booth.vote_cli", "vote"),
     "registry": ("service.registry_granting", "registry"),

@@ -12,28 +12,21 @@ from typing import Final
 
 import click
 
-from crypto.entropy import system
 from crypto.errors import Refused
 from polls.board import Found, check_receipt
 from polls.casting import Receipt, page_due, read_receipt
 from polls.encoding import decode, hash_hex
 from polls.group import ED25519
 from polls.verify import check_closed
-from service.booth import trustee_cli
 from service.booth.trustee_cli import hex_id, server_options
-from service.booth.trustees import HOME as TRUSTEE_HOME
-from service.booth.trustees import TrusteeHome, read_card
-from service.booth.trustees_work import Trustee
 from service.chain_files import read_whole
 from service.console import command, emit, json_option, passphrase_option, shown
-from service.desk import polls as making
 from service.desk.cli import client_of, opened
 from service.desk.polls_results import result
 from service.poll_files import export_poll, verify_files
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import PollView
 
 _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
@@ -55,74 +48,20 @@ def poll(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 
 
 @poll.command()
-@click.option("--name", required=True, help="Name of the board.")
-@click.option("--threshold", required=True, type=int, help="How many trustees open a poll together.")
-@click.option(
-    "--card", "cards", multiple=True, required=True, type=click.Path(path_type=Path), help="A trustee's card."
-)
-@json_option
-@click.pass_context
-@command
-def board(context: click.Context, name: str, threshold: int, cards: tuple[Path, ...], as_json: bool) -> None:
-    """Define a board of trustees from their cards. They then run `sottovoce trustee step --board ID`."""
-    trustees = tuple(read_card(path) for path in cards)
-    if not 3 <= len(trustees) <= 15 or not 2 <= threshold < len(trustees) or not 1 <= len(name) <= 120:
-        raise Refused("a board has a name, 3 to 15 trustees, and a threshold from 2 to one fewer than all")
-    if len({card.key for card in trustees}) != len(trustees):
-        raise Refused("a trustee is named twice")
-    with opened(context) as session, client_of(session) as client:
-        made = client.do(poll_calls.define_board(session.signer, DefineBoard(name, threshold, trustees)))
-    emit(
-        {"board": made.hex()},
-        as_json,
-        f"Board {made.hex()}\nEach trustee now runs: sottovoce trustee step --board {made.hex()} --server …",
-    )
-
-
-@poll.command()
-@click.option("--file", "file", type=click.Path(path_type=Path, dir_okay=False), help="A poll.toml.")
-@click.option("--example", is_flag=True, help="Print a poll.toml to start from, and do nothing else.")
-@json_option
-@click.pass_context
-@command
-def create(context: click.Context, file: Path | None, example: bool, as_json: bool) -> None:
-    """Create a poll, as a mediator or the council. The same file again makes no second poll."""
-    if example:
-        click.echo(making.example(system(32).hex()), nl=False)
-        return
-    if file is None:
-        raise Refused("give --file, or --example for one to start from")
-    home: Path = context.obj[0]
-    with opened(context) as session, client_of(session) as client:
-        made = making.create(session, client, home, file)
-    manifest, phi = made.manifest, made.manifest.phi.hex()
-    lines = [
-        f"Poll {phi}",
-        f"{manifest.electorate_size} members may vote; {len(made.left_out)} are left out.",
-        f"Opens by itself at {_when(manifest.opens_at)} if enough trustees have run `sottovoce trustee prove`.",
-    ]
-    emit(
-        {"poll": phi, "electorate": manifest.electorate_size, "opens_at": manifest.opens_at},
-        as_json,
-        shown("\n".join(lines)),
-    )
-
-
-@poll.command()
 @click.argument("poll_hex", metavar="POLL")
 @server_options
 @json_option
 @command
 def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     """Show where a poll stands. Never how many have voted."""
-    view = _view(poll_hex, server, proxy)
+    view = view_of(poll_hex, server, proxy)
     manifest = view.manifest
     lines = [
         manifest.question,
         *(f"  {place}. {text}" for place, text in enumerate(manifest.texts)),
         f"State: {view.state}",
-        f"Opens {_when(manifest.opens_at)}, closes {_when(manifest.closes_at)}, "
-        f"archived {_when(manifest.archive_at)}",
+        f"Opens {when(manifest.opens_at)}, closes {when(manifest.closes_at)}, "
+        f"archived {when(manifest.archive_at)}",
         f"{manifest.electorate_size} members may vote; the quorum is {manifest.quorum}.",
     ]
     if view.outcome is not None:
@@ -137,8 +76,8 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
 @command
 def open_(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     """Say when a poll opens: by itself, by the server's clock, if enough trustees showed their shares."""
-    view = _view(poll_hex, server, proxy)
-    at = _when(view.manifest.opens_at)
+    view = view_of(poll_hex, server, proxy)
+    at = when(view.manifest.opens_at)
     missing = max(0, view.shape.proofs_needed - len(view.shape.proved))
     if view.state == "waiting" and missing:
         text = f"It opens by itself at {at}, if {missing} more trustees run `sottovoce trustee prove` before."
@@ -158,8 +97,8 @@ def open_(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
 @command
 def close(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     """Say when a poll closes: by itself, by the server's clock, and not before."""
-    view = _view(poll_hex, server, proxy)
-    at = _when(view.manifest.closes_at)
+    view = view_of(poll_hex, server, proxy)
+    at = when(view.manifest.closes_at)
     if view.state in {"waiting", "lapsed"}:
         raise Refused(f"poll: it is {view.state}; only an open poll closes")
     text = f"It closes by itself at {at}; nobody can close it before." if view.state == "open" else ""
@@ -173,8 +112,8 @@ def close(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
 @command
 def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     """Verify a closed poll's ballots and sum them, still encrypted; say which trustees have decrypted."""
-    view = _view(poll_hex, server, proxy)
-    _needs_record(view)
+    view = view_of(poll_hex, server, proxy)
+    needs_record(view)
     with Client(server, proxy=proxy) as client:
         found = gather(client, view.manifest.phi)
     closed = check_closed(ED25519, found.archive(), found.evidence(), manifest=view.manifest.raw)
@@ -201,48 +140,17 @@ def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
 
 @poll.command()
 @click.argument("poll_hex", metavar="POLL")
-@click.option(
-    "--trustee-home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=TRUSTEE_HOME,
-    show_default="~/.sottovoce/trustee",
-    help="Folder of your trustee's key.",
-)
-@server_options
-@json_option
-@click.pass_context
-@command
-def deliver(
-    context: click.Context,
-    poll_hex: str,
-    trustee_home: Path,
-    server: str,
-    proxy: str | None,
-    as_json: bool,
-) -> None:
-    """As a trustee: sign the result and seal it to the council. The same as the end of `trustee decrypt`."""
-    phi, view = _phi(poll_hex), _view(poll_hex, server, proxy)
-    _needs_record(view)
-    home = TrusteeHome(trustee_home, context.obj[1])
-    keys = home.keys()
-    with Client(server, proxy=proxy) as client:
-        done = Trustee(home, keys, client).decrypt(phi, trustee_cli.now_s())
-    emit({"did": done.did, "waits": done.waits}, as_json, "\n".join([*done.did, *done.waits]))
-
-
-@poll.command()
-@click.argument("poll_hex", metavar="POLL")
 @server_options
 @json_option
 @command
 def archive(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     """Say when ballots and summary are destroyed: by itself; afterwards, show what remains."""
-    view = _view(poll_hex, server, proxy)
+    view = view_of(poll_hex, server, proxy)
     remains = view.remains
     if view.state == "lapsed":
         raise Refused("poll: it is lapsed; it has nothing to archive")
     if remains is None:
-        text = f"Ballots, tags and summary are destroyed by themselves at {_when(view.manifest.archive_at)}."
+        text = f"Ballots, tags and summary are destroyed by themselves at {when(view.manifest.archive_at)}."
         emit(_told(view), as_json, text)
         return
     outcome = view.manifest.texts[remains.outcome.statement.outcome]
@@ -276,8 +184,8 @@ def export(
     as_json: bool,
 ) -> None:
     """Write a closed poll's Belenios archive, and beside it our evidence, the manifest and the registry."""
-    phi, view = _phi(poll_hex), _view(poll_hex, server, proxy)
-    _needs_record(view)
+    phi, view = phi_of(poll_hex), view_of(poll_hex, server, proxy)
+    needs_record(view)
     delivered = None
     if council:
         with opened(context) as session, client_of(session) as client:
@@ -312,14 +220,14 @@ def verify(file: Path, evidence: Path | None, manifest: Path, registry: Path, as
 def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool) -> None:
     """Say what became of the ballot of a receipt. After the close: counted, replaced, or proof that it was dropped."""
     raw = read_whole(receipt, 4_096)
-    phi = _phi_of(raw)
+    phi = _named_in(raw)
     with Client(server, proxy=proxy) as client:
         view = client.do(poll_calls.poll(phi))
         read = read_receipt(view.manifest, raw)
         if view.state in {"waiting", "open"}:
             due = page_due(view.manifest, read.page)
             sealed = due <= view.shape.now
-            said = f"page {read.page} is sealed" if sealed else f"page {read.page} is sealed at {_when(due)}"
+            said = f"page {read.page} is sealed" if sealed else f"page {read.page} is sealed at {when(due)}"
         elif view.state == "archived":
             said = "the board was destroyed after the cooling-off"
         else:
@@ -330,21 +238,24 @@ def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool)
         raise Refused("the ballot is not on the board: this receipt proves that the server dropped it")
 
 
-def _phi_of(raw: bytes) -> bytes:
-    return _phi(decode(raw, Receipt, "receipt").poll)
+def _named_in(raw: bytes) -> bytes:
+    return phi_of(decode(raw, Receipt, "receipt").poll)
 
 
-def _phi(text: str) -> bytes:
+def phi_of(text: str) -> bytes:
+    """Read a poll's id."""
     return hex_id(text, 32, "a poll's id")
 
 
-def _view(poll_hex: str, server: str, proxy: str | None) -> PollView:
-    phi = _phi(poll_hex)
+def view_of(poll_hex: str, server: str, proxy: str | None) -> PollView:
+    """Fetch where a poll stands."""
+    phi = phi_of(poll_hex)
     with Client(server, proxy=proxy) as client:
         return client.do(poll_calls.poll(phi))
 
 
-def _needs_record(view: PollView) -> None:
+def needs_record(view: PollView) -> None:
+    """Refuse, by the name of its state, a poll that has no ballots to show."""
     if view.state not in _OVER:
         raise Refused(f"poll: it is {view.state}; this needs a poll that has closed")
     if view.state == "archived":
@@ -369,5 +280,6 @@ def _told(view: PollView) -> dict[str, object]:
     }
 
 
-def _when(at_s: int) -> str:
+def when(at_s: int) -> str:
+    """Write a time for a person."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
