@@ -37,6 +37,7 @@ from service.wire import calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
 from service.wire.patience import patiently
+from service.wire.shapes import MAX_LETTERS
 
 STATES: Final = {
     "received": "Your report was received.",
@@ -80,7 +81,7 @@ def mailbox(
     files, _ = files_of(attach, attach_original)
     wait = Waiting()
     with Client(server, proxy=proxy) as client, Admission(client, NO_GROUP, "mailbox") as opening:
-        letters = read_mailbox(client, used, opening)
+        letters, seen = read_mailbox(client, used, opening)
         views = [_letter_view(client, gid, letter) for letter in letters]
         if not as_json:
             click.echo(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
@@ -97,9 +98,14 @@ def mailbox(
                 click.echo("\n".join(shown_code(code)))
             if not noted:
                 _confirm(new)
-            while _burn(client, used, new, letters, message, files, to, admission, wait) is None:
+            while _burn(client, used, new, letters, seen, message, files, to, admission, wait) is None:
                 # Letters came meanwhile: show them, then burn with all of them seen.
-                letters = read_mailbox(client, used, opening)
+                before = seen
+                letters, seen = read_mailbox(client, used, opening)
+                if seen == before:
+                    # Something lies there that doesn't open with this code: nobody may lock a reporter out with that.
+                    seen = MAX_LETTERS
+                    continue
                 views = [_letter_view(client, gid, letter) for letter in letters]
                 if not as_json:
                     click.echo(shown("\n\n".join(_letter_text(view) for view in views)))
@@ -115,6 +121,7 @@ def _burn(
     used: ReplyCode,
     new: ReplyCode,
     letters: Sequence[Letter],
+    seen: int,
     message: str,
     files: Sequence[File],
     to: Recipients,
@@ -128,13 +135,13 @@ def _burn(
         filed_on=datetime.now(UTC).date().isoformat(),
         attachments=tuple(file.described() for file in files),
     )
-    burning = burn_mailbox(used, new, len(letters), follow_up, files, to, system)
+    burning = burn_mailbox(used, new, seen, follow_up, files, to, system)
     key = VerifyKey(client.do(calls.server_info()).verify_key)
     return patiently(
         client,
         admission,
         lambda token: calls.burn_mailbox(
-            claim(used), len(letters), burning.filed.envelope, to.group_id, key, admission=token
+            claim(used), seen, burning.filed.envelope, to.group_id, key, admission=token
         ),
         waiting=wait.under_pressure,
     )

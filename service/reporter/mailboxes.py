@@ -13,39 +13,43 @@ from service.wire import calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
 from service.wire.patience import patiently
-from service.wire.shapes import LETTER_SLOTS, MAX_PAGE
+from service.wire.shapes import MAX_PAGE
 
 NO_GROUP: Final = bytes(16)
 
 
-def read_mailbox(client: Client, code: ReplyCode, admission: Admission) -> list[Letter]:
-    """Fetch and open all letters of a code's mailbox, oldest first. admission: for mailboxes.
+def read_mailbox(client: Client, code: ReplyCode, admission: Admission) -> tuple[list[Letter], int]:
+    """Fetch and open all letters of a code's mailbox, oldest first, and count what opened. admission: for mailboxes.
 
-    Nothing there, a used code and a wrong one all give an empty list: nobody can tell them apart.
+    Nothing there, a used code and a wrong one all give an empty list: nobody can tell them apart. Goes on until a page
+    in which nothing opens: what somebody put there that is no letter hides no letter behind it.
     """
     claim = claim_of(code)
     letters: list[Letter] = []
+    seen = 0
     for page in range(MAX_PAGE + 1):
-        found = _read_page(client, code, claim, page, admission)
+        found, opened = _read_page(client, code, claim, page, admission)
         letters += found
-        if len(found) < LETTER_SLOTS:
+        seen += opened
+        if opened == 0:
             break
-    return letters
+    return letters, seen
 
 
 def _read_page(
     client: Client, code: ReplyCode, claim: Claim, page: int, admission: Admission
-) -> list[Letter]:
+) -> tuple[list[Letter], int]:
     slots = patiently(client, admission, lambda token: calls.open_mailbox(claim, page, admission=token))
-    found = []
+    found, opened = [], 0
     for slot in slots:
         try:
             plaintext = open_letter(mailbox_of(code), slot)
         except DoesNotOpen:
             continue
+        opened += 1
         try:
             found.append(read_letter(plaintext, address_of(claim)))
         except Refused:
             # It opened, so it was sealed to this mailbox, but not written as handlers' desks write: not shown as one.
             continue
-    return found
+    return found, opened

@@ -49,7 +49,7 @@ from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
 from service.server.pages.uploads import FilesRefused, attached
 from service.server.pages.views import letter_view
-from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_LETTERS, MAX_PAGE
+from service.wire.shapes import LETTER_SIZE, MAX_LETTERS, MAX_PAGE
 
 PAGE_SIZE: Final = 96 * 1024
 """All pages of opened mailboxes are filled up to a multiple of this: eight letters and the page around them fit."""
@@ -199,15 +199,16 @@ class _Mailbox:
             raise FilesRefused(messages.FILES_TOO_LARGE) from None
 
     async def _letters(self, code: ReplyCode) -> tuple[list[Letter], int]:
-        """Open all letters of a code's mailbox, oldest first, and count what opened."""
+        """Open all letters of a code's mailbox, oldest first, and count what opened.
+
+        All pages are looked at, whatever is in them: what is no letter hides no letter behind it.
+        """
         claim, letters, seen = claim_of(code), list[Letter](), 0
         for page in range(MAX_PAGE + 1):
             raw = await mailboxes.slots(self._deps, claim, page)
             found, opened = await asyncio.to_thread(_opened, code, raw)
             letters += found
             seen += opened
-            if opened < LETTER_SLOTS:
-                break
         return letters, seen
 
     async def _answer_to(self, letter: Letter) -> Recipients | None:

@@ -11,9 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from crypto.codes import from_words
+from crypto.codes import ReplyCode, address_of, claim_of, from_words, mailbox_of
+from crypto.entropy import system
+from crypto.letters import seal_letter
 from service.cli import main
 from service.desk import actions
+from service.wire import calls, shapes
 from service.wire.client import Client
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
@@ -105,6 +108,33 @@ def test_a_report_is_filed_answered_and_answered_again(
     never = run(server, group, "mailbox", "--code-file", tmp_path / "wrong.txt", "--json")
     assert again.exit_code == never.exit_code == 0
     assert again.stdout == never.stdout
+
+
+def test_what_is_no_letter_locks_nobody_out(
+    tmp_path: Path, server: RunningServer, groups: tuple[Group, Group], answers: Path
+) -> None:
+    """A rogue handler fills a mailbox with what doesn't open: the letter behind it is read, and the code is used up."""
+    group, _ = groups
+    told = json.loads(run(server, group, "report", "--file", answers, "--yes", "--json").stdout)
+    code = from_words(" ".join(told["code"]))
+    address = address_of(claim_of(code)).hex()
+    noise = seal_letter(mailbox_of(ReplyCode(system(16))).public_key(), b"for somebody else")
+    empty = seal_letter(mailbox_of(code).public_key(), b"opens, and is no letter")
+    with Client(server.base) as client, desk_of(tmp_path, server.base, group, "Bo") as bo:
+        synced(bo, client, NOW)
+        posts = [shapes.PostLetter(system(16).hex(), address, letter) for letter in (*[empty] * 8, noise)]
+        client.do(calls.batch(group.signer("Ada"), posts))
+        case = next(case for case in bo.cases().values() if case.mailbox_address == address)
+        bo.enqueue(actions.write_letter(bo.desk(NOW + 1), case, group.roster, "An honest letter."))
+        synced(bo, client, NOW + 1)
+    (tmp_path / "code.txt").write_text(" ".join(told["code"]))
+    (tmp_path / "message.txt").write_text("Thank you.")
+    opened = run(
+        server, group, "mailbox", "--code-file", tmp_path / "code.txt", "--message-file", tmp_path / "message.txt",
+        "--yes-i-wrote-it-down", "--json",
+    )  # fmt: skip
+    assert opened.exit_code == 0, opened.output
+    assert [letter["text"] for letter in json.loads(opened.stdout)["letters"]] == ["An honest letter."]
 
 
 def test_the_questions_can_be_answered_on_a_terminal(

@@ -6,7 +6,7 @@ import { fromHex } from "./bytes.ts";
 import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
 import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
 import { system } from "./entropy.ts";
-import { answerTo, authorOf, burnMailbox, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
+import { answerTo, authorOf, burnMailbox, readSlots, recipients } from "./filing.ts";
 import type { Letter } from "./letters.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import { dayOf, done, failure } from "./report-page.ts";
@@ -85,7 +85,7 @@ class MailboxPage {
       const found = readSlots(code, slots);
       letters.push(...found.letters);
       seen += found.seen;
-      if (found.seen < LETTER_SLOTS) break;
+      if (found.seen === 0) break; // what is no letter hides no letter behind it
     }
     this.#letters = letters;
     this.#seen = seen;
