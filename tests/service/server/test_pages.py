@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from crypto.codes import ReplyCode, address_of, claim_of, from_words, mailbox_of, to_words
@@ -462,6 +463,16 @@ async def test_the_code_is_in_no_address_title_or_cookie_in_clear(group: Group, 
     assert "domain" not in cookie.casefold()
     done = await visitor.confirm(sent)
     assert done.headers["clear-site-data"] == '"cache", "cookies", "storage"'
+
+
+async def test_the_onion_address_is_offered_where_there_is_one(world: World, visitor: Visitor) -> None:
+    """As a header for the Tor Browser and as a link; without one, nothing is said."""
+    assert "onion-location" not in (await visitor.get("")).headers
+    onion = f"http://{'a' * 56}.onion"
+    object.__setattr__(world.deps, "settings", msgspec.structs.replace(world.deps.settings, onion=onion))
+    page = await visitor.get("protection")
+    assert page.headers["onion-location"] == f"{onion}/en/"
+    assert f'href="{onion}"' in page.html
 
 
 @pytest.mark.parametrize(
