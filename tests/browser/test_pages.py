@@ -223,6 +223,22 @@ def test_back_at_every_step(server: RunningServer, browser: Browser, group: Grou
         assert reporter.page.locator("#when").input_value() == "Monday"
 
 
+def test_reload_at_every_step(server: RunningServer, browser: Browser, group: Group, scripts: bool) -> None:
+    """A reload stays on its step and leaves a form that works; what was typed is kept nowhere, so it is gone."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.go(f"groups/{group.id.hex()}/report/help")
+        for number in range(1, 7):
+            reporter.step(number)
+            if number == 2:
+                reporter.page.locator("#what").press_sequentially("secret")
+            reporter.page.reload()
+            assert reporter.page.locator(f"#step-{number}").is_visible()
+            assert reporter.page.locator(".step:visible").count() == 1
+        assert reporter.page.locator("#what").input_value() == ""
+        reporter.report(group, what="It happened.")
+        assert len(reporter.words()) == 12
+
+
 def test_reload_at_the_steps_that_lose_something(
     tmp_path: Path, server: RunningServer, browser: Browser, client: Client, group: Group
 ) -> None:
