@@ -17,7 +17,9 @@ from polls.board import Found, check_receipt
 from polls.casting import Receipt, page_due, read_receipt
 from polls.encoding import decode, hash_hex
 from polls.group import ED25519
+from polls.manifest import parse_manifest
 from polls.verify import check_closed
+from service.booth.receipts import MAX_FILE, Kept, broken, check_receipts, read_kept
 from service.booth.trustee_cli import hex_id, server_options
 from service.chain_files import read_whole
 from service.console import command, emit, json_option, passphrase_option, shown
@@ -219,7 +221,10 @@ def verify(file: Path, evidence: Path | None, manifest: Path, registry: Path, as
 @command
 def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool) -> None:
     """Say what became of the ballot of a receipt. After the close: counted, replaced, or proof that it was dropped."""
-    raw = read_whole(receipt, 4_096)
+    raw = read_whole(receipt, MAX_FILE)
+    if b'"receipts"' in raw[: 256 * 1_024]:
+        _check_kept(read_kept(raw), server, proxy, as_json)
+        return
     phi = _named_in(raw)
     with Client(server, proxy=proxy) as client:
         view = client.do(poll_calls.poll(phi))
@@ -236,6 +241,18 @@ def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool)
     emit({"poll": phi.hex(), "page": read.page, "found": said}, as_json, text)
     if said == Found.DROPPED.value:
         raise Refused("the ballot is not on the board: this receipt proves that the server dropped it")
+
+
+def _check_kept(kept: Kept, server: str, proxy: str | None, as_json: bool) -> None:
+    """Check a file that `sottovoce vote` keeps: all receipts of one voter, who may have voted again."""
+    manifest = parse_manifest(kept.manifest)
+    with Client(server, proxy=proxy) as client:
+        found, _ = check_receipts(client, manifest, kept)
+    told = [{"ballot": each.receipt.ballot, "page": each.receipt.page, "found": each.words} for each in found]
+    text = "\n".join(f"ballot {e.receipt.ballot[:16]}…, page {e.receipt.page}: {e.words}" for e in found)
+    emit({"poll": manifest.phi.hex(), "receipts": told}, as_json, text)
+    if broken(found):
+        raise Refused("a ballot is not on the board: its receipt proves that the server dropped it")
 
 
 def _named_in(raw: bytes) -> bytes:

@@ -50,6 +50,11 @@ class Answer:
     media_type: str = "text/html; charset=utf-8"
 
 
+def problem(status: int, said: str) -> Answer:
+    """Refuse in plain text. Whoever is refused may not know this run's secret, so no address of ours is in it."""
+    return Answer(status, f"{said}\n".encode(), "text/plain; charset=utf-8")
+
+
 class BoothPage:
     """What is answered to what, apart from sockets. `host`: such as 127.0.0.1:40123. `secret`: a part of the path.
 
@@ -77,7 +82,7 @@ class BoothPage:
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a request. headers: by their names in lower case."""
         if headers.get("host") != self._host or headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
-            return self._problem(403, "This page answers only the machine and the window it was made for.")
+            return problem(403, "This page answers only the machine and the window it was made for.")
         match method, path.removeprefix(self.base) if path.startswith(self.base + "/") else "":
             case "GET", "/":
                 return self._page("choose.html", chosen=-1, error="")
@@ -94,7 +99,7 @@ class BoothPage:
                 if option is None:
                     return self._page("choose.html", 422, chosen=-1, error="Choose one of the options.")
                 return self._voted(option)
-        return self._problem(404, "There is nothing here.")
+        return problem(404, "There is nothing here.")
 
     def _voted(self, option: int) -> Answer:
         try:
@@ -128,10 +133,6 @@ class BoothPage:
             sent=self._sent,
             **context,
         )
-        return Answer(status, text.encode())
-
-    def _problem(self, status: int, said: str) -> Answer:
-        text = self._pages.get_template("problem.html").render(base=self.base, error=said)
         return Answer(status, text.encode())
 
 
@@ -170,10 +171,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(self.rfile.read(int(length)))
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no request of ours with the same headers, and without repeating anything of it."""
+        del message, explain
+        self.close_connection = True
+        self._send(problem(code, "That can't be answered."))
+
     def _answer(self, body: bytes) -> None:
         assert self.server.page is not None  # noqa: S101 - set before the first request is taken
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.page.answer(self.command, self.path, headers, body)
+        self._send(self.server.page.answer(self.command, self.path, headers, body))
+
+    def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in {**HEADERS, "Content-Type": answer.media_type}.items():
             self.send_header(name, value)

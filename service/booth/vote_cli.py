@@ -10,7 +10,7 @@ import click
 
 from crypto.errors import Refused
 from polls.manifest import Conduct, Manifest
-from service.booth import voting
+from service.booth import receipts, voting
 from service.booth.page import serve
 from service.booth.voting import Checked
 from service.console import command, emit, json_option, passphrase_option, read_passphrase, shown
@@ -65,6 +65,7 @@ def vote(
             _check(client, phi, home, as_json)
             return
         checked = voting.check_poll(client, phi, home)
+        voting.check_open(checked)
         keys = read_keys(home / FILE, read_passphrase(passphrase_file))
         voting.check_voter(checked, keys)
         with Admission(client, bytes.fromhex(checked.manifest.group_id), "casts") as admission:
@@ -134,17 +135,18 @@ def _chosen(manifest: Manifest, given: int | None) -> int:
 
 
 def _check(client: Client, phi: bytes, home: Path, as_json: bool) -> None:
-    kept = voting.kept_receipts(home, phi)
+    kept = receipts.kept_receipts(home, phi)
     if kept is None:
         raise Refused("no receipt of this poll is kept here")
     manifest = client.do(poll_calls.poll(phi)).manifest
     if manifest.raw != kept.manifest:
         raise Refused("the server shows another poll than the one you voted in")
-    found = voting.check_receipts(client, manifest, kept.receipts)
+    found, kept = receipts.check_receipts(client, manifest, kept)
+    receipts.keep(home, manifest, kept)
     emit(
-        [{"ballot": receipt.ballot, "page": receipt.page, "found": said} for receipt, said in found],
+        [{"ballot": each.receipt.ballot, "page": each.receipt.page, "found": each.words} for each in found],
         as_json,
-        "\n".join(f"ballot {receipt.ballot[:16]}…, page {receipt.page}: {said}" for receipt, said in found),
+        "\n".join(f"ballot {e.receipt.ballot[:16]}…, page {e.receipt.page}: {e.words}" for e in found),
     )
-    if voting.broken(found):
+    if receipts.broken(found):
         raise Refused("a ballot was dropped: keep the receipt, it is proof against the server")

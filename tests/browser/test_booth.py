@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser
@@ -156,4 +157,32 @@ def test_nobody_else_is_answered(
     world: World, method: str, path: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
     """Another host (DNS rebinding), another site, another path, another form: refused, and nothing is cast."""
-    assert page_of(world).answer(method, path, headers, body).status == status
+    answer = page_of(world).answer(method, path, headers, body)
+    assert answer.status == status
+    if status in {403, 404}:  # who is refused learns nothing of this run's address
+        assert SECRET.encode() not in answer.body
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "OPTIONS", "DELETE", "POST"])
+def test_requests_that_are_none_of_ours_are_refused_alike(world: World, method: str) -> None:
+    """Other methods and large bodies: the same headers, and not a word of what was sent."""
+    with served(world.manifest, None) as address:
+        host = address.split("/")[2]
+        content = b"x" * 5_000 if method == "POST" else b""
+        answer = httpx.request(method, f"http://{host}/canary", content=content)
+        assert answer.status_code in {413, 501}
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "canary" not in answer.text
+        assert SECRET not in answer.text
+
+
+def test_the_page_keeps_its_own_policy(browser: Browser, world: World) -> None:
+    """Without getting round it: the style loads, nothing is complained of."""
+    with served(world.manifest, None) as address:
+        page = browser.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(address)
+        assert page.evaluate("getComputedStyle(document.querySelector('.option')).display") == "grid"
+        assert said == []
+        page.close()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,13 +20,15 @@ from crypto.keyfiles import lock
 from crypto.secrets import Passphrase
 from polls.board import Board, Found, Page, check_receipt
 from polls.casting import read_receipt
-from service.booth import voting
+from service.booth import receipts, voting
+from service.booth.page import serve
 from service.cases.rosters import Members
 from service.cli import main
 from service.demo import LIGHT
 from service.member_keys import FILE, KIND, MemberKeys
 from service.wire import calls, poll_calls
-from service.wire.client import AsyncClient
+from service.wire.admitting import Admission
+from service.wire.client import AsyncClient, Client
 from tests.support.groups import Group
 from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
@@ -88,6 +94,13 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
         assert json.loads(second.stdout)["page"] >= 0
         early = await vote(server, poll, home, "--check", "--json")
         assert [each["found"] for each in json.loads(early.stdout)] == ["its page is not sealed yet"] * 2
+        server.forward(2 * 3_600)
+        await asyncio.sleep(0)
+        sealed = await vote(server, poll, home, "--check", "--json")
+        assert {each["found"] for each in json.loads(sealed.stdout)} <= {
+            "its page is not sealed yet",
+            "the head of its page is signed",
+        }
         for n in (2, 3):
             await poll.cast(f"github.com/m{n}", 1)
         server.forward(DAY)
@@ -95,9 +108,15 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
         assert [e["found"] for e in json.loads(late.stdout)] == ["replaced by your later ballot", "counted"]
         closed = await vote(server, poll, home, "--option", "1", "--yes")
         assert (closed.exit_code, "nobody can vote in it now" in closed.stderr) == (3, True)
-        files = [path for path in home.rglob("*.json") if path.parent.name == "receipts"]
-        assert all(path.stat().st_mode & 0o077 == 0 for path in files)
-        assert "option" not in files[0].read_text()
+        (kept_file,) = (home / "receipts").iterdir()
+        assert kept_file.stat().st_mode & 0o077 == 0
+        told = CliRunner().invoke(
+            main, ["poll", "check-receipt", str(kept_file), "--server", server.base, "--json"]
+        )
+        assert [e["found"] for e in json.loads(told.stdout)["receipts"]] == [
+            "replaced by your later ballot",
+            "counted",
+        ]
 
 
 async def test_who_is_left_out_cannot_vote(server: TimedServer, tmp_path: Path) -> None:
@@ -138,6 +157,7 @@ async def test_before_it_opens_and_with_a_wrong_passphrase(server: TimedServer, 
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
         early = await vote(server, poll, home, "--option", "1", "--yes")
         assert (early.exit_code, "the poll is waiting" in early.stderr) == (3, True)
+        server.forward(60)
         (home / "passphrase").write_text("wrong")
         assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 4
         bad = CliRunner().invoke(main, ["vote", "xyz", "--server", server.base, "--home", str(home)])
@@ -152,7 +172,7 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
         assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
         server.forward(DAY)
         board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
-        kept = voting.kept_receipts(home, poll.phi)
+        kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
         mine = read_receipt(poll.manifest, kept.receipts[0])
         assert check_receipt(board, mine) is Found.COUNTED
@@ -160,6 +180,53 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
             Page(page.salt, tuple(b for b in page.ballots if b != mine.ballot)) for page in board.pages
         )
         cut = Board(poll.manifest, pages, board.heads)
-        lost = check_receipt(cut, mine)
-        assert voting.broken([(mine, lost.value)])
-        assert not voting.broken([(mine, Found.COUNTED.value)])
+        assert check_receipt(cut, mine) is Found.DROPPED
+
+
+async def test_a_server_that_shows_another_board_contradicts_itself(
+    server: TimedServer, tmp_path: Path
+) -> None:
+    """A head that was kept and is another one now: said plainly; the file stays as proof."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
+        server.forward(DAY)
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads={0: "00" * 32}))
+        result = await vote(server, poll, home, "--check")
+        assert (result.exit_code, "showed another board before" in result.stderr) == (3, True)
+
+
+async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_path: Path) -> None:
+    """`--web` for real: the printed address is opened, the ballot cast, the receipt kept; Ctrl-C would end it."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        printed: list[str] = []
+
+        def voted() -> tuple[str, str]:
+            with Client(server.base, clock=server.clock) as client:
+                checked = voting.check_poll(client, poll.phi, home)
+                keys = keys_of(poll, "github.com/m1")
+                summary = voting.read_summary(client, checked, keys)
+                with Admission(client, poll.group.id, "casts") as admission:
+                    arguments = (client, checked, keys, summary, admission, home, printed.append)
+                    thread = threading.Thread(
+                        target=serve, args=arguments, kwargs={"moment": str, "sent": "…"}, daemon=True
+                    )
+                    thread.start()
+                    while not printed:
+                        time.sleep(0.01)
+                    address = printed[0].rsplit("http://", 1)[1].strip()
+                    page = httpx.get(f"http://{address}")
+                    done = httpx.post(f"http://{address}cast", data={"option": "3"}, timeout=60)
+                    return page.text, done.text
+
+        page, done = await asyncio.to_thread(voted)
+        assert SUMMARY in page
+        assert "Your ballot is in" in done
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        assert len(kept.receipts) == 1

@@ -1,0 +1,124 @@
+"""Receipts of ballots, kept on the voter's machine, and what became of those ballots. polls/SPEC.md §3.4, §3.5.
+
+A receipt says that a ballot will be on a page; the server signs a head for every page when it is sealed, before anybody
+can see what is on it. Guarantees: heads are fetched, their signatures checked, and remembered, so that a server that
+later shows another board contradicts itself in its own hand. What is kept says that a ballot was cast, never for what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from crypto.errors import Refused
+from polls.board import Found, check_receipt
+from polls.casting import Receipt, read_receipt
+from polls.manifest import Manifest
+from service.chain_files import read_whole, write_whole
+from service.wire import poll_calls
+from service.wire.client import Client
+
+RECEIPTS: Final = "receipts"
+MAX_FILE: Final = 16 * 1_024 * 1_024
+
+
+class BoardChanged(Refused):
+    """The server signed two different heads for one page: what was kept proves it."""
+
+    def __init__(self) -> None:
+        super().__init__("the server showed another board before: keep the file of receipts, it proves that")
+
+
+class Kept(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept of one poll: its manifest, receipts oldest first, and the heads that were seen, by page."""
+
+    manifest: bytes
+    receipts: tuple[bytes, ...]
+    heads: dict[int, str] = {}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a ballot, in words; `broken`: the receipt proves that the server dropped it."""
+
+    receipt: Receipt
+    words: str
+    broken: bool = False
+
+
+def file_of(folder: Path, phi: bytes) -> Path:
+    """Name the file that keeps a poll's receipts."""
+    return folder / RECEIPTS / f"{phi.hex()}.json"
+
+
+def keep_receipt(folder: Path, manifest: Manifest, receipt: bytes) -> None:
+    """Keep a receipt beside the earlier ones of its poll."""
+    before = kept_receipts(folder, manifest.phi) or Kept(manifest.raw, ())
+    if receipt not in before.receipts:
+        keep(folder, manifest, msgspec.structs.replace(before, receipts=(*before.receipts, receipt)))
+
+
+def keep(folder: Path, manifest: Manifest, kept: Kept) -> None:
+    """Write what is kept of a poll, whole or not at all."""
+    write_whole(file_of(folder, manifest.phi), msgspec.json.encode(kept))
+
+
+def kept_receipts(folder: Path, phi: bytes) -> Kept | None:
+    """Read what was kept of a poll; None when nothing was. Refused when the file is damaged."""
+    path = file_of(folder, phi)
+    return read_kept(read_whole(path, MAX_FILE)) if path.exists() else None
+
+
+def read_kept(raw: bytes) -> Kept:
+    """Read a file of receipts. Refused when it is none."""
+    try:
+        return msgspec.json.decode(raw, type=Kept)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Refused("this is not a file of receipts, or it is damaged") from None
+
+
+def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list[Outcome], Kept]:
+    """Say what became of the ballots, oldest first; also gives what is to be kept from now on.
+
+    While the poll is open: whether the head of a ballot's page is signed yet. After the close its page is opened:
+    counted, replaced, or dropped. Raises BoardChanged when a head is another one than before.
+    """
+    read = [read_receipt(manifest, raw) for raw in kept.receipts]
+    view = client.do(poll_calls.poll(manifest.phi))
+    if view.state == "archived":
+        return [Outcome(each, "the board was destroyed after the cooling-off") for each in read], kept
+    if view.state in {"waiting", "open"}:
+        heads = {**kept.heads, **_heads(client, manifest, kept.heads)}
+        words = {True: "the head of its page is signed", False: "its page is not sealed yet"}
+        outcomes = [Outcome(each, words[each.page in heads]) for each in read]
+        return outcomes, msgspec.structs.replace(kept, heads=heads)
+    board = client.do(poll_calls.opened_board(manifest)).board
+    _same(kept.heads, {page: head.hex() for page, head in enumerate(board.heads)})
+    found = [check_receipt(board, each, read[at + 1 :]) for at, each in enumerate(read)]
+    return [
+        Outcome(each, what.value, what is Found.DROPPED) for each, what in zip(read, found, strict=True)
+    ], kept
+
+
+def _heads(client: Client, manifest: Manifest, seen: Mapping[int, str]) -> dict[int, str]:
+    """Fetch all signed heads so far, and hold them against those seen before."""
+    found: dict[int, str] = {}
+    while page := client.do(poll_calls.heads(manifest, max(found, default=-1))):
+        found.update({each.page: each.head for each in page})
+    _same(seen, found)
+    return found
+
+
+def _same(seen: Mapping[int, str], now: Mapping[int, str]) -> None:
+    if any(now.get(page) != head for page, head in seen.items()):
+        raise BoardChanged
+
+
+def broken(outcomes: Sequence[Outcome]) -> bool:
+    """Whether a receipt proves that the server dropped a ballot."""
+    return any(outcome.broken for outcome in outcomes)
