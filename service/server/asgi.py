@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from crypto import selftest
 from service.server import events
 from service.server.app import create_app, opened
+from service.server.forgetting import Collecting
 from service.server.settings import Settings, from_environment
+
+# A full search for cycles takes some milliseconds: seldom enough that nobody waits for it, well within a minute.
+COLLECT_AFTER_S: Final = 20.0
 
 # Granian hands these over as plain dictionaries, and the life of a worker among them.
 Scope = MutableMapping[str, Any]
@@ -24,12 +28,14 @@ class Served:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app: Any = None
+        self._collecting = Collecting(COLLECT_AFTER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the worker's life."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
         elif self._app is not None:
+            self._collecting.soon()
             await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,10 +4,15 @@ Three allocators hold what a request brings: glibc's, Python's own (which never 
 Each is told by its environment, before the process starts: so the process starts itself again once, in place.
 tests/attacks/test_canary.py searches the memory of a real server and found headers and addresses without this.
 Only on glibc and with a Granian built on jemalloc; elsewhere it does no harm and gives no promise.
+
+Objects that hold each other (an error and the frame it came from) are freed only when Python looks for cycles, which a
+worker with nothing to do never does: `Collecting` looks soon after every request.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -29,3 +34,30 @@ def forget_what_is_freed() -> None:
         return
     environment = {**os.environ, **FORGETTING, _DONE: "1"}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - our own program
+
+
+class Collecting:
+    """Has Python look for what is no longer used soon after it was asked to: once, however often it was asked."""
+
+    def __init__(self, after_s: float) -> None:
+        """after_s: how long what a request brought may lie about, in seconds."""
+        self._after_s = after_s
+        self._due = False
+        self._again = False  # somebody asked while it was due: what they began may outlive it
+
+    def soon(self) -> None:
+        """Collect within `after_s` seconds, and once more if asked meanwhile. Needs a running event loop."""
+        if self._due:
+            self._again = True
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._due, self._again = True, False
+        asyncio.get_running_loop().call_later(self._after_s, self._collect)
+
+    def _collect(self) -> None:
+        gc.collect()
+        self._due = False
+        if self._again:
+            self._begin()

@@ -6,9 +6,7 @@ cached; no cookie is set but by `Site.page(cookie=…)`. What the templates say 
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import gc
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from litestar import Response
 from litestar.datastructures import Cookie
 
 from service.server.deps import Deps
+from service.server.forgetting import Collecting
 from service.server.pages import messages
 from service.server.pages.catalogues import translations
 from service.server.pages.languages import LANGUAGES, Language
@@ -72,20 +71,14 @@ class Site:
         self.style = _asset("style.css", self.files["style.css"][0])
         self.script = _script()
         self._environments: dict[str, Environment] = {}
-        self._forgetting = False
+        self._collecting = Collecting(FORGET_AFTER_S)
 
     def forget_soon(self) -> None:
         """Have what a request brought collected within a second, cycles included; freed memory is overwritten at once.
 
         service.server.forgetting makes that so, and tests/attacks/test_pages_canary.py searches for what is left.
         """
-        if not self._forgetting:
-            self._forgetting = True
-            asyncio.get_running_loop().call_later(FORGET_AFTER_S, self._forget)
-
-    def _forget(self) -> None:
-        self._forgetting = False
-        gc.collect()
+        self._collecting.soon()
 
     def say(self, language: Language, sentence: str, **values: object) -> str:
         """Translate a sentence of service.server.pages.messages."""
