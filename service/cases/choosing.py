@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from crypto.errors import Refused
+from crypto.signatures import VerifyKey
 
 
 class Named(Protocol):
@@ -37,6 +38,32 @@ class ToAlternate:
     """Too few would be left: the report goes to all handlers of this other group."""
 
     group_id: bytes
+
+
+class Keyed(Named, Protocol):
+    """A handler with the signing keys they ever had."""
+
+    @property
+    def verify_keys(self) -> tuple[VerifyKey, ...]:
+        """Newest last."""
+        ...
+
+
+K = TypeVar("K", bound=Keyed)
+
+
+def without_those(handlers: Sequence[K], others: Collection[Keyed]) -> tuple[K, ...]:
+    """Leave out of a group those who are in another one too: by a signing key they ever had, or by name.
+
+    Whoever a reporter leaves out must not get the report through the alternate group either.
+    """
+    keys = {key.raw for other in others for key in other.verify_keys}
+    names = {other.pseudonym.casefold() for other in others}
+    return tuple(
+        handler
+        for handler in handlers
+        if handler.pseudonym.casefold() not in names and not keys & {key.raw for key in handler.verify_keys}
+    )
 
 
 class TooFewLeft(Refused):

@@ -182,6 +182,29 @@ async def test_too_few_readers_lead_to_the_other_group_only_with_consent(world: 
     assert await opened(world, group, "Cy") == []
 
 
+async def test_who_is_in_both_groups_and_left_out_stays_out(world: World) -> None:
+    """By name or by key: the alternate group's report goes to the others; and to nobody when too few are left there."""
+    elders = Group.draw("Elders", ["Nia", "Oto", "Ada"], minimum=2)
+    group = Group.draw("Aurora", ["Ada", "Bo", "Cy"], alternate=elders.id)
+    for one in (elders, group):
+        await world.found(one)
+    visitor = Visitor(world.http)
+    out = [group.member(name).id.hex() for name in ("Ada", "Bo")]
+    sent = await visitor.report(group.id, what="It was Ada.", leave_out=out, agreed=elders.id.hex())
+    assert sent.status == 200
+    assert "Ada" not in sent.html
+    assert len(await opened(world, elders, "Nia")) == 1
+    assert await opened(world, elders, "Ada") == []
+    small = Group.draw("Small", ["Nia", "Ada"], minimum=2)
+    lone = Group.draw("Lone", ["Ada", "Bo"], alternate=small.id)
+    for one in (small, lone):
+        await world.found(one)
+    refused = await visitor.report(
+        lone.id, what="It was Ada.", leave_out=lone.member("Ada").id.hex(), agreed=small.id.hex()
+    )
+    assert (refused.status, refused.errors[0][0]) == (422, "leave_out")
+
+
 async def test_without_an_alternate_too_few_is_an_error(world: World, group: Group, visitor: Visitor) -> None:
     """Nothing is sent to fewer than the minimum."""
     out = [group.member(name).id.hex() for name in ("Ada", "Bo")]

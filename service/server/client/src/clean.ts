@@ -30,6 +30,7 @@ export function mediaTypeOf(content: Uint8Array): string {
   if (starts(content, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) return "image/png";
   if (starts(content, [0x47, 0x49, 0x46, 0x38])) return "image/gif";
   if (starts(content, [0x25, 0x50, 0x44, 0x46, 0x2d])) return "application/pdf";
+  if (starts(content, [0x50, 0x4b, 0x03, 0x04])) return "application/zip";
   if (starts(content, utf8("RIFF")) && equal(content.subarray(8, 12), utf8("WEBP"))) return "image/webp";
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(content);

@@ -28,6 +28,15 @@ export function choose(roster: Roster, leftOut: ReadonlySet<string>): Choice {
   return roster.alternate === null ? { to: "nobody" } : { to: "alternate", groupId: roster.alternate };
 }
 
+/** Leave out of a group those who are in another one too: by a signing key they ever had, or by name. */
+export function withoutThose(handlers: readonly Handler[], others: readonly Handler[]): Handler[] {
+  const keys = new Set(others.flatMap((other) => other.verifyKeys.map((key) => toHex(key.raw))));
+  const names = new Set(others.map((other) => other.name.toLowerCase()));
+  return handlers.filter(
+    (handler) => !names.has(handler.name.toLowerCase()) && !handler.verifyKeys.some((key) => keys.has(toHex(key.raw))),
+  );
+}
+
 /** Name the recipients of a report or follow-up. */
 export function recipients(roster: Roster, handlers: readonly Handler[]): Recipients {
   return { groupId: roster.groupId, rosterDigest: roster.digest, keys: handlers.map(sealKeyOf) };

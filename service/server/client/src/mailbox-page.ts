@@ -2,7 +2,7 @@
 // code, and burns the old mailbox together with the answer. A used, a wrong and an empty code look the same.
 
 import { Api } from "./api.ts";
-import { fromHex } from "./bytes.ts";
+import { type Bytes, fromHex } from "./bytes.ts";
 import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
 import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
 import { system } from "./entropy.ts";
@@ -30,6 +30,7 @@ class MailboxPage {
   #letters: readonly Letter[] = [];
   #seen = 0;
   #files: Files | undefined;
+  #sealed: { readonly same: string; readonly body: Bytes } | undefined;
   readonly #rosters = new Map<string, Promise<Roster>>();
 
   constructor() {
@@ -169,7 +170,11 @@ class MailboxPage {
     const followUp = { message, language: last.language, filedOn: dayOf(server) };
     let seen = this.#seen;
     for (;;) {
-      const body = await burnMailbox(this.#used!, this.#fresh!, seen, followUp, files, recipients(roster, handlers), { entropy: system });
+      // The same answer is sent as the same bytes: repeating those is harmless after a lost response.
+      const same = JSON.stringify([message, seen, files.map((file) => file.sha256)]);
+      if (this.#sealed?.same !== same) this.#sealed = undefined;
+      const body = this.#sealed?.body ?? await burnMailbox(this.#used!, this.#fresh!, seen, followUp, files, recipients(roster, handlers), { entropy: system });
+      this.#sealed = { same, body };
       at("burn-status").textContent = sentence("sending");
       const waiting = (): void => void (at("burn-status").textContent = sentence("waiting"));
       if (await this.#api.burn(body, roster.groupId, server.verifyKey, { worker: WORKER, waiting })) return true;

@@ -7,12 +7,12 @@ import { ReplyCode } from "./codes.ts";
 import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
 import { system } from "./entropy.ts";
 import { Refused } from "./errors.ts";
-import { choose, fileReport, recipients } from "./filing.ts";
+import { choose, fileReport, recipients, withoutThose } from "./filing.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import type { Report } from "./reports.ts";
 import { type Handler, recipientsOf, type Roster } from "./rosters.ts";
 import { Files, FilesRefused, mistakes, readReport } from "./typing.ts";
-import { type Language, loadWords } from "./words.ts";
+import { type Language, loadWords, type WordList } from "./words.ts";
 
 const WORKER = "/static/app/puzzle-worker.js";
 
@@ -46,13 +46,12 @@ class ReportPage {
   readonly #group = fromHex(document.body.dataset["group"] ?? "");
   readonly #kind = document.body.dataset["kind"] as Report["kind"];
   readonly #files = new Files();
-  readonly #started: Promise<{ roster: Roster; server: ServerInfo }>;
+  #started: Promise<{ roster: Roster; server: ServerInfo }> | undefined;
   #token: Promise<string | undefined>;
   #sealed: Sealed | undefined;
 
   constructor() {
-    this.#started = this.#start();
-    this.#started.catch((error: unknown) => this.#say(failure(error)));
+    this.#begun().catch((error: unknown) => this.#say(failure(error)));
     this.#token = this.#solve();
     this.#form.addEventListener("input", () => {
       keep(true);
@@ -64,6 +63,13 @@ class ReportPage {
     });
     addEventListener("hashchange", () => this.#arrive());
     this.#arrive();
+  }
+
+  /** What was fetched at the start; asked for again when that failed, so that "try again" can help. */
+  #begun(): Promise<{ roster: Roster; server: ServerInfo }> {
+    const begun = (this.#started ??= this.#start());
+    begun.catch(() => (this.#started = undefined));
+    return begun;
   }
 
   async #start(): Promise<{ roster: Roster; server: ServerInfo }> {
@@ -81,7 +87,7 @@ class ReportPage {
     bar.hidden = false;
     try {
       const token = await this.#api.admission(this.#group, { worker: WORKER, progress: (share) => (bar.value = share * 100) });
-      this.#say(sentence("solved"));
+      if (this.#started) this.#say(sentence("solved")); // what went wrong at the start is not to be talked over
       return token;
     } catch {
       this.#say("");
@@ -120,7 +126,7 @@ class ReportPage {
     button.disabled = true;
     try {
       clearWrong();
-      const { roster, server } = await this.#started;
+      const { roster, server } = await this.#begun();
       const report = readReport(this.#kind, dayOf(server));
       const wrongs = mistakes(report);
       const to = await this.#recipients(roster, wrongs);
@@ -129,8 +135,12 @@ class ReportPage {
         showWrong(this.#form, wrongs);
         return;
       }
-      this.#sealed ??= await this.#seal(report, to.roster, to.handlers);
-      await this.#submit(this.#sealed, server, report.urgency === "danger");
+      // The words are at hand before anything is sent: what is filed can be answered.
+      const list = await loadWords(at<HTMLSelectElement>("words").value as Language);
+      const sealed = this.#sealed ?? (await this.#seal(report, to.roster, to.handlers));
+      this.#sealed = sealed;
+      await this.#submit(sealed, server, report.urgency === "danger");
+      this.#show(sealed, list);
     } catch (error) {
       if (error instanceof FilesRefused) showWrong(this.#form, [{ field: "files", text: error.message }]);
       this.#say(failure(error));
@@ -153,7 +163,14 @@ class ReportPage {
       return undefined;
     }
     const other = (await this.#api.rosters(fromHex(choice.groupId))).at(-1)!;
-    return { roster: other, handlers: recipientsOf(other) };
+    // Whoever is in both groups and was left out stays out.
+    const people = recipientsOf(roster).filter((handler) => left.has(handler.id));
+    const handlers = withoutThose(recipientsOf(other), people);
+    if (handlers.length < Math.max(1, other.minimum)) {
+      wrongs.push({ field: "leave_out", text: sentence("too-few-at-all") });
+      return undefined;
+    }
+    return { roster: other, handlers };
   }
 
   async #seal(report: Report, roster: Roster, handlers: readonly Handler[]): Promise<Sealed> {
@@ -181,11 +198,9 @@ class ReportPage {
       waiting: () => this.#say(sentence("waiting")),
       ...(token === undefined ? {} : { token }),
     });
-    await this.#show(sealed);
   }
 
-  async #show({ code, names }: Sealed): Promise<void> {
-    const list = await loadWords(at<HTMLSelectElement>("words").value as Language);
+  #show({ code, names }: Sealed, list: WordList): void {
     this.#form.reset();
     this.#files.clear();
     at("filing").remove(); // nothing that was written stays in the page
