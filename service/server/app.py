@@ -94,7 +94,7 @@ async def opened(settings: Settings) -> AsyncIterator[Deps]:
     import time
 
     keys = load_or_make(settings.folder, system)
-    store = await open_store(store_url(settings), replicas=settings.redis_replicas)
+    store = await open_store(store_url(settings), replicas=settings.redis_replicas, apart=True)
     try:
         limiter = await open_limiter(limiter_url(settings))
         try:

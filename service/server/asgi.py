@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -56,6 +55,4 @@ class Served:
 def application() -> Served:
     """Make the application of this worker, from the settings its parent left in the environment."""
     events.set_up()
-    # The database's thread takes the lock for moments, many times in a commit; the default makes it wait 5 ms for each.
-    sys.setswitchinterval(0.0005)
     return Served(from_environment())

@@ -103,12 +103,14 @@ async def open_store(
     clock: Callable[[], float] = time.time,
     replicas: int = 0,
     every_second: bool = False,
+    apart: bool = False,
 ) -> Store:
     """Open the store at `url`, after checking that what it acknowledges will be durable.
 
     clock: for SQLite; Redis has its own.
     replicas: how many replicas must have a write before it is acknowledged (Redis).
     every_second: accept `appendfsync everysec` of Redis; only together with replicas.
+    apart: write in a process of its own (SQLite); for servers, which write much.
 
     Raises StoreRefused, saying what to change, or StoreUnavailable if the engine does not answer.
     """
@@ -116,7 +118,7 @@ async def open_store(
         case SqliteAddress(path):
             from service.storage.sqlite import open_sqlite
 
-            return await open_sqlite(path, clock)
+            return await open_sqlite(path, clock, apart=apart)
         case address:
             from service.storage.redis_store import open_redis
 

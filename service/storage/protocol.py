@@ -21,6 +21,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -45,57 +47,58 @@ class StoreRefused(Exception):
     """The store can't be used as it is set up. The message says what to change; it holds no secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """What goes to a store or comes back, also across processes. Shows no value when it is printed."""
+
+    def __repr__(self) -> str:
+        first = next(iter(self.__struct_fields__), None)
+        return f"{type(self).__name__}({getattr(self, first)!r})" if first else f"{type(self).__name__}()"
+
+
+class Insert(Message, frozen=True):
     """Write a record that must not exist yet."""
 
     name: bytes
-    value: bytes = field(repr=False)
+    value: bytes
     expires_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Message, frozen=True):
     """Write a record, whether or not it exists. Its earlier expiry goes with its earlier value."""
 
     name: bytes
-    value: bytes = field(repr=False)
+    value: bytes
     expires_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(Message, frozen=True):
     """Write a record that must hold exactly `expected`."""
 
     name: bytes
-    expected: bytes = field(repr=False)
-    value: bytes = field(repr=False)
+    expected: bytes
+    value: bytes
     expires_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Message, frozen=True):
     """Remove a record; no matter if there is none."""
 
     name: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Message, frozen=True):
     """Condition: there is no such record. Changes nothing."""
 
     name: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Message, frozen=True):
     """Condition: there is such a record. Changes nothing."""
 
     name: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Message, frozen=True):
     """Write `value` under `entry_name(log, n)`, n being the next number of that log: 1, 2, 3 … without gaps.
 
     A number is given out once, also when entries are deleted later. Within one commit the appends to a log
@@ -103,12 +106,11 @@ class Append:
     """
 
     log: bytes
-    value: bytes = field(repr=False)
+    value: bytes
     expires_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Message, frozen=True):
     """Drop the counter of a log, so that nothing of the log's name stays. Its entries are deleted by `Delete`."""
 
     log: bytes
@@ -117,15 +119,13 @@ class Forget:
 Change = Insert | Put | Replace | Delete | Absent | Present | Append | Forget
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Message, frozen=True):
     """Everything was written and is durable. `positions`: the number given to each Append, in order."""
 
     positions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Message, frozen=True):
     """Nothing was written. `name`: the record whose condition failed (the first, in the order of the changes).
 
     What the conflict rests on is itself durable.

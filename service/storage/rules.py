@@ -76,6 +76,15 @@ def check_changes(changes: Sequence[Change]) -> int:
     forgotten: set[bytes] = set()
     total = 0
     for change in changes:
+        if type(change) is Insert:  # first and in place: what a report is made of
+            name = change.name
+            if not 0 < len(name) <= MAX_NAME:
+                raise ValueError("a name is empty or too long")
+            if name in seen:
+                raise ValueError("a name occurs twice in one commit")
+            seen.add(name)
+            total += _check_value(change.value, change.expires_s)
+            continue
         match change:
             case Append(log, value, expires_s):
                 if not 0 < len(log) <= MAX_NAME - SEQUENCE_BYTES - 1:
@@ -93,7 +102,7 @@ def check_changes(changes: Sequence[Change]) -> int:
                 seen.add(change.name)
                 if isinstance(change, Replace):
                     total += len(change.expected)
-                if isinstance(change, Insert | Put | Replace):
+                if isinstance(change, Put | Replace):
                     total += _check_value(change.value, change.expires_s)
     if appended & forgotten:
         raise ValueError("a log is appended to and forgotten in one commit")

@@ -33,8 +33,10 @@ from service.storage.rules import (
     check_scan,
     scan_bounds,
 )
-from service.storage.sqlite_files import BUSY_S, connect, prepare
-from service.storage.sqlite_writer import GroupWriter
+from service.storage.sqlite_apart import ApartWriter
+from service.storage.sqlite_files import connect, prepare
+from service.storage.sqlite_work import Commit, EmptyLog, Probe, Rebuild, Sweep, Writer
+from service.storage.sqlite_writer import ThreadWriter
 
 T = TypeVar("T")
 
@@ -50,20 +52,15 @@ _SCAN_DOWN: Final = (
     "SELECT name, value FROM records WHERE partition = ? AND name >= ? AND name < ?"
     " ORDER BY name DESC LIMIT ?"
 )
-_PROBE: Final = "INSERT INTO probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1"
-_SWEEP: Final = (
-    "DELETE FROM records WHERE id IN"
-    " (SELECT id FROM records WHERE expires_s IS NOT NULL AND expires_s <= ? LIMIT ?)"
-)
 
 
 class SqliteStore:
     """A `Store` in one file. Made by `open_sqlite`."""
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], writer: Writer) -> None:
         self._path = path
         self._clock = clock
-        self._writer = GroupWriter(path)
+        self._writer = writer
         self._updates = Updates(self)
         self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="sottovoce-sqlite-reader")
         self._mine = threading.local()
@@ -107,7 +104,8 @@ class SqliteStore:
         size = check_changes(changes)
         if not changes:
             return Committed()
-        return await self._writer.commit(partition, changes, size)
+        outcome = await self._writer.ask(Commit(partition, changes, size))
+        return Committed() if isinstance(outcome, int) else outcome
 
     async def update(
         self, partition: str, name: bytes, decide: Callable[[bytes | None], Write[T] | Keep[T]]
@@ -145,14 +143,12 @@ class SqliteStore:
         """
         removed = 0
         while True:
-            page: int = await self._writer.write(
-                lambda connection: connection.execute(_SWEEP, (now_s, _SWEEP_PAGE)).rowcount
-            )
+            page = await self._count(Sweep(now_s, _SWEEP_PAGE))
             removed += page
             if page < _SWEEP_PAGE:
                 break
         if removed:
-            await self._writer.run_alone(_empty_log)
+            await self._writer.ask(EmptyLog())
         return removed
 
     async def purge(self, partition: str, names: Sequence[bytes]) -> None:
@@ -160,9 +156,9 @@ class SqliteStore:
         check_partition(partition)
         check_names(names)
         await self.commit(partition, [Delete(name) for name in dict.fromkeys(names)])
-        await self._writer.run_alone(lambda connection: _rebuild(connection, self._path.parent))
+        await self._writer.ask(Rebuild())
         for _ in range(_ERASE_ATTEMPTS):
-            if await self._writer.run_alone(_empty_log):
+            if await self._count(EmptyLog()):
                 return
             await asyncio.sleep(0.05)  # a reader of this or another process still needs the log
         raise StoreUnavailable(
@@ -171,7 +167,7 @@ class SqliteStore:
 
     async def healthy(self) -> None:
         """See Store. Writes one row durably, and reads."""
-        await self._writer.write(lambda connection: connection.execute(_PROBE).rowcount)
+        await self._writer.ask(Probe())
         await self._reading(lambda connection: connection.execute("SELECT times FROM probe").fetchone())
 
     async def close(self) -> None:
@@ -181,6 +177,10 @@ class SqliteStore:
         await asyncio.to_thread(self._pool.shutdown)
         while self._connections:
             self._connections.pop().close()
+
+    async def _count(self, work: Sweep | EmptyLog) -> int:
+        outcome = await self._writer.ask(work)
+        return outcome if isinstance(outcome, int) else 0
 
     async def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def run() -> T:
@@ -201,34 +201,15 @@ class SqliteStore:
             ) from failed
 
 
-def _empty_log(connection: sqlite3.Connection) -> bool:
-    """Write the log back into the database and cut it to zero bytes; False if a reader still needs it."""
-    connection.execute("PRAGMA busy_timeout = 100")
-    try:
-        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
-    return not busy
-
-
-def _rebuild(connection: sqlite3.Connection, folder: Path) -> None:
-    """Copy every record into new pages. Zeroing what is deleted is not enough: moving records between pages
-    leaves stale copies in the gaps of pages that live on.
-    """
-    # The copy is made in a file without a name, beside the database: not in memory, nor in a folder of others.
-    quoted = str(folder).replace("'", "''")
-    connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
-    connection.execute("PRAGMA temp_store = FILE")
-    try:
-        connection.execute("VACUUM")
-    finally:
-        connection.execute("PRAGMA temp_store = MEMORY")
-
-
-async def open_sqlite(path: Path, clock: Callable[[], float]) -> SqliteStore:
+async def open_sqlite(path: Path, clock: Callable[[], float], *, apart: bool = False) -> SqliteStore:
     """Open the store in `path`, creating it and its folder if there is none.
 
-    clock: seconds since 1970. Raises StoreRefused with what to change if the file or its folder can't be used.
+    clock: seconds since 1970. apart: write in a process of its own, for whoever writes much.
+    Raises StoreRefused with what to change if the file or its folder can't be used.
     """
     await asyncio.to_thread(prepare, path)
-    return SqliteStore(path, clock)
+    if not apart:
+        return SqliteStore(path, clock, ThreadWriter(path))
+    writer = ApartWriter(path)
+    await writer.start()
+    return SqliteStore(path, clock, writer)

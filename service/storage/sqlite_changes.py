@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from service.storage.protocol import (
     Absent,
@@ -26,7 +26,8 @@ from service.storage.protocol import (
 )
 
 _ASKED_AT_ONCE: Final = 64
-_WRITTEN_AT_ONCE: Final = 64
+_AT_ONCE: Final = 1_024
+"""Rows of one statement; SQLite takes 32,766 parameters, four for each row."""
 
 _EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
 _HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
@@ -89,23 +90,44 @@ def apply_changes(
     return Committed(tuple(positions))
 
 
-def only_inserts(changes: Sequence[Change]) -> Sequence[Insert] | None:
-    """Give the changes as `apply_inserts` takes them, if they are nothing else than inserts."""
-    inserts = [change for change in changes if isinstance(change, Insert)]
-    return inserts if len(inserts) == len(changes) else None
+def only_inserts(changes: Sequence[Change]) -> bool:
+    """Whether the changes are nothing else than inserts, and at least one."""
+    return bool(changes) and all(type(change) is Insert for change in changes)
 
 
-def apply_inserts(
-    connection: sqlite3.Connection, commits: Sequence[tuple[str, Sequence[Insert]]]
-) -> list[Committed | Conflict]:
-    """Make many commits that only insert, each whole or not at all, as if one after the other, in few statements.
+class Inserts(Protocol):
+    """A commit that only inserts."""
 
-    Each statement costs a turn of the interpreter's lock, for which the event loop's thread competes; a group of 64
-    reports would take hundreds of turns, and so takes a dozen.
+    @property
+    def partition(self) -> str:
+        """Its partition."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """All of them `Insert`."""
+
+
+def insert_at_once(connection: sqlite3.Connection, commits: Sequence[Inserts]) -> bool:
+    """Make all of many commits that only insert, in one statement that is its own transaction; False: none was made.
+
+    Hardly ever is a name taken, and then `apply_inserts` finds out whose it is. On a thread every statement costs turns
+    of the interpreter's lock, for which the event loop competes: this takes as many as one, sync of the disk included.
     """
+    rows = _rows(commits)
+    if len(rows) > _AT_ONCE:
+        return False
+    try:
+        _insert(connection, rows)
+    except sqlite3.IntegrityError:
+        return False
+    return True
+
+
+def apply_inserts(connection: sqlite3.Connection, commits: Sequence[Inserts]) -> list[Committed | Conflict]:
+    """Make many commits that only insert, each whole or not at all, as if one after the other, in few statements."""
     wanted: dict[str, list[bytes]] = {}
-    for partition, changes in commits:
-        wanted.setdefault(partition, []).extend(change.name for change in changes)
+    for partition, change in _rows(commits):
+        wanted.setdefault(partition, []).append(change.name)
     taken = {
         (partition, name)
         for partition, names in wanted.items()
@@ -113,23 +135,32 @@ def apply_inserts(
     }
     outcomes: list[Committed | Conflict] = []
     rows: list[tuple[str, Insert]] = []
-    for partition, changes in commits:
-        conflict = next((c.name for c in changes if (partition, c.name) in taken), None)
+    for commit in commits:
+        own = _rows((commit,))
+        conflict = next((change.name for at, change in own if (at, change.name) in taken), None)
         if conflict is not None:
             outcomes.append(Conflict(conflict))
             continue
-        for change in changes:
-            taken.add((partition, change.name))
-            rows.append((partition, change))
+        taken.update((at, change.name) for at, change in own)
+        rows += own
         outcomes.append(Committed())
     _insert(connection, rows)
     return outcomes
 
 
+def _rows(commits: Sequence[Inserts]) -> list[tuple[str, Insert]]:
+    return [
+        (commit.partition, change)
+        for commit in commits
+        for change in commit.changes
+        if isinstance(change, Insert)
+    ]
+
+
 def _insert(connection: sqlite3.Connection, rows: list[tuple[str, Insert]]) -> None:
-    """Write records that are known not to exist, many in one statement."""
-    for at in range(0, len(rows), _WRITTEN_AT_ONCE):
-        some = rows[at : at + _WRITTEN_AT_ONCE]
+    """Write records, many in one statement."""
+    for at in range(0, len(rows), _AT_ONCE):
+        some = rows[at : at + _AT_ONCE]
         values = [value for p, c in some for value in (p, c.name, c.expires_s, c.value)]
         connection.execute(_INSERT + ", (?, ?, ?, ?)" * (len(some) - 1), values)
 

@@ -43,6 +43,7 @@ def cluster_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(
     params=[
         "sqlite",
+        "sqlite_apart",
         pytest.param("single_redis", marks=pytest.mark.redis),
         pytest.param("sentinel_redis", marks=pytest.mark.redis),
         pytest.param("cluster_redis", marks=pytest.mark.redis),
@@ -50,9 +51,9 @@ def cluster_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 )
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """Each kind of store in turn, empty."""
-    if request.param == "sqlite":
+    if request.param in {"sqlite", "sqlite_apart"}:
         folder = tmp_path / "store"
-        return Engine("sqlite", f"sqlite://{folder}/store.db", folder)
+        return Engine("sqlite", f"sqlite://{folder}/store.db", folder, apart=request.param == "sqlite_apart")
     found: Engine = request.getfixturevalue(request.param)
     found.wipe()
     return found

@@ -17,6 +17,7 @@ import pytest
 from service.storage import Committed, Delete, Insert, Put, StoreRefused, StoreUnavailable, sqlite_files
 from service.storage.protocol import MAX_VALUE
 from service.storage.sqlite import SqliteStore, open_sqlite
+from service.storage.sqlite_writer import ThreadWriter
 
 P = "p"
 
@@ -242,8 +243,11 @@ async def test_a_loop_that_is_held_up_is_noticed() -> None:
 async def test_a_full_disk_is_unavailable_and_passes(store: SqliteStore) -> None:
     """Nothing of the failed group is written; what fits later is."""
     await store.commit(P, [Put(b"before", b"1")])
-    pages = await store._writer.run_alone(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
-    await store._writer.run_alone(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+    assert isinstance(store._writer, ThreadWriter)
+    connection = store._writer._writing._connection  # the thread uses it only while somebody waits
+    assert connection is not None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
     outcomes = await asyncio.gather(
         store.commit(P, [Put(b"big", bytes(100_000))]),
         store.commit(P, [Put(b"small", b"")]),

@@ -19,12 +19,13 @@ class Engine:
     url: str
     folder: Path
     replicas: int = 0
+    apart: bool = False
     servers: list[RedisServer] = field(default_factory=list)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Store]:
         """A store of its own over the same records."""
-        store = await open_store(self.url, replicas=self.replicas)
+        store = await open_store(self.url, replicas=self.replicas, apart=self.apart)
         try:
             yield store
         finally:

@@ -67,6 +67,14 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)  # the session we started: Granian and its workers
 
 
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in children.read_text().split():
+                yield from _family(int(child))
+
+
 def toml_of(settings: Mapping[str, object]) -> str:
     """Write a settings file: plain values first, then tables."""
 
@@ -119,12 +127,8 @@ class RunningServer:
 
     @property
     def pids(self) -> list[int]:
-        """Process ids of the server and its workers."""
-        if self.process is None:
-            return []
-        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        children = [int(pid) for pid in task.read_text().split()] if task.exists() else []
-        return [self.process.pid, *children]
+        """Process ids of the server, its workers, and theirs."""
+        return [] if self.process is None else list(_family(self.process.pid))
 
     def start(self) -> None:
         """Start it and wait until it answers."""

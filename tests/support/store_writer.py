@@ -1,6 +1,7 @@
 """A process of its own that uses a store, for tests that kill it or race it against others.
 
 python -m tests.support.store_writer URL write SEED     commits for ever; a line per acknowledged commit
+python -m tests.support.store_writer URL apart SEED     the same, with a writer in a process of its own
 python -m tests.support.store_writer URL claim WHO      claims c0 … c49; a line per claim it won
 """
 
@@ -52,9 +53,9 @@ async def claim(store: Store, who: str) -> None:
 
 async def main(url: str, act: str, word: str) -> None:
     """See the module."""
-    store = await open_store(url)
+    store = await open_store(url, apart=act == "apart")
     print("ready", flush=True)
-    await (write_for_ever if act == "write" else claim)(store, word)
+    await (claim if act == "claim" else write_for_ever)(store, word)
     await store.close()
 
 

@@ -1,0 +1,189 @@
+"""The writer of a SQLite store as a process of its own, for servers: its work takes no turn of this interpreter's lock.
+
+On a thread the writer and the event loop take that lock from each other many times for every group; measured over HTTP
+on two cores, a process takes half as many reports again. It is started with the store, talks over a socket pair that
+nobody else has, and ends when this end of it closes, however this process dies. If it dies, whoever waits gets
+StoreUnavailable, and the next commit starts another. Frames: length (u32 little-endian) and MessagePack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from service.storage.protocol import StoreUnavailable
+from service.storage.sqlite_work import FAILED, Outcome, Work
+from service.storage.sqlite_writer import settle
+
+LENGTH: Final = 4
+ENDS_WITHIN_S: Final = 60
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """What became of a group: the numbers of its works and their outcomes, or what failed."""
+
+    numbers: list[int]
+    outcomes: list[Outcome] | str
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """One piece of work, numbered."""
+
+    number: int
+    work: Work
+
+
+_answers: Final = msgspec.msgpack.Decoder(Answer)
+
+
+def framed(message: Answer | Asked) -> bytearray:
+    """Put a message behind its length."""
+    buffer = bytearray(LENGTH)
+    _encoder.encode_into(message, buffer, LENGTH)
+    buffer[:LENGTH] = (len(buffer) - LENGTH).to_bytes(LENGTH, "little")
+    return buffer
+
+
+def frames(buffer: bytearray) -> list[memoryview]:
+    """Take the whole messages from the front of a buffer, as views of a copy."""
+    ends = [0]
+    while len(buffer) >= ends[-1] + LENGTH:
+        end = ends[-1] + LENGTH + int.from_bytes(buffer[ends[-1] : ends[-1] + LENGTH], "little")
+        if end > len(buffer):
+            break
+        ends.append(end)
+    if len(ends) == 1:
+        return []
+    whole = memoryview(bytes(buffer[: ends[-1]]))
+    del buffer[: ends[-1]]
+    return [whole[start + LENGTH : end] for start, end in itertools.pairwise(ends)]
+
+
+class _Line(asyncio.Protocol):
+    """This end of the socket pair, and whoever waits for an answer over it."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._loop = asyncio.get_running_loop()
+        self.ended = self._loop.create_future()
+        self._buffer = bytearray()
+        self._outgoing: list[bytearray] = []
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+
+    def send(self, frame: bytearray) -> None:
+        """Send a frame at the end of this turn of the loop, together with all others of the turn."""
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append(frame)
+
+    def hang_up(self) -> None:
+        """Tell the process that nothing more comes."""
+        self._flush()
+        if self._transport is not None and not self.ended.done():
+            self._transport.write_eof()
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and outgoing:
+            self._transport.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        for frame in frames(self._buffer):
+            answer = _answers.decode(frame)
+            settle([self.waiting.pop(number) for number in answer.numbers], answer.outcomes)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self.waiting:
+            settle(list(self.waiting.values()), "the writing process ended")
+            self.waiting.clear()
+        self.ended.set_result(None)
+
+
+class ApartWriter:
+    """See `Writer`. Belongs to one event loop. Made by `start`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._starting = asyncio.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: _Line | None = None
+        self._number = 0
+        self._closing = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the writer, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start the process, unless it runs."""
+        async with self._starting:
+            if self._line is not None and not self._line.ended.done():
+                return
+            self._let_go()
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "service.storage.sqlite_child",
+                        str(theirs.fileno()),
+                        str(self._path),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+            _, self._line = await asyncio.get_running_loop().create_connection(_Line, sock=ours)
+
+    async def ask(self, work: Work) -> Outcome:
+        """See Writer."""
+        if self._closing:
+            raise StoreUnavailable("The store is closed.")
+        if self._line is None or self._line.ended.done():
+            try:
+                await self.start()
+            except OSError:
+                raise StoreUnavailable(FAILED) from None
+        if self._line is None:
+            raise StoreUnavailable(FAILED)
+        self._number += 1
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._line.waiting[self._number] = done
+        self._line.send(framed(Asked(self._number, work)))
+        return await done
+
+    async def close(self) -> None:
+        """See Writer."""
+        self._closing = True
+        if self._line is None:
+            return
+        self._line.hang_up()  # the process finishes what it was asked for, and hangs up too
+        await self._line.ended
+        await asyncio.to_thread(self._let_go)
+
+    def _let_go(self) -> None:
+        if self._process is None:
+            return
+        try:
+            self._process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._process.wait()
+        self._process = None
