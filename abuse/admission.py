@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Protocol
 
@@ -228,7 +228,7 @@ def take(ledger: Ledger, step: Step, now_us: int) -> Outcome:
     if token.not_before_us > now_us:
         return Turned(Why.EARLY, token.not_before_us - now_us)
     if room.straight and _paid(ledger, step.buckets, now_us):
-        ledger.put_room(step.room, replace(room, served=room.served + 1))
+        ledger.put_room(step.room, room.with_one_served())
         _spend(ledger, step, now_us)
         return Passed()
     places = room_left(_arrivals(ledger, step.buckets, now_us), step.buckets, now_us)

@@ -54,6 +54,10 @@ class Room:
         """Whether nobody waits, so that a request may try the buckets at once."""
         return not self.contended and not self.waiting
 
+    def with_one_served(self) -> Room:
+        """Give the room after one more was let straight through."""
+        return Room(self.slot, self.waiting, self.contended, self.overflowed, self.served + 1, self.pressure)
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:

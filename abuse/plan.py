@@ -15,7 +15,7 @@ from abuse.routes import NO_GROUP, Lane, Route, check_group
 LEAST_SLOW_SHARE = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # hashed by identity: looked up for every request
 class Limits:
     """What an operator may set. The defaults fit one small machine; SPEC.md says what each one stops."""
 

@@ -27,6 +27,7 @@ CHALLENGE_SIZE = 2 + EPOCH_SIZE + NONCE_SIZE + 4 + 4 + MAC_SIZE  # 50
 SOLUTION_SIZE = SUB_PUZZLES * 4  # 64
 SEED_PREFIX = b"sv1 puzzle"
 _FIELDS = struct.Struct(f">BB{EPOCH_SIZE}s{NONCE_SIZE}sII")
+_PARTS = struct.Struct(f">1sx{EPOCH_SIZE}s{NONCE_SIZE}s4s4s")  # the same, as the MAC takes them
 _COUNTERS = struct.Struct(">" + "4s" * SUB_PUZZLES)
 _INDEX = tuple(bytes([index]) for index in range(SUB_PUZZLES))
 
@@ -43,19 +44,9 @@ class Puzzle:
 
 
 def _mac(key: AdmissionKey, group: bytes, route: Route, fields: bytes) -> bytes:
-    _, _, epoch, nonce, difficulty, expires_s = _FIELDS.unpack(fields)
-    return keyed(
-        key.reveal(),
-        Label.PUZZLE,
-        fields[:1],
-        group,
-        route.value,
-        nonce,
-        difficulty.to_bytes(4, "big"),
-        expires_s.to_bytes(4, "big"),
-        epoch,
-        size=MAC_SIZE,
-    )
+    version, epoch, nonce, difficulty, expires_s = _PARTS.unpack(fields)
+    parts = (version, group, route.value, nonce, difficulty, expires_s, epoch)
+    return keyed(key.reveal(), Label.PUZZLE, *parts, size=MAC_SIZE)
 
 
 def challenge(
@@ -147,8 +138,10 @@ def check(key: AdmissionKey, group: bytes, route: Route, raw: bytes, solution: b
     # Bytes compare like big-endian numbers, which saves sixteen conversions. A difficulty of 1 lets all through.
     limit = threshold_of(difficulty).to_bytes(5, "big")[1:]
     if difficulty > 1:
-        seed = seed_of(raw)
+        seeded = sha256(seed_of(raw))
         for index, counter in zip(_INDEX, _COUNTERS.unpack(solution), strict=True):
-            if sha256(seed + index + counter).digest()[:4] >= limit:
+            attempt = seeded.copy()
+            attempt.update(index + counter)
+            if attempt.digest() >= limit:  # their first four bytes decide
                 raise Refused("a puzzle that is not solved")
     return Puzzle(epoch, nonce, difficulty, expires_s, raw)

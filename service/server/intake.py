@@ -7,9 +7,10 @@ moment at which its batch is released. Who may send is service.server.gate's to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
+
+import msgspec
 
 from crypto.envelope import GROUP_ID_SIZE, Header, envelope_length, parse_header
 from crypto.errors import Refused
@@ -37,8 +38,7 @@ URGENT_BATCH_S: Final = 60
 _FIXED_HEADER: Final = 1 + 1 + GROUP_ID_SIZE + 32 + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """An envelope that may be stored."""
 
     raw: bytes
@@ -47,6 +47,8 @@ class Accepted:
     size_class: int
     recipients: tuple[bytes, ...]
     roster: Roster
+    readers: tuple[bytes, ...]
+    """Ids of the recipients who have not retired since."""
 
 
 def release_ms(now_s: float, batch_seconds: int, *, urgent: bool) -> int:
@@ -79,10 +81,10 @@ async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Acc
         raise ProblemError(Kind.WRONG_RECIPIENTS)
     if not follow_up and len(header.recipients) < roster.minimum:
         raise ProblemError(Kind.TOO_FEW_RECIPIENTS)
-    accepted = Accepted(raw, envelope_digest(raw), group, header.size_class, header.recipients, roster)
-    if not _readers(deps, accepted):
+    readers = _readers(history.latest, header.recipients)
+    if not readers:
         raise ProblemError(Kind.STALE_ROSTER)
-    return accepted
+    return Accepted(raw, envelope_digest(raw), group, header.size_class, header.recipients, roster, readers)
 
 
 async def known(deps: Deps, group: bytes, digest: bytes) -> Receipt | None:
@@ -145,7 +147,7 @@ async def store(
         Insert(b"report/" + report, encode(record)),
         Insert(b"envelope/" + report, accepted.raw),
         # Ordered by batch and, inside one, by the random id: the order says nothing about who came first.
-        *(Insert(b"feed/" + reader + batch + report, listed) for reader in _readers(deps, accepted)),
+        *(Insert(b"feed/" + reader + batch + report, listed) for reader in accepted.readers),
     ]
     outcome = await deps.store.commit(group_partition(accepted.group), changes)
     if isinstance(outcome, Conflict):
@@ -156,13 +158,6 @@ async def store(
     return issue(deps.keys.receipts, accepted.digest, stamped, accepted.group)
 
 
-def _readers(deps: Deps, accepted: Accepted) -> list[bytes]:
-    """Ids of the recipients who have not retired since."""
-    history = deps.groups.remembered(accepted.group)
-    latest = accepted.roster if history is None else history.latest
-    readers = []
-    for key_id in accepted.recipients:
-        handler = latest.by_key(key_id)
-        if handler is not None and handler.active:
-            readers.append(handler.id)
-    return readers
+def _readers(latest: Roster, recipients: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    handlers = (latest.by_key(key_id) for key_id in recipients)
+    return tuple(handler.id for handler in handlers if handler is not None and handler.active)
