@@ -18,7 +18,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from crypto.errors import Refused
 
 MAX_PIXELS = 64_000_000  # 64 megapixels; stops small files that unpack to gigabytes
-_SOI, _EOI, _SOS, _COM, _APP0, _APP14 = 0xD8, 0xD9, 0xDA, 0xFE, 0xE0, 0xEE
+_EOI, _SOS, _COM = 0xD9, 0xDA, 0xFE
+_JFIF, _ADOBE = 14, 12  # bytes of the segments that decoders need
 _ORIENTATION, _GPS, _MAKE, _MODEL, _DATE, _SOFTWARE, _ARTIST, _EXIF_IFD = (
     0x0112, 0x8825, 0x010F, 0x0110, 0x0132, 0x0131, 0x013B, 0x8769,
 )  # fmt: skip
@@ -154,7 +155,7 @@ def _encode_again(image: Image.Image, media_type: str) -> bytes:
 
 
 def strip_jpeg(content: bytes) -> bytes:
-    """Drop application segments (but JFIF's and Adobe's colour note), comments, and whatever stands after the end.
+    """Drop application segments, comments, and whatever stands after the end. Of JFIF's and Adobe's the note stays.
 
     The coded picture is untouched. Refused when the segments don't parse (ITU T.81 annex B).
     """
@@ -176,8 +177,9 @@ def strip_jpeg(content: bytes) -> bytes:
         end = at + 2 + length
         if length < 2 or end > len(content):
             raise Refused("the picture is damaged")
-        application = 0xE0 <= marker <= 0xEF and marker not in {_APP0, _APP14}
-        if not application and marker != _COM:
+        if 0xE0 <= marker <= 0xEF:
+            out += _bare_note(marker, content[at + 4 : end])
+        elif marker != _COM:
             out += content[at:end]
         at = end
         if marker == _SOS:
@@ -186,6 +188,18 @@ def strip_jpeg(content: bytes) -> bytes:
                 raise Refused("the picture is damaged")
             out += content[at : found.start()]
             at = found.start()
+
+
+def _bare_note(marker: int, segment: bytes) -> bytes:
+    """Give what a decoder needs of an application segment: JFIF's without its small picture, Adobe's colour note."""
+    match marker:
+        case 0xE0 if segment[:5] == b"JFIF\0" and len(segment) >= _JFIF:
+            kept = segment[: _JFIF - 2] + b"\0\0"  # the small picture can show what was cut off later
+        case 0xEE if segment[:5] == b"Adobe" and len(segment) >= _ADOBE:
+            kept = segment[:_ADOBE]
+        case _:
+            return b""
+    return bytes((0xFF, marker)) + (len(kept) + 2).to_bytes(2, "big") + kept
 
 
 def _clean_pdf(content: bytes) -> Cleaned:

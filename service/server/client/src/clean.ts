@@ -61,7 +61,7 @@ export function clean(content: Uint8Array): Cleaned {
   }
 }
 
-/** ITU T.81 annex B: drop application segments (but JFIF's and Adobe's colour note), comments, and what follows the end. */
+/** ITU T.81 annex B: drop application segments, comments, and what follows the end. Of JFIF's and Adobe's the note stays. */
 function jpeg(content: Uint8Array, removed: Set<Removed>): Bytes {
   const kept: Uint8Array[] = [content.subarray(0, 2)];
   let orientation = 1;
@@ -81,7 +81,11 @@ function jpeg(content: Uint8Array, removed: Set<Removed>): Bytes {
     if (length < 2 || end > content.length) throw new Refused(DAMAGED);
     const segment = content.subarray(at + 4, end);
     if (marker === 0xfe) removed.add("comments");
-    else if (marker >= 0xe0 && marker <= 0xef && marker !== 0xe0 && marker !== 0xee) {
+    else if (marker === 0xe0 || marker === 0xee) {
+      const note = bare(marker, segment);
+      if (note.length < end - at) removed.add("other");
+      kept.push(note);
+    } else if (marker >= 0xe0 && marker <= 0xef) {
       if (marker === 0xe1 && starts(segment, EXIF)) orientation = told(segment.subarray(EXIF.length), removed) ?? orientation;
       else if (marker === 0xe1 && starts(segment, XMP)) removed.add("history");
       else removed.add(marker === 0xed ? "comments" : "other");
@@ -98,6 +102,16 @@ function jpeg(content: Uint8Array, removed: Set<Removed>): Bytes {
   // Without it a picture taken with the camera on its side would lie on its side: eight values tell nobody who took it.
   if (orientation >= 2 && orientation <= 8) kept.splice(1, 0, upright(orientation));
   return concat(...kept, new Uint8Array([0xff, 0xd9]));
+}
+
+/** What a decoder needs of an application segment: JFIF's without its small picture, Adobe's colour note. */
+function bare(marker: number, segment: Uint8Array): Uint8Array {
+  const header = (length: number) => new Uint8Array([0xff, marker, 0, length + 2]);
+  // The small picture can show what was cut off later.
+  if (marker === 0xe0 && segment.length >= 14 && starts(segment, utf8("JFIF\0")))
+    return concat(header(14), segment.subarray(0, 12), new Uint8Array(2));
+  if (marker === 0xee && segment.length >= 12 && starts(segment, utf8("Adobe"))) return concat(header(12), segment.subarray(0, 12));
+  return new Uint8Array(0);
 }
 
 const ends = (byte: number): boolean => byte !== 0 && byte !== 0xff && !(byte >= 0xd0 && byte <= 0xd7);

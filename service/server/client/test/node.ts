@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { Api, Declined, Unreachable } from "../src/api.ts";
 import { fromHex, toHex } from "../src/bytes.ts";
 import { verifyChain } from "../src/chains.ts";
+import { clean } from "../src/clean.ts";
 import {
   addressOf, claimOf, confirmationPositions, confirms, fingerprintWords, fromWords, mailboxOf, readCode, ReplyCode, toWords,
 } from "../src/codes.ts"; // prettier-ignore
@@ -84,6 +85,10 @@ const calls: Record<string, (call: Call) => Answer | Promise<Answer>> = {
         code(call), code(call, "fresh"), Number(call["seen"]), json<FollowUp>(call, "follow_up"), files(call), to(call), options,
       ), // prettier-ignore
     ),
+  clean: (call) => {
+    const { content, mediaType, removed } = clean(hex(call, "content"));
+    return { content: toHex(content), media_type: mediaType, removed: [...removed] };
+  },
   tidy: (call) => tidy(call["text"]!),
   tokens: (call) => tokens(call["text"]!),
   words: async (call) => (await loadWords(language(call))).shown,
