@@ -58,6 +58,11 @@ class Visit:
         while not self.page.locator(f"#step-{number}").is_visible():
             self.page.locator(".step:visible .stepnav a").last.click()
 
+    def back_to(self, number: int) -> None:
+        """Go to a step of the report by its links, backwards."""
+        while not self.page.locator(f"#step-{number}").is_visible():
+            self.page.locator(".step:visible .stepnav a").first.click()
+
     def report(
         self,
         group: Group,
@@ -65,9 +70,13 @@ class Visit:
         *,
         leave_out: Sequence[str] = (),
         files: Sequence[Path] = (),
+        send: bool = True,
         **texts: str,
     ) -> None:
-        """Go through the form as a person does, step by step, and send it. Ends on whatever page comes."""
+        """Go through the form as a person does, step by step, and send it. Ends on whatever page comes.
+
+        send: False stops before the last button is pressed.
+        """
         self.go(f"groups/{group.id.hex()}/report/{kind}")
         for name in leave_out:
             self.page.locator(f"#leave-{group.member(name).id.hex()}").check()
@@ -82,7 +91,8 @@ class Visit:
         self.fill(**{name: texts.pop(name) for name in ("wants", "fears") if name in texts})
         self.step(6)
         assert not texts
-        self.send()
+        if send:
+            self.send()
 
     def send(self) -> None:
         """Press the button at the end of the form, and wait for a code or for errors."""

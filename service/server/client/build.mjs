@@ -17,7 +17,9 @@ import { gzipSync } from "node:zlib";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "static", "app");
 const BUDGET = 60_000; // bytes gzipped: what a page loads, one word list included
-const FORBIDDEN = [/\bcrypto\s*\.\s*subtle\b/, /\bWebAssembly\b/, /\beval\s*\(/, /\blocalStorage\b/, /\bsessionStorage\b/, /\bMath\.random\b/];
+const FORBIDDEN = [/\bcrypto\s*\.\s*subtle\b/, /\bWebAssembly\b/, /\beval\s*\(/, /\blocalStorage\b/, /\bsessionStorage\b/, /\bMath\.random\b/,
+  /\bindexedDB\b/, /\bcaches\b/, /\bdocument\.cookie\b/, /\bnew Function\b/, /\bserviceWorker\b/, /\bsendBeacon\b/,
+];
 
 const common = {
   bundle: true,

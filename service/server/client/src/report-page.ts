@@ -124,6 +124,7 @@ class ReportPage {
   async #send(): Promise<void> {
     const button = at<HTMLButtonElement>("send");
     button.disabled = true;
+    this.#hold(true);
     try {
       clearWrong();
       const { roster, server } = await this.#begun();
@@ -132,6 +133,7 @@ class ReportPage {
       const to = await this.#recipients(roster, wrongs);
       if (wrongs.length > 0 || to === undefined) {
         this.#say("");
+        this.#hold(false);
         showWrong(this.#form, wrongs);
         return;
       }
@@ -142,11 +144,19 @@ class ReportPage {
       await this.#submit(sealed, server, report.urgency === "danger");
       this.#show(sealed, list);
     } catch (error) {
+      this.#hold(false);
       if (error instanceof FilesRefused) showWrong(this.#form, [{ field: "files", text: error.message }]);
       this.#say(failure(error));
     } finally {
+      this.#hold(false);
       button.disabled = false;
+      if (button.isConnected && document.activeElement === document.body) button.focus({ preventScroll: true });
     }
+  }
+
+  /** Keep all steps but the last, which says how far it is, from being changed: what is typed while it is sealed would be lost. */
+  #hold(held: boolean): void {
+    for (const step of all(".step:not(#step-6)", this.#form)) step.inert = held;
   }
 
   async #recipients(roster: Roster, wrongs: { field: string; text: string }[]): Promise<{ roster: Roster; handlers: readonly Handler[] } | undefined> {
@@ -163,6 +173,10 @@ class ReportPage {
       return undefined;
     }
     const other = (await this.#api.rosters(fromHex(choice.groupId))).at(-1)!;
+    const said = (name: string): (string | null)[] => all(`#alternate .${name}`).map((element) => element.textContent);
+    const shown = JSON.stringify([said("other-name"), said("other-person")]);
+    if (shown !== JSON.stringify([[other.name], recipientsOf(other).map(({ name }) => name)]))
+      throw new OtherPeople("the people shown of the other group are not those of its roster");
     // Whoever is in both groups and was left out stays out.
     const people = recipientsOf(roster).filter((handler) => left.has(handler.id));
     const handlers = withoutThose(recipientsOf(other), people);
