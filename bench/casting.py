@@ -21,7 +21,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.intake import flat_out, paced, post, prepared
+from bench.intake import post, prepared
+from bench.load import flat_out, paced
 from polls.casting import check_cast
 from service.cases.rosters import Members
 from service.wire import calls

@@ -10,7 +10,7 @@ What it leaves to others: hashing to a point (`crypto.elligator`), and every pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, Self, final
 
 from nacl.bindings import (
@@ -33,6 +33,7 @@ from crypto.errors import Refused
 from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.secrets import Secret
+from crypto.torsion import check_library
 
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 """L, the order of the subgroup (RFC 8032 §5.1)."""
@@ -279,40 +280,6 @@ def clear_cofactor(raw: bytes) -> Point:
 def hash_to_scalar(label: Label, *parts: bytes) -> Scalar:
     """Hash to a public scalar: 64 bytes of H(label, parts…), little-endian, modulo L."""
     return Scalar.reduce(int.from_bytes(digest(label, *parts, size=64), "little"))
-
-
-class UnsoundLibraryError(RuntimeError):
-    """The libsodium found here accepts points outside the prime-order subgroup: install PyNaCl ≥ 1.6.2."""
-
-
-# The eight points of small order, canonical encodings (orders 1, 2, 4, 4, 8, 8, 8, 8).
-SMALL_ORDER: Final = tuple(
-    bytes.fromhex(encoded)
-    for encoded in (
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0000000000000000000000000000000000000000000000000000000000000080",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-    )
-)
-
-
-def check_library(is_valid: Callable[[bytes], bool] = crypto_core_ed25519_is_valid_point) -> None:
-    """Prove that `is_valid` refuses every torsion point, alone and added to G; raises UnsoundLibraryError.
-
-    Before libsodium's fix (PyNaCl 1.6.2; CVE-2025-69277) a valid point plus the point of order 2
-    passed: one member key had two linking tags in one context.
-    """
-    if not is_valid(GENERATOR.raw):
-        raise UnsoundLibraryError("libsodium refuses the base point of Ed25519")
-    for torsion in SMALL_ORDER:
-        mixed = crypto_core_ed25519_add(GENERATOR.raw, torsion)
-        if is_valid(torsion) or (torsion != _IDENTITY_BYTES and is_valid(mixed)):
-            raise UnsoundLibraryError("libsodium accepts torsion points: install PyNaCl 1.6.2 or newer")
 
 
 check_library()

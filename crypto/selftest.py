@@ -20,9 +20,9 @@ from mnemonic import Mnemonic
 from nacl import bindings as sodium
 from nacl.exceptions import BadSignatureError, CryptoError
 
-from crypto.group import SMALL_ORDER, UnsoundLibraryError, check_library
 from crypto.labels import Label
 from crypto.seal import DoesNotOpen, SealingKey, seal, unseal
+from crypto.torsion import SMALL_ORDER, UnsoundLibraryError, check_library
 
 _SEED: Final = bytes(range(32))
 _CONTEXT: Final = b"context"

@@ -20,7 +20,8 @@ from polls.electorate import Electorate
 from polls.group import ED25519
 from polls.manifest import Manifest, election_of, parse_manifest
 from polls.trustees import Trustees
-from service.server.records import PollRecord, Progress, Rings, decode, encode, poll_partition
+from service.server.polls_records import PollRecord, Progress, Rings
+from service.server.records import decode, encode, poll_partition
 from service.storage.protocol import Change, Conflict, Replace, Store
 from service.wire.poll_shapes import PollState
 from service.wire.problems import Kind, ProblemError

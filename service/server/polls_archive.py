@@ -22,12 +22,8 @@ from polls.results import SignedOutcome
 from service.server import events, polls_pages
 from service.server.deps import Deps
 from service.server.polls import DESTROYED, DESTROYING, LAPSED, PROGRESS, Poll, Standing
-from service.server.records import (
-    SERVER,
-    Ballot,
-    Progress,
-    decode,
-)
+from service.server.polls_records import Ballot, Progress
+from service.server.records import SERVER, decode
 from service.storage.protocol import Change, Delete, Put
 from service.wire.poll_shapes import OpenedBoard
 from service.wire.problems import Kind, ProblemError

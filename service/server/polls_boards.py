@@ -20,16 +20,8 @@ from polls.group import ED25519
 from polls.transcript import MESSAGES, Replaced, Step, Transcript
 from service.server.deps import Deps
 from service.server.http import AnyRequest, read_body
-from service.server.records import (
-    MARK,
-    Board,
-    Message,
-    Said,
-    board_partition,
-    decode,
-    encode,
-    group_partition,
-)
+from service.server.polls_records import Board, Message, Said
+from service.server.records import MARK, board_partition, decode, encode, group_partition
 from service.server.signed import target_of
 from service.storage.protocol import Change, Conflict, Insert, Put, Replace
 from service.wire.poll_shapes import BoardShape, DefineBoard, SaidMessage, SayMessage

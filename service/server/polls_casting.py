@@ -15,7 +15,8 @@ from polls.casting import Cast, NotOpen, Placed, Slot, TooLate, admit, give_rece
 from polls.encoding import encode as text_of
 from service.server.deps import Deps
 from service.server.polls import LAPSED, OPEN, Poll, Standing
-from service.server.records import MARK, Ballot, Voter, decode, encode, u64
+from service.server.polls_records import Ballot, Voter
+from service.server.records import MARK, decode, encode, u64
 from service.storage.protocol import Absent, Change, Conflict, Insert, Replace
 from service.wire.poll_views import ballot_hash
 from service.wire.problems import Kind, ProblemError

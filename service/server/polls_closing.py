@@ -26,14 +26,8 @@ from polls.results import (
 from service.server.deps import Deps
 from service.server.polls import Poll, Standing, closed, unarchived
 from service.server.polls_boards import Speaker
-from service.server.records import (
-    Progress,
-    Sealed,
-    Stated,
-    VerdictCopies,
-    decode,
-    encode,
-)
+from service.server.polls_records import Progress, Sealed, Stated, VerdictCopies
+from service.server.records import decode, encode
 from service.storage.protocol import Change, Insert
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError

@@ -16,7 +16,8 @@ from service.cases.receipts import day_of
 from service.server.deps import Deps
 from service.server.polls import Poll, Standing, closed, unarchived
 from service.server.polls_closing import COUNCIL, Taken
-from service.server.records import Acknowledgement, Implementation, VerdictCopies, decode, encode
+from service.server.polls_records import Acknowledgement, Implementation, VerdictCopies
+from service.server.records import decode, encode
 from service.server.signed import Caller
 from service.storage.protocol import Insert
 from service.wire import poll_shapes as shapes

@@ -22,18 +22,8 @@ from service.server.deps import Deps
 from service.server.polls import LAPSED, PROGRESS, rings_of
 from service.server.polls_closing import COUNCIL
 from service.server.polls_members import staying
-from service.server.records import (
-    MARK,
-    SERVER,
-    EarlierPoll,
-    Matter,
-    PollRecord,
-    Progress,
-    decode,
-    encode,
-    group_partition,
-    poll_partition,
-)
+from service.server.polls_records import EarlierPoll, Matter, PollRecord, Progress
+from service.server.records import MARK, SERVER, decode, encode, group_partition, poll_partition
 from service.server.signed import Caller
 from service.storage.protocol import Change, Conflict, Insert, Put, Replace
 from service.wire.poll_shapes import MAX_POLL_PAGES, CreatePoll

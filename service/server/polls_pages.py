@@ -15,7 +15,8 @@ from polls.casting import last_page
 from polls.manifest import Manifest
 from service.server.deps import Deps
 from service.server.polls import OPEN, Poll, Standing, closed
-from service.server.records import Ballot, Chain, PageHead, decode, encode, u64
+from service.server.polls_records import Ballot, Chain, PageHead
+from service.server.records import decode, encode, u64
 from service.storage.protocol import Change, Conflict, Insert, Replace
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError

@@ -12,12 +12,8 @@ from crypto.labels import Label
 from service.server import polls_pages
 from service.server.deps import Deps
 from service.server.polls import Standing, unarchived
-from service.server.records import (
-    Acknowledgement,
-    Implementation,
-    decode,
-    group_partition,
-)
+from service.server.polls_records import Acknowledgement, Implementation
+from service.server.records import decode, group_partition
 from service.storage.protocol import Insert
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError

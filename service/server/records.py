@@ -12,6 +12,24 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from service.server.polls_records import (
+    Acknowledgement,
+    Ballot,
+    Board,
+    Chain,
+    Implementation,
+    Matter,
+    PageHead,
+    PollRecord,
+    Progress,
+    Rings,
+    Said,
+    Sealed,
+    Stated,
+    VerdictCopies,
+    Voter,
+)
+
 R = TypeVar("R", bound=Struct)
 
 MAIL: Final = "mail"
@@ -138,136 +156,6 @@ class Waiting(Struct, frozen=True, array_like=True):
     """All requests that wait for a registry's keeper."""
 
     waiters: tuple[Waiter, ...] = ()
-
-
-class Board(Struct, frozen=True, array_like=True):
-    """A board of trustees: whose, and its definition as wire.poll_shapes.DefineBoard."""
-
-    group: bytes
-    definition: bytes
-
-
-class Message(Struct, frozen=True, array_like=True):
-    """A message of a ceremony."""
-
-    step: str
-    place: int
-    message: bytes
-
-
-class Said(Struct, frozen=True, array_like=True):
-    """All that was said in a ceremony."""
-
-    messages: tuple[Message, ...]
-
-
-class EarlierPoll(Struct, frozen=True, array_like=True):
-    """A poll of a matter, for judging repeats."""
-
-    phi: bytes
-    members: bytes
-    opens_s: int
-    until_s: int
-
-
-class Matter(Struct, frozen=True, array_like=True):
-    """The polls of a matter whose cooling-off is not over."""
-
-    polls: tuple[EarlierPoll, ...]
-
-
-class PollRecord(Struct, frozen=True, array_like=True):
-    """A poll besides its manifest: whose, by which board, among whom."""
-
-    group: bytes
-    board: bytes
-    registry: bytes
-    snapshot: str
-
-
-class Rings(Struct, frozen=True, array_like=True):
-    """A poll's electorate: the members' keys of each ring, one after the other."""
-
-    rings: tuple[bytes, ...]
-
-
-class Progress(Struct, frozen=True, array_like=True):
-    """How far a poll has come. It only ever goes forward."""
-
-    opened: Literal[0, 1, 2] = 0
-    proved: tuple[int, ...] = ()
-    decrypted: tuple[int, ...] = ()
-    signed: tuple[int, ...] = ()
-    sent: tuple[int, ...] = ()
-    outcome: bytes | None = None
-    acknowledged: bool = False
-    implemented: bool = False
-    archived: Literal[0, 1, 2] = 0
-
-
-class Voter(Struct, frozen=True, array_like=True):
-    """What is kept under a voter's tag: the credential, and the ballots' hashes and pages in the order they came."""
-
-    credential: str
-    ballots: tuple[tuple[str, int], ...]
-
-
-class Ballot(Struct, frozen=True, array_like=True):
-    """A ballot and the page it is on."""
-
-    page: int
-    text: bytes
-
-
-class PageHead(Struct, frozen=True, array_like=True):
-    """A signed head of a board."""
-
-    head: bytes
-    signature: bytes
-
-
-class Chain(Struct, frozen=True, array_like=True):
-    """How many pages have a head, and the last one."""
-
-    pages: int
-    head: bytes
-
-
-class Sealed(Struct, frozen=True, array_like=True):
-    """A partial decryption, sealed to each trustee by place."""
-
-    sealed: tuple[bytes, ...]
-
-
-class Stated(Struct, frozen=True, array_like=True):
-    """A trustee's outcome statement and signature."""
-
-    statement: bytes
-    signature: bytes
-
-
-class VerdictCopies(Struct, frozen=True, array_like=True):
-    """A trustee's verdict, sealed to each member of the council, by key id."""
-
-    copies: tuple[tuple[bytes, bytes], ...]
-
-
-class Acknowledgement(Struct, frozen=True, array_like=True):
-    """The council's word that it has the result."""
-
-    handler: bytes
-    day: int
-    signature: bytes
-
-
-class Implementation(Struct, frozen=True, array_like=True):
-    """What the council did and when it ends."""
-
-    handler: bytes
-    day: int
-    text: str
-    ends_on: int | None
-    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ from polls.manifest import election_of
 from polls.membership import certify, private_credential
 from polls.proofs import prove_knowledge
 from service.cases.rosters import Members
-from service.server.records import Ballot, Voter, decode
+from service.server.polls_records import Ballot, Voter
+from service.server.records import decode
 from service.storage import StoreUnavailable
 from service.wire import calls, poll_calls
 from service.wire.client import Declined

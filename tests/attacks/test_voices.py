@@ -13,9 +13,9 @@ from nacl.bindings import crypto_core_ed25519_add
 from abuse.voices import Voice, give_voice
 from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of
 from crypto.entropy import seeded, system
-from crypto.group import SMALL_ORDER
 from crypto.members import MemberKey
 from crypto.ring import Ring
+from crypto.torsion import SMALL_ORDER
 from service.cases.registry import Registry
 from service.cases.reports import voice_binding
 from service.cases.voices import contexts_of, speak, text_of, voices_in

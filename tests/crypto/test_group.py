@@ -16,12 +16,9 @@ from crypto.group import (
     GENERATOR,
     IDENTITY,
     ORDER,
-    SMALL_ORDER,
     Point,
     Scalar,
     SecretScalar,
-    UnsoundLibraryError,
-    check_library,
     clear_cofactor,
     hash_to_scalar,
     times_base,
@@ -29,6 +26,7 @@ from crypto.group import (
     total,
 )
 from crypto.labels import Label
+from crypto.torsion import SMALL_ORDER, UnsoundLibraryError, check_library
 from tests.support import edwards
 
 numbers = st.integers(0, ORDER - 1)

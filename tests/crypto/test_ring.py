@@ -19,11 +19,12 @@ from nacl.bindings import (
 
 from crypto.entropy import Entropy, seeded
 from crypto.errors import Refused
-from crypto.group import IDENTITY, ORDER, SMALL_ORDER, Point, Scalar, SecretScalar, times_base
+from crypto.group import IDENTITY, ORDER, Point, Scalar, SecretScalar, times_base
 from crypto.hashing import Hasher
 from crypto.labels import Label
 from crypto.members import MemberKey, check_proof, prove
 from crypto.ring import Ring, RingSignature, Tag, context_generator, sign, tag_of, verify
+from crypto.torsion import SMALL_ORDER
 from tests.support import edwards
 
 CONTEXT, MESSAGE = b"a context", b"a message"

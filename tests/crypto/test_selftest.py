@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from crypto import selftest
-from crypto.group import SMALL_ORDER
 from crypto.selftest import Libraries, SelfTestFailed, check
+from crypto.torsion import SMALL_ORDER
 from service import cli
 
 SOUND = Libraries()

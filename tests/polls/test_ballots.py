@@ -8,7 +8,7 @@ import pytest
 
 from crypto.entropy import seeded, system
 from crypto.errors import Refused
-from crypto.group import SMALL_ORDER
+from crypto.torsion import SMALL_ORDER
 from polls import ballots
 from polls.audit import check_ballots
 from polls.ballots import BallotWire, SignatureWire, _answer

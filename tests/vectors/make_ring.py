@@ -13,11 +13,12 @@ from nacl.bindings import crypto_core_ed25519_add
 
 from crypto.elligator import hash_to_point
 from crypto.entropy import seeded
-from crypto.group import IDENTITY, ORDER, SMALL_ORDER
+from crypto.group import IDENTITY, ORDER
 from crypto.labels import Label
 from crypto.members import MemberKey, prove
 from crypto.ring import Ring, context_generator, sign, tag_of
 from crypto.ring_split import split
+from crypto.torsion import SMALL_ORDER
 
 CONTEXT, MESSAGE = b"vector context", b"vector message"
 

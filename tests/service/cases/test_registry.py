@@ -15,13 +15,14 @@ from abuse.voices import distinct_voices, give_voice, hear_voice
 from crypto.chains import Broken, Forged, append, empty, verify_chain
 from crypto.entropy import seeded
 from crypto.errors import Refused
-from crypto.group import IDENTITY, SMALL_ORDER
+from crypto.group import IDENTITY
 from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.members import MemberKey
 from crypto.ring import verify
 from crypto.seal import PublicKey, SealingKey
 from crypto.signatures import SigningKey
+from crypto.torsion import SMALL_ORDER
 from service.cases.joining import (
     NAMESPACE,
     application_text,

@@ -9,7 +9,7 @@ import pytest
 
 from service.server.polls import Poll
 from service.server.polls_checking import WAITING, Checker
-from service.server.records import PollRecord
+from service.server.polls_records import PollRecord
 from service.wire.problems import Kind, ProblemError
 from tests.support.poll_world import World
 

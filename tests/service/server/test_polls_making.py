@@ -20,7 +20,8 @@ from polls.group import ED25519
 from polls.manifest import Urgent
 from polls.transcript import Step, Transcript
 from service.cases.rosters import Members
-from service.server.records import Matter, decode, group_partition
+from service.server.polls_records import Matter
+from service.server.records import decode, group_partition
 from service.wire import poll_calls
 from service.wire.calls import Call
 from service.wire.client import Declined
