@@ -72,7 +72,7 @@ class World:
             Limits(report_effort=Effort(1, 8)),
             entropy=seeded(self.seed.to_bytes(8, "big")),
             monotonic_s=lambda: self.now_s,
-            sleep=sleep,  # type: ignore[arg-type]
+            sleep=sleep,
             held_requests=self.held_requests,
         )
 

@@ -23,7 +23,7 @@ from service.cases.rosters import RosterHistory, verified_history
 from service.wire import shapes
 from service.wire.signing import ADMISSION_HEADER, URGENT_HEADER, Signer
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 S = TypeVar("S")
 
 JSON = "application/json"
@@ -37,12 +37,12 @@ class BadAnswer(Refused):
 
 
 @dataclass(frozen=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One request. `cap`: the most bytes that its answer may have. `signer`: who signs it, if it is signed."""
 
     method: str
     target: str
-    parse: Callable[[bytes], T]
+    parse: Callable[[bytes], T_co]
     accept: str = JSON
     body: bytes = field(default=b"", repr=False)
     content_type: str | None = None

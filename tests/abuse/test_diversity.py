@@ -18,7 +18,7 @@ def some_kernel(n: int, seed: int, *, floor: float = 0.05, dense: float = 0.3) -
     base = floor + (1 - floor) * 0.6 * np.exp(-np.abs(times[:, None] - times[None]) / 1800)
     drawn = np.triu(rng.random((n, n)), 1)
     alike = np.where(drawn > 1 - dense, np.clip((drawn - 1 + dense) / max(dense, 1e-9) * 1.5, 0, 1), 0)
-    kernel = np.maximum(base, alike + alike.T)
+    kernel: Matrix = np.maximum(base, alike + alike.T)
     np.fill_diagonal(kernel, 1)
     return kernel
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -59,7 +60,12 @@ def served(manifest: Manifest, cast: object) -> Iterator[str]:
 @pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
 @pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1100)])
 def test_a_vote_from_summary_to_receipt(
-    browser: Browser, world: World, tmp_path: Path, scripts: bool, scheme: str, width: int
+    browser: Browser,
+    world: World,
+    tmp_path: Path,
+    scripts: bool,
+    scheme: Literal["light", "dark"],
+    width: int,
 ) -> None:
     """Summary, options with abstaining among them, a mistake, review, cast, done, again; axe finds nothing anywhere."""
     cast_for: list[int] = []

@@ -7,12 +7,13 @@ import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from abuse import lottery
 from abuse.admission import CLOCK_MARGIN_US, Passed, Queued, Turned, Why
-from abuse.limits import Rate
+from abuse.limits import Bucket, Rate
 from crypto.entropy import system
 from service.storage.limiter import InProcessLimiter
 from service.storage.limiters import UnknownLimiter, open_limiter
@@ -183,7 +184,8 @@ async def test_random_histories_agree_with_memory(kind: str, tmp_path: Path, ser
         folder = tmp_path / str(seed)
         folder.mkdir()
         async with world(kind, folder, server.url) as one, world("memory", folder, "") as other:
-            pool, jump = [], rng.choice((3600, -3600, 30))
+            pool: list[Any] = []
+            jump = rng.choice((3600, -3600, 30))
             for turn in range(300):
                 match rng.random():
                     case x if x < 0.25:
@@ -239,7 +241,7 @@ async def test_400_concurrent_attempts_in_one_process_admit_exactly_20() -> None
     assert sum(await asyncio.gather(*threads)) == 20
 
 
-async def _many(limiter: InProcessLimiter, bucket: tuple) -> int:
+async def _many(limiter: InProcessLimiter, bucket: tuple[Bucket, ...]) -> int:
     done = await asyncio.gather(*(limiter.debit(bucket) for _ in range(100)))
     return sum(result.allowed for result in done)
 

@@ -18,7 +18,8 @@ from service.storage.protocol import MAX_VALUE
 from service.storage.sqlite import SqliteStore, open_sqlite
 from service.storage.sqlite_apart import Answer, ApartWriter, Asked, framed, frames
 from service.storage.sqlite_work import MAX_GROUP, Commit, EmptyLog, Probe, Rebuild, Work, take_group
-from tests.contract.test_store_crash import PARTITION, _write_until_it_fails, check_whole, everything
+from tests.contract.test_store_crash import _write_until_it_fails, check_whole, everything
+from tests.support.store_writer import PARTITION
 
 
 @pytest.fixture

@@ -357,7 +357,7 @@ def test_without_redis_the_tests_fail_and_say_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are never skipped."""
-    monkeypatch.setattr(servers.shutil, "which", lambda _: None)
+    monkeypatch.setattr("tests.support.redis_server.shutil.which", lambda _: None)
     with (
         pytest.raises(servers.RedisNotInstalled, match="apt-get install redis-server"),
         redis_server(tmp_path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -22,7 +23,9 @@ def test_rfc_9380_vectors(vector: dict[str, str | dict[str, str]]) -> None:
     uniform = expand_message(message, domain, 96)
     u = [int.from_bytes(uniform[at : at + 48], "big") % P for at in (0, 48)]
     assert u == [int(str(vector["u0"]), 16), int(str(vector["u1"]), 16)]
-    mapped, point = ({k: int(v, 16) for k, v in dict(vector[name]).items()} for name in ("Q0", "P"))
+    mapped, point = (
+        {k: int(v, 16) for k, v in dict(cast("dict[str, str]", vector[name])).items()} for name in ("Q0", "P")
+    )
     assert map_to_curve(u[0]) == (mapped["x"], mapped["y"])
     assert hash_to_curve(message, domain).raw == edwards.encode((point["x"], point["y"]))
 

@@ -189,9 +189,10 @@ def textbook_verifier_accepts(ring: Ring, raw: bytes) -> bool:
     generator = context_generator(CONTEXT)
 
     def combine(s: int, one: bytes, c: int, two: bytes) -> bytes:
-        points = edwards.decode(one), edwards.decode(two)
-        assert None not in points
-        return edwards.encode(edwards.add(edwards.multiply(s, points[0]), edwards.multiply(c, points[1])))
+        first, second = edwards.decode(one), edwards.decode(two)
+        assert first is not None
+        assert second is not None
+        return edwards.encode(edwards.add(edwards.multiply(s, first), edwards.multiply(c, second)))
 
     tag, *scalars = (raw[at : at + 32] for at in range(0, len(raw), 32))
     first, *responses = (int.from_bytes(scalar, "little") for scalar in scalars)

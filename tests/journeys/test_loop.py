@@ -147,7 +147,7 @@ def seen_by(client: Client, group: Group, name: str) -> list[object]:
     for report in (bytes(16), b"\1" * 16):
         for call in (calls.fetch_report(signer, group.id, report), calls.read_log(signer, group.id, report)):
             with pytest.raises(Declined) as problem:
-                client.do(call)  # type: ignore[arg-type]
+                client.do(call)
             answers.append((problem.value.kind, problem.value.status))
     return answers
 

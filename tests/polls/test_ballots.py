@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from polls.audit import check_ballots
 from polls.ballots import BallotWire, SignatureWire, _answer
 from polls.credentials import PrivateCredential, public_of, secret_of
 from polls.election import Election, Question
-from polls.encoding import encode, hash_base64
+from polls.encoding import decode, encode, hash_base64
 from polls.group import ED25519 as GROUP
 from polls.proofs import prove_knowledge
 
@@ -22,7 +23,7 @@ KEY = GROUP.draw(seeded(b"key"))
 QUESTION = Question("Which?", ("No action", "Warning", "Suspension", "Abstain"))
 
 
-def make_election(question: Question = QUESTION, uuid: str = "ABCDEFGHJKLMNPQRSTUVWX") -> Election:
+def make_election(question: Question = QUESTION, uuid: str = "ABCDEFGHJKLMNPQRSTUVWX") -> Election[Any, Any]:
     return Election.make(
         GROUP, uuid=uuid, name="n", description="d", public_key=GROUP.base(KEY), questions=(question,)
     )
@@ -33,10 +34,10 @@ CREDENTIAL = PrivateCredential.of_characters("A" * 22)
 OTHER = PrivateCredential.of_characters("B" * 22)
 
 
-def signed(election: Election, credential: PrivateCredential, answers: list) -> bytes:
+def signed(election: Election[Any, Any], credential: PrivateCredential, answers: list[Any]) -> bytes:
     """Sign any answers, as a voter with a changed program would."""
     secret = secret_of(GROUP, election.uuid, credential)
-    fields = {
+    fields: dict[str, Any] = {
         "election_uuid": election.uuid,
         "election_hash": election.fingerprint,
         "credential": GROUP.text(GROUP.base(secret)),
@@ -47,11 +48,11 @@ def signed(election: Election, credential: PrivateCredential, answers: list) -> 
     return encode(BallotWire(**fields, signature=SignatureWire(hash=body_hash, proof=proof.wire)))
 
 
-def context(election: Election, credential: PrivateCredential) -> str:
+def context(election: Election[Any, Any], credential: PrivateCredential) -> str:
     return f"{election.fingerprint}|{GROUP.text(public_of(GROUP, election.uuid, credential))}"
 
 
-def check(raw: bytes, election: Election = ELECTION) -> None:
+def check(raw: bytes, election: Election[Any, Any] = ELECTION) -> None:
     ballots.check(election, ballots.parse(GROUP, raw))
 
 
@@ -92,7 +93,7 @@ def test_a_negative_vote_is_refused() -> None:
     forged = ballots.parse(GROUP, json.dumps(raw, separators=(",", ":")).encode())
     with pytest.raises(Refused, match="signature is of another ballot"):
         ballots.check(ELECTION, forged)
-    answers = [ballots.decode(json.dumps(answer, separators=(",", ":")).encode(), ballots.AnswerWire, "a")]
+    answers = [decode(json.dumps(answer, separators=(",", ":")).encode(), ballots.AnswerWire, "a")]
     with pytest.raises(Refused, match="individual proof does not verify"):
         check(signed(ELECTION, CREDENTIAL, answers))
 
@@ -100,7 +101,7 @@ def test_a_negative_vote_is_refused() -> None:
 def test_a_copied_answer_under_another_credential_is_refused() -> None:
     """Copying somebody's ciphertexts to vote as they did: the proofs name the credential."""
     raw = ballots.make(ELECTION, CREDENTIAL, [[0, 1, 0, 0]], system)
-    answers = ballots.decode(raw, BallotWire, "ballot").answers
+    answers = decode(raw, BallotWire, "ballot").answers
     check(signed(ELECTION, CREDENTIAL, answers))
     with pytest.raises(Refused, match="individual proof does not verify"):
         check(signed(ELECTION, OTHER, answers))
@@ -109,7 +110,7 @@ def test_a_copied_answer_under_another_credential_is_refused() -> None:
 def test_a_copied_ciphertext_inside_a_ballot_is_refused() -> None:
     """A choice moved to another option of the same ballot breaks the overall proof, which hashes all in order."""
     raw = ballots.make(ELECTION, CREDENTIAL, [[0, 1, 0, 0]], system)
-    answer = ballots.decode(raw, BallotWire, "ballot").answers[0]
+    answer = decode(raw, BallotWire, "ballot").answers[0]
     order = [1, 0, 2, 3]
     swapped = type(answer)(
         choices=[answer.choices[i] for i in order],

@@ -11,8 +11,10 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,7 +114,7 @@ def test_belenios_tool_refuses_what_ours_refuses(small: Finished, tmp_path: Path
     """Every field of every message that Belenios defines, where a tool for Ed25519 is at hand."""
     tool = ed25519_tool()
     contents = archive.read(small.archive)
-    messages = {
+    messages: dict[str, tuple[bytes, Callable[[Any], Any]]] = {
         "trustees": (contents.trustees, lambda o: replace(contents, trustees=o)),
         "ballot": (contents.ballots[0], lambda o: replace(contents, ballots=[o, *contents.ballots[1:]])),
         "partial": (

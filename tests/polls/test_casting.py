@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from crypto.entropy import seeded, system
@@ -13,6 +15,7 @@ from crypto.members import MemberKey
 from crypto.signatures import SigningKey
 from polls.board import Board, Found, Page, check_head, check_receipt, genesis, next_head, sign_head
 from polls.casting import (
+    Cast,
     NotOpen,
     TooLate,
     admit,
@@ -35,7 +38,10 @@ def world() -> World:
     return World(voters=6, seed=b"casting")
 
 
-def cast_of(world: World, voter: int, option: int):
+W = TypeVar("W", bound=msgspec.Struct)
+
+
+def cast_of(world: World, voter: int, option: int) -> Cast[Any, Any]:
     return check_cast(world.manifest, world.election, world.electorate, world.make(voter, option))
 
 
@@ -92,8 +98,7 @@ def test_nobody_certifies_another_s_credential_as_theirs(world: World) -> None:
         check_certificate(world.group, world.electorate.rings, phi, stolen)
 
 
-def replace_wire(wire: object, **changes: object):
-    import msgspec
+def replace_wire(wire: W, **changes: object) -> W:
 
     return msgspec.structs.replace(wire, **changes)
 
@@ -176,7 +181,7 @@ def test_heads_show_no_turnout(world: World) -> None:
     assert len(wire.head) == 64
 
 
-def receipts_of(world: World):
+def receipts_of(world: World) -> tuple[Any, Any]:
     first = read_receipt(world.manifest, world.cast(0, 1, OPENS + 5))
     second = read_receipt(world.manifest, world.cast(0, 2, OPENS + DAY + 5))
     return first, second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ def draw(count: int, seed: bytes = b"ceremony") -> list[TrusteeSeed]:
 SEEDS = draw(3)
 
 
-def until(step: Step, seeds: list[TrusteeSeed] = SEEDS) -> Transcript:
+def until(step: Step, seeds: list[TrusteeSeed] = SEEDS) -> Transcript[Any, Any]:
     """Run a ceremony of 2 of 3 until `step` is due from everybody."""
-    transcript: Transcript = Transcript(GROUP, 3, 2)
+    transcript: Transcript[Any, Any] = Transcript(GROUP, 3, 2)
     while transcript.due(1) is not step:
         for index, seed in enumerate(seeds, 1):
             said = transcript.answer(seed, index)
@@ -107,7 +108,7 @@ def test_a_rushing_trustee_is_refused() -> None:
         transcript.with_message(Step.POLYNOMIAL, 3, other)
 
 
-def _polynomial_with_other_choice(transcript: Transcript, seed: TrusteeSeed) -> bytes:
+def _polynomial_with_other_choice(transcript: Transcript[Any, Any], seed: TrusteeSeed) -> bytes:
     class Fickle(TrusteeSeed):
         def entropy(self, *purpose: bytes) -> object:  # type: ignore[override]
             return system
@@ -116,7 +117,9 @@ def _polynomial_with_other_choice(transcript: Transcript, seed: TrusteeSeed) -> 
     return make_polynomial(GROUP, fickle, transcript.ordered(Step.CERTIFICATE))
 
 
-def cheat_share(transcript: Transcript, dealer: int, victim: int, message: str) -> Transcript:
+def cheat_share(
+    transcript: Transcript[Any, Any], dealer: int, victim: int, message: str
+) -> Transcript[Any, Any]:
     """Let `dealer` send `victim` another share, well signed and committed to."""
     seed = SEEDS[dealer - 1]
     wire = json.loads(make_polynomial(GROUP, seed, transcript.ordered(Step.CERTIFICATE)))
@@ -180,8 +183,8 @@ def test_a_verification_key_that_is_not_the_polynomials_is_refused() -> None:
 
 def test_a_certificate_for_another_ceremony_is_refused() -> None:
     """Place, size and threshold are signed; no key has two places."""
-    transcript: Transcript = Transcript(GROUP, 3, 2)
-    elsewhere: Transcript = Transcript(GROUP, 4, 2)
+    transcript: Transcript[Any, Any] = Transcript(GROUP, 3, 2)
+    elsewhere: Transcript[Any, Any] = Transcript(GROUP, 4, 2)
     said = elsewhere.answer(SEEDS[0], 1)
     assert said is not None
     with pytest.raises(Refused, match="place, size or threshold differ"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -87,7 +88,7 @@ def test_without_no_action_and_abstain_there_is_no_manifest(
         ({"question": "a\nb"}, "invisible"),
     ],
 )
-def test_rules_that_can_not_be_got_round(twelve: Finished, changes: dict, reason: str) -> None:
+def test_rules_that_can_not_be_got_round(twelve: Finished, changes: dict[str, Any], reason: str) -> None:
     """Each is refused by name, when built and when read."""
     with pytest.raises(Refused, match=reason):
         twelve.world.make_manifest(**changes)

@@ -48,5 +48,6 @@ def decode(raw: bytes) -> Affine | None:
     return (x if x % 2 == sign else P - x), y
 
 
-BASE = decode(b"\x58" + b"\x66" * 31)
-assert BASE is not None
+_base = decode(b"\x58" + b"\x66" * 31)
+assert _base is not None
+BASE: Affine = _base

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import cast
 
-from service.server import asgi
+from service.server import app, asgi
 from service.server.deps import Deps
 from service.server.forgetting import forget_what_is_freed
 from service.server.settings import Settings, load, to_environment
@@ -90,7 +90,7 @@ async def _opened(settings: Settings) -> AsyncIterator[Deps]:
         yield Deps(deps.settings, store, deps.keys, deps.gate, clock, deps.entropy)
 
 
-_real_opened = asgi.opened
+_real_opened = app.opened
 
 
 def application() -> asgi.Served:

@@ -139,7 +139,7 @@ def envelopes() -> dict[str, Any]:
     for count, text in ((1, b""), (3, "毎晩、 every night, كل ليلة".encode()), (2, bytes(4093))):
         raw = seal_envelope(text, [key.public_key() for key in keys[:count]], group, roster, DRAW)
         made.append({"recipients": count, "envelope": raw.hex(), "plaintext": text.hex()})
-    raw = bytes.fromhex(made[1]["envelope"])
+    raw = bytes.fromhex(str(made[1]["envelope"]))
     places = {"version": 0, "size class": 1, "group": 2, "roster": 18, "number": 50, "a key id": 51}
     places |= {
         "own wrap": 51 + 48 + 5,
@@ -198,7 +198,7 @@ def signing() -> dict[str, Any]:
         )
     ]
     one = made[0]
-    raw = bytes.fromhex(one["signature"])
+    raw = bytes.fromhex(str(one["signature"]))
     failures = [{**one, "signature": flipped(raw, at)} for at in (0, 31, 32, 63)]
     failures += [{**one, "label": made[1]["label"]}, {**one, "parts": [b"ab".hex(), b"c".hex()]}]
     chain = chains.empty(key.verify_key(), Label.ROSTER)

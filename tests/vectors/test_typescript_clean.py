@@ -56,7 +56,7 @@ def picture(kind: str, orientation: int = 1, *, frames: int = 1) -> bytes:
         options["lossless"] = True
     if more:
         options.update(save_all=True, append_images=more, loop=3, duration=70)
-    image.save(out, kind, **options)  # type: ignore[arg-type]
+    image.save(out, kind, **options)
     return out.getvalue()
 
 

@@ -24,7 +24,7 @@ VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("voices.json").rea
 REPORT = msgspec.json.decode(VECTORS["report"], type=Report)
 RING = Ring.of(Point(bytes.fromhex(raw)) for raw in VECTORS["ring"])
 ROOT = VerifyKey(bytes.fromhex(VECTORS["group_root"]))
-REGISTRY, _, _ = make_registry(2)
+REGISTRY = make_registry(2)[0]
 
 
 def heard(voice: str) -> Hearing:

@@ -28,7 +28,7 @@ def picture(kind: str, *, turned: bool = False, size: tuple[int, int] = (60, 40)
         exif[0x0112] = 6
     out = io.BytesIO()
     extra = {"comment": CANARY} if kind in {"GIF", "JPEG"} else {}
-    image.save(out, kind, exif=exif, **extra)  # type: ignore[arg-type]
+    image.save(out, kind, exif=exif, **extra)
     return out.getvalue()
 
 

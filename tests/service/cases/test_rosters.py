@@ -80,7 +80,8 @@ def test_a_group_names_whose_voices_count() -> None:
 
 def test_older_rosters_are_found_by_digest() -> None:
     """A report sealed before a change is checked against the roster of then."""
-    links = [(rosters.encode_statement(s), bytes([n]) * 32) for n, s in enumerate([found(), ADD_ADA, ADD_BO])]
+    said: list[rosters.Statement] = [found(), ADD_ADA, ADD_BO]
+    links = [(rosters.encode_statement(s), bytes([n]) * 32) for n, s in enumerate(said)]
     history = rosters.fold(links, ROOT.verify_key())
     then = history.at(b"\x01" * 32)
     assert then is not None

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -84,17 +85,18 @@ class World:
             report = msgspec.structs.replace(report, voice=taken[1].voice)
         if voice is not None:
             report = msgspec.structs.replace(report, voice=voice)
+        sealed: dict[str, Any] = {
+            **held_of_content(report),
+            "mailbox_key": mailbox_of(code).public_key().raw.hex(),
+            "content_key": "11" * 32,
+        }
         record = held(
             self.number,
             address_of(claim_of(code)).hex(),
             group=self.group.id.hex(),
             day=self.number,
             fetched_s=self.number * DAY_S + 60,
-            **{
-                **held_of_content(report),
-                "mailbox_key": mailbox_of(code).public_key().raw.hex(),
-                "content_key": "11" * 32,
-            },
+            **sealed,
         )
         self.session.vault.put("body", bytes.fromhex(record.id), Body(report))
         self.session.vault.put("held", bytes.fromhex(record.id), record)

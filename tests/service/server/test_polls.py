@@ -179,7 +179,7 @@ async def test_nothing_tells_the_turnout_while_it_is_open(world: World, poll: Se
         poll_calls.ballots(poll.phi),
         poll_calls.certificates(poll.phi),
     ):
-        await refused(Kind.POLL_NOT_CLOSED, poll.client.do(call))  # type: ignore[arg-type]
+        await refused(Kind.POLL_NOT_CLOSED, poll.client.do(call))
     world.clock.forward(4 * 3_600)
     seen = {
         head.page: bytes.fromhex(head.head) for head in await poll.client.do(poll_calls.heads(poll.manifest))

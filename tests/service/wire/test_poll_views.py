@@ -144,7 +144,7 @@ def test_the_opened_board_is_the_one_that_was_signed(over: Finished) -> None:
         {"head": head_of(heads[-2])},
     ):
         with pytest.raises(Refused):
-            call.parse(msgspec.json.encode(msgspec.structs.replace(good, **changes)))  # type: ignore[arg-type]
+            call.parse(msgspec.json.encode(msgspec.structs.replace(good, **changes)))
 
 
 def test_heads_come_in_order(over: Finished) -> None:
