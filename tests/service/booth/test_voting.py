@@ -18,14 +18,16 @@ from click.testing import CliRunner, Result
 from crypto.entropy import system
 from crypto.keyfiles import lock
 from crypto.secrets import Passphrase
-from polls.board import Board, Found, Page, check_receipt
-from polls.casting import read_receipt
+from polls.board import Found, check_receipt
+from polls.casting import Receipt, read_receipt
 from service.booth import receipts, voting
 from service.booth.page import serve
 from service.cases.rosters import Members
 from service.cli import main
 from service.demo import LIGHT
 from service.member_keys import FILE, KIND, MemberKeys
+from service.server.records import poll_partition
+from service.storage import Committed, Delete, open_store
 from service.wire import calls, poll_calls
 from service.wire.admitting import Admission
 from service.wire.client import AsyncClient, Client
@@ -168,19 +170,35 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
     """The server loses a ballot that it gave a receipt for: the voter's own machine says so, with an exit code."""
     async with prepared(server, manifest={"quorum": 1}) as poll:
         server.forward(60)
-        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
-        assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
-        server.forward(DAY)
-        board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
-        kept = receipts.kept_receipts(home, poll.phi)
+        homes = [home_of(tmp_path / name, keys_of(poll, f"github.com/{name}")) for name in ("m1", "m2")]
+        for home in homes:
+            assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
+        kept = receipts.kept_receipts(homes[0], poll.phi)
         assert kept is not None
         mine = read_receipt(poll.manifest, kept.receipts[0])
-        assert check_receipt(board, mine) is Found.COUNTED
-        pages = tuple(
-            Page(page.salt, tuple(b for b in page.ballots if b != mine.ballot)) for page in board.pages
-        )
-        cut = Board(poll.manifest, pages, board.heads)
-        assert check_receipt(cut, mine) is Found.DROPPED
+        await drop(server, poll, mine)  # before its page is sealed
+        server.forward(DAY)
+        board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
+        assert check_receipt(board, mine) is Found.DROPPED
+        found = await vote(server, poll, homes[0], "--check")
+        assert (found.exit_code, "proof against the server" in found.stderr) == (3, True)
+        assert mine.ballot[:16] in found.stdout
+        (kept_file,) = (homes[0] / "receipts").iterdir()
+        told = CliRunner().invoke(main, ["poll", "check-receipt", str(kept_file), "--server", server.base])
+        assert told.exit_code == 3, told.output
+        other = await vote(server, poll, homes[1], "--check", "--json")
+        assert other.exit_code == 0
+        assert [each["found"] for each in json.loads(other.stdout)] == ["counted"]
+
+
+async def drop(server: TimedServer, poll: ServerPoll, receipt: Receipt) -> None:
+    """Do as a dishonest server would: let a ballot be on no page."""
+    (file,) = server.data.rglob("*.db")
+    store = await open_store(f"sqlite://{file}")
+    placed = [name for name, _ in await store.scan(poll_partition(poll.phi), b"placed/")]
+    (mine,) = [name for name in placed if name.endswith(bytes.fromhex(receipt.ballot))]
+    assert await store.commit(poll_partition(poll.phi), [Delete(mine)]) == Committed()
+    await store.close()
 
 
 async def test_a_server_that_shows_another_board_contradicts_itself(
