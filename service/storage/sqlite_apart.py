@@ -135,20 +135,17 @@ class ApartWriter:
         async with self._starting:
             if self._line is not None and not self._line.ended.done():
                 return
-            self._let_go()
+            await asyncio.to_thread(self._let_go)
             ours, theirs = socket.socketpair()
+            program = ["-m", "service.storage.sqlite_child", str(theirs.fileno()), str(self._path)]
             with theirs:
-                self._process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "service.storage.sqlite_child",
-                        str(theirs.fileno()),
-                        str(self._path),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                )
+                try:
+                    self._process = subprocess.Popen(
+                        [sys.executable, *program], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                    )
+                except OSError:
+                    ours.close()
+                    raise
             _, self._line = await asyncio.get_running_loop().create_connection(_Line, sock=ours)
 
     async def ask(self, work: Work) -> Outcome:
@@ -160,7 +157,7 @@ class ApartWriter:
                 await self.start()
             except OSError:
                 raise StoreUnavailable(FAILED) from None
-        if self._line is None:
+        if self._line is None or self._line.ended.done():  # it ended as soon as it began
             raise StoreUnavailable(FAILED)
         self._number += 1
         done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

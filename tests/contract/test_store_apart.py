@@ -92,6 +92,25 @@ async def test_when_it_dies_whoever_waits_is_told_and_another_begins(
     assert len(acknowledged) > 100
 
 
+async def test_a_writer_that_cannot_start_is_told_not_waited_for(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No memory for another process, a broken installation: an answer, and all is well once that is over."""
+    assert await store.commit("p", [Put(b"a", b"1")]) == Committed()
+    monkeypatch.setattr("service.storage.sqlite_apart.sys.executable", "/bin/false")
+    os.kill(writer_of(store), signal.SIGKILL)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(store.commit("p", [Put(b"a", b"2")]), 10)
+        await asyncio.sleep(0.2)
+    monkeypatch.setattr("service.storage.sqlite_apart.sys.executable", "/nowhere/python")
+    with pytest.raises(StoreUnavailable):
+        await asyncio.wait_for(store.commit("p", [Put(b"a", b"2")]), 10)
+    monkeypatch.undo()
+    assert await store.commit("p", [Put(b"a", b"3")]) == Committed()
+    assert await store.read("p", b"a") == b"3"
+
+
 async def test_largest_and_many(store: SqliteStore) -> None:
     """Values of 9 MiB, three in a commit, beside small ones: frames come whole out of any number of pieces."""
     big = random.Random(23).randbytes(MAX_VALUE)
