@@ -23,7 +23,17 @@ class Named(Protocol):
         ...
 
 
+class Keyed(Named, Protocol):
+    """A handler with the signing keys they ever had."""
+
+    @property
+    def verify_keys(self) -> tuple[VerifyKey, ...]:
+        """Newest last."""
+        ...
+
+
 H = TypeVar("H", bound=Named)
+K = TypeVar("K", bound=Keyed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +44,15 @@ class ToGroup(Generic[H]):
 
 
 @dataclass(frozen=True, slots=True)
-class ToAlternate:
-    """Too few would be left: the report goes to all handlers of this other group."""
+class ToAlternate(Generic[H]):
+    """Too few would be left: the report goes to this other group, to those whom `of_alternate` gives."""
 
     group_id: bytes
-
-
-class Keyed(Named, Protocol):
-    """A handler with the signing keys they ever had."""
-
-    @property
-    def verify_keys(self) -> tuple[VerifyKey, ...]:
-        """Newest last."""
-        ...
-
-
-K = TypeVar("K", bound=Keyed)
-
-
-def without_those(handlers: Sequence[K], others: Collection[Keyed]) -> tuple[K, ...]:
-    """Leave out of a group those who are in another one too: by a signing key they ever had, or by name.
-
-    Whoever a reporter leaves out must not get the report through the alternate group either.
-    """
-    keys = {key.raw for other in others for key in other.verify_keys}
-    names = {other.pseudonym.casefold() for other in others}
-    return tuple(
-        handler
-        for handler in handlers
-        if handler.pseudonym.casefold() not in names and not keys & {key.raw for key in handler.verify_keys}
-    )
+    left_out: tuple[H, ...]
 
 
 class TooFewLeft(Refused):
-    """Fewer than the minimum are left and the group names no alternate."""
+    """Fewer than the minimum are left, and there is no other group, or too few are left there as well."""
 
 
 class NoSuchHandler(Refused):
@@ -76,7 +61,7 @@ class NoSuchHandler(Refused):
 
 def choose(
     handlers: Sequence[H], minimum: int, alternate: bytes | None, left_out: Collection[str]
-) -> ToGroup[H] | ToAlternate:
+) -> ToGroup[H] | ToAlternate[H]:
     """Decide who receives a report when the handlers named in `left_out` (case-insensitive) must not.
 
     Raises NoSuchHandler for a name nobody has, TooFewLeft where there is no alternate to go to.
@@ -89,4 +74,23 @@ def choose(
         return ToGroup(kept)
     if alternate is None:
         raise TooFewLeft("too few would receive it, and the group has named no other group to go to")
-    return ToAlternate(alternate)
+    return ToAlternate(
+        alternate, tuple(handler for handler in handlers if handler.pseudonym.casefold() in wanted)
+    )
+
+
+def of_alternate(chosen: ToAlternate[K], handlers: Sequence[K], minimum: int) -> tuple[K, ...]:
+    """Give those of the other group who receive the report. handlers, minimum: that group's. Raises TooFewLeft.
+
+    Whoever was left out of the first group and is in this one too stays out, by name or by a signing key they ever had.
+    """
+    keys = {key.raw for other in chosen.left_out for key in other.verify_keys}
+    names = {other.pseudonym.casefold() for other in chosen.left_out}
+    kept = tuple(
+        handler
+        for handler in handlers
+        if handler.pseudonym.casefold() not in names and not keys & {key.raw for key in handler.verify_keys}
+    )
+    if len(kept) < max(1, minimum):
+        raise TooFewLeft("too few would receive it, in the other group as well")
+    return kept

@@ -9,7 +9,7 @@ from crypto.codes import ReplyCode, to_words
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.answers import Answers
-from service.cases.choosing import ToAlternate, choose
+from service.cases.choosing import ToAlternate, choose, of_alternate
 from service.cases.filing import Recipients, file_report
 from service.cases.reports import File
 from service.cases.rosters import Roster
@@ -54,9 +54,9 @@ def record_report(
 def _recipients(session: Session, client: Client, left_out: Sequence[str]) -> Recipients:
     roster: Roster = client.do(calls.roster(session.group)).latest
     match choose(roster.recipients, roster.minimum, roster.alternate, left_out):
-        case ToAlternate(group_id=other):
-            alternate = client.do(calls.roster(other)).latest
-            return _to(alternate, alternate.recipients)
+        case ToAlternate() as other:
+            alternate = client.do(calls.roster(other.group_id)).latest
+            return _to(alternate, of_alternate(other, alternate.recipients, alternate.minimum))
         case chosen:
             return _to(roster, chosen.handlers)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from crypto.codes import fingerprint_words
-from service.cases.choosing import ToAlternate, TooFewLeft, choose, without_those
+from service.cases.choosing import ToAlternate, choose, of_alternate
 from service.cases.filing import Recipients
 from service.cases.rosters import Handler, Roster
 from service.console import shown
@@ -28,13 +28,9 @@ class Chosen:
 def recipients(client: Client, roster: Roster, leave_out: Sequence[str]) -> Chosen:
     """Choose by the names left out; the alternate group's when too few would be left. Raises Refused, Unreachable."""
     match choose(roster.recipients, roster.minimum, roster.alternate, leave_out):
-        case ToAlternate(group_id=other):
-            alternate = client.do(calls.roster(other)).latest
-            wanted = {name.strip().casefold() for name in leave_out}
-            out = [handler for handler in roster.recipients if handler.pseudonym.casefold() in wanted]
-            people = without_those(alternate.recipients, out)
-            if len(people) < max(1, alternate.minimum):
-                raise TooFewLeft("too few would receive it, in the other group as well")
+        case ToAlternate() as other:
+            alternate = client.do(calls.roster(other.group_id)).latest
+            people = of_alternate(other, alternate.recipients, alternate.minimum)
             told = f"{alternate.name} instead ({_names(people)})"
             return Chosen(to_handlers(alternate, people), alternate, told)
         case chosen:

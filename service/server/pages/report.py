@@ -18,7 +18,7 @@ from litestar.params import FromPath
 from abuse.routes import Route
 from crypto.codes import ReplyCode, confirm, confirmation_positions, to_words
 from crypto.errors import Refused
-from service.cases.choosing import ToAlternate, TooFewLeft, choose, without_those
+from service.cases.choosing import ToAlternate, TooFewLeft, choose, of_alternate
 from service.cases.filing import Recipients, file_report
 from service.cases.reports import File, Kind
 from service.cases.rosters import Roster
@@ -152,9 +152,9 @@ class _Filing:
             return None, (), Wrong("leave_out", say(messages.TOO_FEW_AT_ALL))
         if form.agreed != chosen.group_id.hex():
             return None, (), Wrong("agreed", say(messages.TOO_FEW))
-        out = [handler for handler in roster.recipients if handler.pseudonym in left_out]
-        people = without_those(other.latest.recipients, out)
-        if len(people) < max(1, other.latest.minimum):
+        try:
+            people = of_alternate(chosen, other.latest.recipients, other.latest.minimum)
+        except TooFewLeft:
             return None, (), Wrong("leave_out", say(messages.TOO_FEW_AT_ALL))
         return _to(other.latest, people), tuple(h.pseudonym for h in people), None
 

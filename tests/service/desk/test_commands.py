@@ -107,6 +107,26 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert json.loads(ada.does("list", "--all", "--json")) == []
 
 
+def test_a_recorded_report_passes_by_who_was_left_out(tmp_path: Path, server: RunningServer) -> None:
+    """Too few remain, so it goes to the other group; who was left out and is in that one too doesn't get it."""
+    other = Group.draw("Borealis", ["Dan", "Eve", "Ada"])
+    group = Group.draw(alternate=other.id)
+    with Client(server.base) as client:
+        for one in (other, group):
+            one.found(client)
+        cy = Handler(tmp_path, group, other, Reporter(client, group), "Cy")
+        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+        for home, of, name in (("Cy", group, "Cy"), ("Dan", other, "Dan"), ("Ada", other, "Ada")):
+            home_of(tmp_path / home, server.base, of, name, PASSPHRASE)
+        (tmp_path / "report.toml").write_text('what = "It was Ada."\n')
+        told = cy.type(
+            "record", "--file", tmp_path / "report.toml", "--leave-out", "Ada", "--leave-out", "Bo"
+        )
+    assert told.exit_code == 0, told.output
+    found = {home: json.loads(cy.type("sync", "--json", home=home).stdout) for home in ("Dan", "Ada", "Cy")}
+    assert {home: each["new_reports"] for home, each in found.items()} == {"Dan": 1, "Ada": 0, "Cy": 0}
+
+
 def test_recording_a_report_for_somebody_gives_their_code(ada: Handler) -> None:
     """It comes back at the next sync as recorded; a voice can't be recorded for anybody."""
     (ada.folder / "report.toml").write_text('what = "told me in the corridor"\n')

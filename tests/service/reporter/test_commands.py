@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def groups(server: RunningServer) -> tuple[Group, Group]:
     with Client(server.base) as client:
-        other = Group.draw("Borealis", ["Dan", "Eve"])
+        other = Group.draw("Borealis", ["Dan", "Ada", "Eve"])
         other.found(client)
         group = Group.draw(alternate=other.id)
         group.found(client)
@@ -153,7 +153,7 @@ def test_the_questions_can_be_answered_on_a_terminal(
 def test_too_few_left_goes_to_the_alternate_group(
     server: RunningServer, groups: tuple[Group, Group], answers: Path
 ) -> None:
-    """And the reporter is told so before it goes."""
+    """And the reporter is told so before it goes. Who was left out and is in that group too stays out."""
     group, _ = groups
     filed = run(
         server,
