@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 
 from crypto.labels import Label
 
 _LENGTHS = tuple(length.to_bytes(8, "big") for length in range(129))
 """Of the lengths that nearly all parts have: this runs half a dozen times for every report."""
-
-_PIECE: Final = 2_047
-_SMALL: Final = 16_384
 
 
 def prefixed(parts: Iterable[bytes]) -> bytes:
@@ -26,15 +23,7 @@ def prefixed(parts: Iterable[bytes]) -> bytes:
 
 def digest(label: Label, *parts: bytes, size: int = 32) -> bytes:
     """H(label, parts…): `size` (1 to 64) bytes of BLAKE2b personalised with the label."""
-    data = prefixed(parts)
-    if len(data) > _SMALL:
-        return blake2b(data, digest_size=size, person=label.value).digest()
-    # hashlib lets go of the interpreter's lock for pieces of 2,048 bytes or more. For what is hashed in microseconds
-    # getting it back costs a busy server more than the hashing.
-    state = blake2b(data[:_PIECE], digest_size=size, person=label.value)
-    for at in range(_PIECE, len(data), _PIECE):
-        state.update(data[at : at + _PIECE])
-    return state.digest()
+    return blake2b(prefixed(parts), digest_size=size, person=label.value).digest()
 
 
 def keyed(key: bytes, label: Label, *parts: bytes, size: int = 32) -> bytes:
