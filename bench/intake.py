@@ -31,6 +31,8 @@ from bench.load import CONNECTIONS, flat_out, paced
 from crypto.entropy import system
 from crypto.envelope import parse_envelope
 from crypto.opening import open_report
+from crypto.seal import KEY_ID_SIZE
+from service.server.records import Feed, Report, encode, group_partition
 from service.storage.addresses import open_store
 from service.storage.protocol import Committed, Insert
 from service.wire import calls
@@ -43,7 +45,6 @@ from tests.support.server import RunningServer, running_server
 ROUND = 800  # reports
 FLOOR_SECONDS = 1.0
 HELD = 10_000
-RECORD, LISTED = 104, 32  # bytes of the records beside the envelope, as the server writes them
 
 
 def post(path: str, body: bytes, token: str) -> bytes:
@@ -98,19 +99,21 @@ async def bare_inserts(url: str, envelope: bytes) -> float:
     await store.healthy()
     done = 0
     until = time.perf_counter() + FLOOR_SECONDS
-    readers = [system(16) for _ in range(3)]
+    group, readers = system(16), tuple(system(KEY_ID_SIZE) for _ in range(3))
+    record = encode(Report(20_000, 1, 4, readers, False, 0))
+    entry = encode(Feed(group, 20_000, 1, False, False, 0))
 
     async def work() -> None:
         nonlocal done
         while time.perf_counter() < until:
             report = system(16)
-            listed = [Insert(b"feed/" + reader + bytes(8) + report, bytes(LISTED)) for reader in readers]
+            listed = [Insert(b"feed/" + reader + bytes(8) + report, entry) for reader in readers]
             changes = [
-                Insert(b"report/" + report, bytes(RECORD)),
+                Insert(b"report/" + report, record),
                 Insert(b"envelope/" + report, envelope),
                 *listed,
             ]
-            outcome = await store.commit("floor", changes)
+            outcome = await store.commit(group_partition(group), changes)
             if not isinstance(outcome, Committed):
                 raise RuntimeError("the floor's insert failed")
             done += 1
