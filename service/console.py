@@ -65,6 +65,27 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
 
 
+def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --server and --proxy."""
+    proxy = click.option("--proxy", help="SOCKS proxy for Tor, such as socks5h://127.0.0.1:9050.")
+    server = click.option(
+        "--server", required=True, help="Address of the server, such as https://example.org."
+    )
+    return server(proxy(function))
+
+
+def hex_id(text: str, size: int, what: str) -> bytes:
+    """Read an id of `size` bytes as a person gives it. what: "a board's id". Refused when it is none."""
+    if len(text) != 2 * size or any(digit not in "0123456789abcdef" for digit in text):
+        raise Refused(f"{what} is {2 * size} hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def poll_id(text: str) -> bytes:
+    """Read a poll's id as a person gives it. Refused when it is none."""
+    return hex_id(text, 32, "a poll's id")
+
+
 def passphrase_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --passphrase-file, passed as `passphrase_file`: a path, or - for standard input."""
     return click.option(

@@ -26,6 +26,7 @@ from service.console import (
     json_option,
     passphrase_option,
     read_passphrase,
+    server_options,
     shown,
     write_private,
 )
@@ -244,8 +245,7 @@ def show(context: click.Context, as_json: bool) -> None:
 
 
 @group.command()
-@click.option("--server", required=True, help="Address of the server, such as https://example.org.")
-@click.option("--proxy", help="SOCKS proxy for Tor, such as socks5h://127.0.0.1:9050.")
+@server_options
 @json_option
 @click.pass_context
 @command

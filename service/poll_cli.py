@@ -19,10 +19,9 @@ from polls.encoding import decode, hash_hex
 from polls.group import ED25519
 from polls.manifest import parse_manifest
 from polls.verify import check_closed
-from service.booth.receipts import MAX_FILE, Kept, broken, check_receipts, read_kept
-from service.booth.trustee_cli import hex_id, server_options
+from service.booth.receipts import MAX_FILE, Kept, broken, check_receipts, read_kept, told_of
 from service.chain_files import read_whole
-from service.console import command, emit, json_option, passphrase_option, shown
+from service.console import command, emit, json_option, passphrase_option, poll_id, server_options, shown
 from service.desk.cli import client_of, opened
 from service.desk.polls_results import result
 from service.poll_files import export_poll, verify_files
@@ -186,7 +185,7 @@ def export(
     as_json: bool,
 ) -> None:
     """Write a closed poll's Belenios archive, and beside it our evidence, the manifest and the registry."""
-    phi, view = phi_of(poll_hex), view_of(poll_hex, server, proxy)
+    phi, view = poll_id(poll_hex), view_of(poll_hex, server, proxy)
     needs_record(view)
     delivered = None
     if council:
@@ -248,25 +247,19 @@ def _check_kept(kept: Kept, server: str, proxy: str | None, as_json: bool) -> No
     manifest = parse_manifest(kept.manifest)
     with Client(server, proxy=proxy) as client:
         found, _ = check_receipts(client, manifest, kept)
-    told = [{"ballot": each.receipt.ballot, "page": each.receipt.page, "found": each.words} for each in found]
-    text = "\n".join(f"ballot {e.receipt.ballot[:16]}…, page {e.receipt.page}: {e.words}" for e in found)
-    emit({"poll": manifest.phi.hex(), "receipts": told}, as_json, text)
+    items, text = told_of(found)
+    emit({"poll": manifest.phi.hex(), "receipts": items}, as_json, text)
     if broken(found):
         raise Refused("a ballot is not on the board: its receipt proves that the server dropped it")
 
 
 def _named_in(raw: bytes) -> bytes:
-    return phi_of(decode(raw, Receipt, "receipt").poll)
-
-
-def phi_of(text: str) -> bytes:
-    """Read a poll's id."""
-    return hex_id(text, 32, "a poll's id")
+    return poll_id(decode(raw, Receipt, "receipt").poll)
 
 
 def view_of(poll_hex: str, server: str, proxy: str | None) -> PollView:
     """Fetch where a poll stands."""
-    phi = phi_of(poll_hex)
+    phi = poll_id(poll_hex)
     with Client(server, proxy=proxy) as client:
         return client.do(poll_calls.poll(phi))
 

@@ -9,14 +9,13 @@ import click
 from crypto.entropy import system
 from crypto.errors import Refused
 from service.booth import trustee_cli
-from service.booth.trustee_cli import server_options
 from service.booth.trustees import HOME as TRUSTEE_HOME
 from service.booth.trustees import TrusteeHome, read_card
 from service.booth.trustees_work import Trustee
-from service.console import command, emit, json_option, shown
+from service.console import command, emit, json_option, poll_id, server_options, shown
 from service.desk import polls as making
 from service.desk.cli import client_of, opened
-from service.poll_cli import needs_record, phi_of, poll, view_of, when
+from service.poll_cli import needs_record, poll, view_of, when
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_shapes import DefineBoard
@@ -98,7 +97,7 @@ def deliver(
     as_json: bool,
 ) -> None:
     """As a trustee: sign the result and seal it to the council. The same as the end of `trustee decrypt`."""
-    phi, view = phi_of(poll_hex), view_of(poll_hex, server, proxy)
+    phi, view = poll_id(poll_hex), view_of(poll_hex, server, proxy)
     needs_record(view)
     home = TrusteeHome(trustee_home, context.obj[1])
     keys = home.keys()

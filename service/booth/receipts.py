@@ -119,6 +119,15 @@ def _same(seen: Mapping[int, str], now: Mapping[int, str]) -> None:
         raise BoardChanged
 
 
+def told_of(outcomes: Sequence[Outcome]) -> tuple[list[dict[str, object]], str]:
+    """Give what became of ballots as JSON has it, and as lines for a person."""
+    items: list[dict[str, object]] = [
+        {"ballot": each.receipt.ballot, "page": each.receipt.page, "found": each.words} for each in outcomes
+    ]
+    lines = [f"ballot {e.receipt.ballot[:16]}…, page {e.receipt.page}: {e.words}" for e in outcomes]
+    return items, "\n".join(lines)
+
+
 def broken(outcomes: Sequence[Outcome]) -> bool:
     """Whether a receipt proves that the server dropped a ballot."""
     return any(outcome.broken for outcome in outcomes)

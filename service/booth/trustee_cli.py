@@ -7,40 +7,28 @@ under a passphrase.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
 from crypto.codes import fingerprint_words
-from crypto.errors import Refused
 from service.booth.trustees import CARD_FILE, HOME, TrusteeHome
 from service.booth.trustees_work import Done, Trustee
-from service.console import command, emit, json_option, passphrase_option, shown
+from service.console import (
+    command,
+    emit,
+    hex_id,
+    json_option,
+    passphrase_option,
+    poll_id,
+    server_options,
+    shown,
+)
 from service.wire.client import Client
 
 _poll_option = click.option("--poll", "poll_hex", required=True, help="The poll's id: 64 hex digits.")
-
-
-def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --server and --proxy."""
-    function = click.option("--proxy", help="SOCKS proxy for Tor, such as socks5h://127.0.0.1:9050.")(
-        function
-    )
-    return click.option("--server", required=True, help="Address of the server.")(function)
-
-
-def hex_id(text: str, size: int, what: str) -> bytes:
-    """Read an id of `size` bytes as a person gives it. what: "a poll's id"."""
-    try:
-        raw = bytes.fromhex(text)
-    except ValueError:
-        raw = b""
-    if len(raw) != size:
-        raise Refused(f"{what} has {2 * size} hexadecimal digits")
-    return raw
 
 
 @click.group()
@@ -96,7 +84,7 @@ def step(home: TrusteeHome, board_hex: str, server: str, proxy: str | None, as_j
 @command
 def prove(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     """Show, before a poll opens, that you still have your share."""
-    phi = named_poll(poll_hex)
+    phi = poll_id(poll_hex)
     with _open(home, server, proxy) as unlocked:
         _say(unlocked.prove(phi), as_json)
 
@@ -112,7 +100,7 @@ def decrypt(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as
 
     Below the quorum nothing is decrypted. Repeat it until it waits for nothing.
     """
-    phi = named_poll(poll_hex)
+    phi = poll_id(poll_hex)
     with _open(home, server, proxy) as unlocked:
         _say(unlocked.decrypt(phi, now_s()), as_json)
 
@@ -145,11 +133,6 @@ def status(home: TrusteeHome, as_json: bool) -> None:
 def now_s() -> int:
     """This machine's time, seconds since 1970."""
     return int(time.time())
-
-
-def named_poll(text: str) -> bytes:
-    """Read a poll's id."""
-    return hex_id(text, 32, "a poll's id")
 
 
 @contextmanager

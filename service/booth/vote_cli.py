@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,16 @@ from polls.manifest import Conduct, Manifest
 from service.booth import receipts, voting
 from service.booth.page import serve
 from service.booth.voting import Checked
-from service.console import command, emit, json_option, passphrase_option, read_passphrase, shown
+from service.console import (
+    command,
+    emit,
+    json_option,
+    passphrase_option,
+    poll_id,
+    read_passphrase,
+    server_options,
+    shown,
+)
 from service.member_keys import FILE, HOME
 from service.member_keys import read as read_keys
 from service.wire import poll_calls
@@ -28,8 +36,7 @@ SENT = (
 
 @click.command()
 @click.argument("poll")
-@click.option("--server", required=True, help="Address of the server, such as https://example.org.")
-@click.option("--proxy", help="SOCKS proxy for Tor, such as socks5h://127.0.0.1:9050.")
+@server_options
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
@@ -57,9 +64,7 @@ def vote(
     as_json: bool,
 ) -> None:
     """Vote in a poll; again replaces what you chose before. POLL is its id (64 hex digits)."""
-    if re.fullmatch(r"[0-9a-f]{64}", poll) is None:
-        raise Refused("a poll's id is 64 hexadecimal digits")
-    phi = bytes.fromhex(poll)
+    phi = poll_id(poll)
     with Client(server, proxy=proxy) as client:
         if check:
             _check(client, phi, home, as_json)
@@ -143,10 +148,7 @@ def _check(client: Client, phi: bytes, home: Path, as_json: bool) -> None:
         raise Refused("the server shows another poll than the one you voted in")
     found, kept = receipts.check_receipts(client, manifest, kept)
     receipts.keep(home, manifest, kept)
-    emit(
-        [{"ballot": each.receipt.ballot, "page": each.receipt.page, "found": each.words} for each in found],
-        as_json,
-        "\n".join(f"ballot {e.receipt.ballot[:16]}…, page {e.receipt.page}: {e.words}" for e in found),
-    )
+    items, text = receipts.told_of(found)
+    emit(items, as_json, text)
     if receipts.broken(found):
         raise Refused("a ballot was dropped: keep the receipt, it is proof against the server")

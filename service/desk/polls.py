@@ -29,6 +29,7 @@ from service.cases.policies import baseline
 from service.cases.rosters import Roster
 from service.cases.summaries import MAX_TEXT, seal_summary
 from service.chain_files import read_whole, write_whole
+from service.console import hex_id
 from service.desk.session import Session
 from service.wire import calls, pins, poll_calls
 from service.wire.client import Client, Declined
@@ -127,16 +128,17 @@ def example(entropy_hex: str) -> str:
 
 def create(session: Session, client: Client, home: Path, path: Path) -> Created:
     """Create the poll of a poll.toml, as a mediator or the council. A repeat sends what was kept."""
-    file, text = _read(path)
-    board = _hex(file.board, 16)
-    kept = home / "polls" / f"{_digest(path, text).hex()}.json"
+    raw = read_whole(path, _MAX_FILE)
+    file, text = _read(raw, path.parent)
+    board = hex_id(file.board, 16, "poll.toml: board")
+    kept = home / "polls" / f"{_digest(raw, text).hex()}.json"
     roster = session.roster_of(session.group)
     if roster.registry is None:
         raise Refused("the group's root key names no registry of members")
     if kept.exists():
         prepared = msgspec.json.decode(read_whole(kept, 8 * 1_024 * 1_024), type=Prepared)
     else:
-        prepared = _prepare(session, client, home, file, text, board, roster)
+        prepared = _prepare(session, client, home, file, text, board, roster, roster.registry)
         write_whole(kept, msgspec.json.encode(prepared))
     manifest = parse_manifest(prepared.manifest)
     call = poll_calls.create_poll(
@@ -158,19 +160,24 @@ def create(session: Session, client: Client, home: Path, path: Path) -> Created:
 
 
 def _prepare(
-    session: Session, client: Client, home: Path, file: PollFile, text: str, board: bytes, roster: Roster
+    session: Session,
+    client: Client,
+    home: Path,
+    file: PollFile,
+    text: str,
+    board: bytes,
+    roster: Roster,
+    registry: bytes,
 ) -> Prepared:
-    if roster.registry is None:
-        raise Refused("the group's root key names no registry of members")
     trustees = client.do(poll_calls.board(board)).transcript.board()
-    registry = fetch(client, roster.registry, home)
-    snapshot = registry.snapshot(file.snapshot)
+    members = fetch(client, registry, home)
+    snapshot = members.snapshot(file.snapshot)
     electorate = Electorate(snapshot.rings(file.left_out))
-    matter = _hex(file.matter, 32)
+    matter = hex_id(file.matter, 32, "poll.toml: matter")
     summary = b""
     if text:
-        members = [each.seal_key for each in snapshot.members if each.account not in file.left_out]
-        summary = seal_summary(text, members, group=session.group, matter=matter, entropy=session.entropy)
+        keys = [each.seal_key for each in snapshot.members if each.account not in file.left_out]
+        summary = seal_summary(text, keys, group=session.group, matter=matter, entropy=session.entropy)
     elif file.urgent is None:
         raise Refused("a poll needs the mediator's summary, unless it is urgent")
     closes_at, cooling_off_s = _seconds(file.closes_at), file.cooling_off_days * _DAY
@@ -224,10 +231,10 @@ def _server_key(session: Session, client: Client) -> str:
     return key.verify_key.hex()
 
 
-def _read(path: Path) -> tuple[PollFile, str]:
-    """Read a poll.toml and the summary beside it."""
+def _read(raw: bytes, beside: Path) -> tuple[PollFile, str]:
+    """Read a poll.toml and the summary in its folder."""
     try:
-        table: Any = tomllib.loads(read_whole(path, _MAX_FILE).decode())
+        table: Any = tomllib.loads(raw.decode())
         file = msgspec.convert(table, PollFile)
     except UnicodeDecodeError:
         raise Refused("poll.toml is not UTF-8 text") from None
@@ -240,26 +247,16 @@ def _read(path: Path) -> tuple[PollFile, str]:
     if file.summary is None:
         return file, ""
     try:
-        return file, read_whole(path.parent / file.summary, MAX_TEXT).decode().strip()
+        return file, read_whole(beside / file.summary, MAX_TEXT).decode().strip()
     except UnicodeDecodeError:
         raise Refused("the summary is not UTF-8 text") from None
 
 
-def _digest(path: Path, text: str) -> bytes:
-    return digest(Label.MANIFEST, b"poll file", read_whole(path, _MAX_FILE), text.encode(), size=16)
+def _digest(raw: bytes, text: str) -> bytes:
+    return digest(Label.MANIFEST, b"poll file", raw, text.encode(), size=16)
 
 
 def _seconds(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise Refused("poll.toml: a time needs its zone, as 2026-03-01T12:00:00Z")
     return int(moment.timestamp())
-
-
-def _hex(text: str, size: int) -> bytes:
-    try:
-        raw = bytes.fromhex(text)
-    except ValueError:
-        raw = b""
-    if len(raw) != size:
-        raise Refused("poll.toml: board has 32 hexadecimal digits, matter 64")
-    return raw

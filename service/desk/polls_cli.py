@@ -11,7 +11,7 @@ from crypto.errors import Refused
 from service.cases import decisions
 from service.cases.texts import tidy
 from service.chain_files import read_whole
-from service.console import command, emit, json_option, shown, write_private
+from service.console import command, emit, json_option, poll_id, shown, write_private
 from service.desk.cli import client_of, desk, opened
 from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
@@ -29,7 +29,7 @@ _EPOCH = date(1970, 1, 1)
 def result(context: click.Context, poll: str, picture: Path | None, as_json: bool) -> None:
     """Open a poll's result, as a council member, and check that enough trustees signed it."""
     with opened(context) as session, client_of(session) as client:
-        found = fetched(session, client, _phi(poll))
+        found = fetched(session, client, poll_id(poll))
     statement, text = found.delivered.outcome.statement, found.sentence()
     if picture is not None:
         write_private(picture, drawn(found).encode())
@@ -54,7 +54,7 @@ def result(context: click.Context, poll: str, picture: Path | None, as_json: boo
 @command
 def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
     """Say, for everyone to see, that the council has the result."""
-    phi = _phi(poll)
+    phi = poll_id(poll)
     with opened(context) as session, client_of(session) as client:
         outcome = fetched(session, client, phi).delivered.outcome.statement
         signature = decisions.acknowledge(session.key.signing, outcome)
@@ -71,7 +71,7 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
 @command
 def implemented(context: click.Context, poll: str, text_file: Path, ends: str | None, as_json: bool) -> None:
     """Record, for everyone to see, what the council did and when it ends."""
-    phi, ends_on = _phi(poll), None if ends is None else _day(ends)
+    phi, ends_on = poll_id(poll), None if ends is None else _day(ends)
     try:
         text = tidy(read_whole(text_file, 8_000).decode())
     except UnicodeDecodeError:
@@ -83,16 +83,6 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
         signature = decisions.implement(session.key.signing, outcome, text, ends_on)
         view = client.do(poll_calls.implement(session.signer, phi, text, ends_on, signature))
     emit({"state": view.state, "ends": ends}, as_json, "Recorded.")
-
-
-def _phi(text: str) -> bytes:
-    try:
-        raw = bytes.fromhex(text)
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:
-        raise Refused("a poll's id has 64 hexadecimal digits")
-    return raw
 
 
 def _day(text: str) -> int:

@@ -15,7 +15,7 @@ import click
 from crypto.errors import Refused
 from crypto.words import LANGUAGES
 from service.cases.reports import File
-from service.console import json_option
+from service.console import hex_id, json_option
 from service.files import read_file
 from service.wire.admitting import PARTS
 
@@ -58,9 +58,7 @@ def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def group_id(text: str) -> bytes:
     """Read a group's id. Refused when it isn't one."""
-    if len(text) != 32 or any(c not in "0123456789abcdef" for c in text):
-        raise Refused("a group's id is 32 hexadecimal digits")
-    return bytes.fromhex(text)
+    return hex_id(text, 16, "a group's id")
 
 
 def files_of(cleaned: Sequence[Path], originals: Sequence[Path]) -> tuple[tuple[File, ...], list[str]]:

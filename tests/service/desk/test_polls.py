@@ -16,7 +16,7 @@ from tests.support.groups import Group
 def read(folder: Path, text: str) -> polls.PollFile:
     folder.joinpath("poll.toml").write_text(text, encoding="utf-8")
     folder.joinpath("summary.txt").write_text("What happened.", encoding="utf-8")
-    return polls._read(folder / "poll.toml")[0]
+    return polls._read(folder.joinpath("poll.toml").read_bytes(), folder)[0]
 
 
 def test_the_example_is_a_poll_file(tmp_path: Path) -> None:
