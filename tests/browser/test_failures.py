@@ -52,6 +52,21 @@ def rewritten(old: str, new: str) -> Callable[[Route], None]:
     return handle
 
 
+def losing_the_first(bodies: list[bytes], *, arrives: bool) -> Callable[[Route], None]:
+    """A network that loses the first report, or (arrives) the server's answer to it. bodies: what was sent."""
+
+    def handle(route: Route) -> None:
+        bodies.append(route.request.post_data_buffer or b"")
+        if len(bodies) > 1:
+            route.continue_()
+            return
+        if arrives:
+            assert route.fetch().status == 200
+        route.abort()
+
+    return handle
+
+
 def sent(reporter: Visit) -> int:
     """How many envelopes left the browser."""
     return sum(bool(re.search(r"/v1/groups/[0-9a-f]{32}/reports$", it)) for it in reporter.requests)
@@ -115,16 +130,8 @@ def test_when_the_answer_is_lost_the_same_report_is_sent_again(
     """The server took it, the receipt did not arrive: trying again sends the same envelope, so it is stored once."""
     bodies: list[bytes] = []
 
-    def lose(route: Route) -> None:
-        bodies.append(route.request.post_data_buffer or b"")
-        if len(bodies) == 1:
-            assert route.fetch().status == 200
-            route.abort()
-        else:
-            route.continue_()
-
     with visit(browser, server.base, scripts=True) as reporter:
-        reporter.page.route("**/v1/groups/*/reports", lose)
+        reporter.page.route("**/v1/groups/*/reports", losing_the_first(bodies, arrives=True))
         reporter.report(group, what="It was Cy.", send=False)
         press(reporter)
         reporter.page.locator("#status", has_text="can't be reached").wait_for()
@@ -142,15 +149,8 @@ def test_after_a_failure_a_changed_report_is_sealed_anew(
     """What is sent is what stands there."""
     bodies: list[bytes] = []
 
-    def lose(route: Route) -> None:
-        bodies.append(route.request.post_data_buffer or b"")
-        if len(bodies) == 1:
-            route.abort()
-        else:
-            route.continue_()
-
     with visit(browser, server.base, scripts=True) as reporter:
-        reporter.page.route("**/v1/groups/*/reports", lose)
+        reporter.page.route("**/v1/groups/*/reports", losing_the_first(bodies, arrives=False))
         reporter.report(group, what="It was Cy.", send=False)
         press(reporter)
         reporter.page.locator("#status", has_text="can't be reached").wait_for()
