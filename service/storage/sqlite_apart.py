@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -69,33 +69,55 @@ def frames(buffer: bytearray) -> list[memoryview]:
 
 
 class _Line(asyncio.Protocol):
-    """This end of the socket pair, and whoever waits for an answer over it."""
+    """This end of the socket pair, and whoever waits for an answer over it.
+
+    What is asked while works are under way leaves together when they have come back: so the process syncs few large
+    groups, and nobody is woken for every piece.
+    """
 
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[Outcome]] = {}
         self.ended = asyncio.get_running_loop().create_future()
+        self._outgoing: list[bytearray] = []
+        self._number = 0
+        self._under_way = 0  # number of the last work that left, until its answer is here
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
 
-    def send(self, frame: bytearray) -> None:
-        """Send a frame."""
-        if self._transport is not None:
-            self._transport.write(frame)
+    def ask(self, work: Work) -> asyncio.Future[Outcome]:
+        """Send a piece of work, now or with the next flight."""
+        self._number += 1
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.waiting[self._number] = done
+        self._outgoing.append(framed(Asked(self._number, work)))
+        if not self._under_way:
+            self._leave()
+        return done
 
     def hang_up(self) -> None:
         """Tell the process that nothing more comes."""
+        self._leave()
         if self._transport is not None and not self.ended.done():
             self._transport.write_eof()
+
+    def _leave(self) -> None:
+        if self._transport is None or not self._outgoing:
+            return
+        self._transport.writelines(self._outgoing)
+        self._outgoing = []
+        self._under_way = self._number
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         for frame in frames(self._buffer):
             answer = _answers.decode(frame)
             settle([self.waiting.pop(number) for number in answer.numbers], answer.outcomes)
+            if answer.numbers[-1] == self._under_way:
+                self._under_way = 0
+                self._leave()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -113,7 +135,6 @@ class ApartWriter:
         self._starting = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._line: _Line | None = None
-        self._number = 0
         self._closing = False
 
     @property
@@ -150,11 +171,7 @@ class ApartWriter:
                 raise StoreUnavailable(FAILED) from None
         if self._line is None or self._line.ended.done():  # it ended as soon as it began
             raise StoreUnavailable(FAILED)
-        self._number += 1
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._line.waiting[self._number] = done
-        self._line.send(framed(Asked(self._number, work)))
-        return await done
+        return await self._line.ask(work)
 
     async def close(self) -> None:
         """See Writer."""

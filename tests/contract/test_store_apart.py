@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from service.storage import Committed, Conflict, Insert, Put, StoreUnavailable
+from service.storage import Committed, Conflict, Insert, Put, StoreUnavailable, sqlite_apart, sqlite_writer
 from service.storage.protocol import MAX_VALUE
 from service.storage.sqlite import SqliteStore, open_sqlite
 from service.storage.sqlite_apart import Answer, ApartWriter, Asked, framed, frames
-from service.storage.sqlite_work import MAX_GROUP, Commit, EmptyLog, Probe, Rebuild, Work, take_group
+from service.storage.sqlite_work import MAX_GROUP, Commit, EmptyLog, Outcome, Probe, Rebuild, Work, take_group
 from tests.contract.test_store_crash import _write_until_it_fails, check_whole, everything
 from tests.support.store_writer import PARTITION
 
@@ -62,6 +62,21 @@ async def test_what_was_asked_for_before_the_end_is_done(tmp_path: Path) -> None
     await asyncio.sleep(0)
     await store.close()
     assert await asyncio.gather(*asked) == [Committed()] * 300
+
+
+async def test_what_waits_together_is_one_transaction(store: SqliteStore) -> None:
+    """The first commit is under way when the others come; they leave together when it is back."""
+    sizes: list[int] = []
+    settle = sqlite_writer.settle
+
+    def counting(waiting: list[asyncio.Future[Outcome]], outcomes: list[Outcome] | str) -> None:
+        sizes.append(len(waiting))
+        settle(waiting, outcomes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_apart, "settle", counting)
+        await asyncio.gather(*(store.commit("p", [Insert(b"%d" % n, b"")]) for n in range(50)))
+    assert sizes == [1, 49]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
