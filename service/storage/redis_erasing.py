@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from service.storage.protocol import StoreUnavailable
 from service.storage.redis_node import Node
-from service.storage.redis_scripts import EXPIRY_KEYS, SWEEP, call, commit_call, tag_of
+from service.storage.redis_scripts import EXPIRY_KEYS, SWEEP, call, commit_of, commits_call, tag_of
 
 _PAGE: Final = 500
 _REWRITES_WITHIN_S: Final = 300.0
@@ -48,7 +48,7 @@ async def rewrite_files(master: Node, partition: str) -> None:
     try:
         if replicas:
             # A replica that has this write has made the deletions before it.
-            barrier = commit_call(partition, (), barrier=True)
+            barrier = commits_call([commit_of(partition, (), barrier=True)])
             (_, reached) = await master.exchange(barrier, (b"WAIT", len(replicas), 8_000))
             if isinstance(reached, Exception) or reached < len(replicas):
                 raise StoreUnavailable(_FAILED)

@@ -50,47 +50,59 @@ def _script(text: str) -> Script:
     )  # Redis names scripts so
 
 
-# ARGV: what the store's barrier is ("1": write one if nothing else is written), then five per change:
-# kind, name, expected, value, expires_s or "".
-COMMIT: Final = _script("""
-local V, N, X, S, B = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local last, entries, positions, writes = {}, {}, {}, false
-local failed
-for i = 2, #ARGV, 5 do
-  local kind, name = ARGV[i], ARGV[i + 1]
-  if kind == 'I' or kind == 'A' then
-    if redis.call('HEXISTS', V, name) == 1 then failed = name break end
-  elseif kind == 'E' then
-    if redis.call('HEXISTS', V, name) == 0 then failed = name break end
-  elseif kind == 'R' then
-    if redis.call('HGET', V, name) ~= ARGV[i + 2] then failed = name break end
-  elseif kind == 'L' then
-    local number = (last[name] or tonumber(redis.call('HGET', S, name) or '0')) + 1
-    local entry = name .. '/' .. struct.pack('>I8', number)
-    if redis.call('HEXISTS', V, entry) == 1 then failed = entry break end
-    last[name], entries[i] = number, entry
-    positions[#positions + 1] = number
+# Several commits, one after the other, each as if it were alone: what stops one leaves the others as they are.
+# KEYS: five per commit. ARGV: per commit the number of its arguments, then those: what the store's barrier is ("1":
+# write one if nothing else is written), then five per change: kind, name, expected, value, expires_s or "".
+COMMITS: Final = _script("""
+local function commit(V, N, X, S, B, first, final)
+  local last, entries, positions, writes = {}, {}, {}, false
+  local failed
+  for i = first + 1, final, 5 do
+    local kind, name = ARGV[i], ARGV[i + 1]
+    if kind == 'I' or kind == 'A' then
+      if redis.call('HEXISTS', V, name) == 1 then failed = name break end
+    elseif kind == 'E' then
+      if redis.call('HEXISTS', V, name) == 0 then failed = name break end
+    elseif kind == 'R' then
+      if redis.call('HGET', V, name) ~= ARGV[i + 2] then failed = name break end
+    elseif kind == 'L' then
+      local number = (last[name] or tonumber(redis.call('HGET', S, name) or '0')) + 1
+      local entry = name .. '/' .. struct.pack('>I8', number)
+      if redis.call('HEXISTS', V, entry) == 1 then failed = entry break end
+      last[name], entries[i] = number, entry
+      positions[#positions + 1] = number
+    end
+    if kind ~= 'A' and kind ~= 'E' then writes = true end
   end
-  if kind ~= 'A' and kind ~= 'E' then writes = true end
-end
-if ARGV[1] == '1' and (failed or not writes) then redis.call('SET', B, '', 'PX', 1000) end
-if failed then return {0, failed} end
-for i = 2, #ARGV, 5 do
-  local kind, name, value, expires = ARGV[i], entries[i] or ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
-  if kind == 'I' or kind == 'P' or kind == 'R' or kind == 'L' then
-    redis.call('HSET', V, name, value)
-    redis.call('ZADD', N, 0, name)
-    if expires ~= '' then redis.call('ZADD', X, expires, name) else redis.call('ZREM', X, name) end
-  elseif kind == 'D' then
-    redis.call('HDEL', V, name)
-    redis.call('ZREM', N, name)
-    redis.call('ZREM', X, name)
-  elseif kind == 'F' then
-    redis.call('HDEL', S, name)
+  if ARGV[first] == '1' and (failed or not writes) then redis.call('SET', B, '', 'PX', 1000) end
+  if failed then return {0, failed} end
+  for i = first + 1, final, 5 do
+    local kind, name, value, expires = ARGV[i], entries[i] or ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
+    if kind == 'I' or kind == 'P' or kind == 'R' or kind == 'L' then
+      redis.call('HSET', V, name, value)
+      redis.call('ZADD', N, 0, name)
+      if expires ~= '' then redis.call('ZADD', X, expires, name) else redis.call('ZREM', X, name) end
+    elseif kind == 'D' then
+      redis.call('HDEL', V, name)
+      redis.call('ZREM', N, name)
+      redis.call('ZREM', X, name)
+    elseif kind == 'F' then
+      redis.call('HDEL', S, name)
+    end
   end
+  for log, number in pairs(last) do redis.call('HSET', S, log, string.format('%.0f', number)) end
+  return {1, unpack(positions)}
 end
-for log, number in pairs(last) do redis.call('HSET', S, log, string.format('%.0f', number)) end
-return {1, unpack(positions)}
+local replies, at = {}, 1
+for key = 1, #KEYS, 5 do
+  local V, N, X, S, B = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4]
+  local final = at + tonumber(ARGV[at])
+  local done, reply = pcall(commit, V, N, X, S, B, at + 1, final)
+  if not done and type(reply) ~= 'table' then reply = {err = tostring(reply)} end
+  replies[#replies + 1] = reply
+  at = final + 1
+end
+return replies
 """)
 
 # ARGV: lowest, beyond, limit, bytes after which to stop, "1" for downwards.
@@ -123,7 +135,7 @@ end
 return #names
 """)
 
-SCRIPTS: Final = (COMMIT, SCAN, SWEEP)
+SCRIPTS: Final = (COMMITS, SCAN, SWEEP)
 
 
 def keys_of(partition: str) -> tuple[bytes, ...]:
@@ -143,10 +155,29 @@ def call(script: Script, partition: str, *arguments: bytes | int) -> tuple[bytes
     return (b"EVALSHA", script.sha, len(keys), *keys, *arguments)
 
 
-def commit_call(partition: str, changes: Sequence[Change], *, barrier: bool) -> tuple[bytes | int, ...]:
-    """The command that makes `changes`, which have passed `check_changes`.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A commit as `COMMITS` takes it: the keys of its partition, and its arguments."""
 
-    barrier: make sure that the command writes something in any case, for WAIT only waits for what this
+    keys: tuple[bytes, ...]
+    arguments: tuple[bytes, ...] = field(repr=False)
+
+
+def commits_call(asked: Sequence[Asked]) -> tuple[bytes | int, ...]:
+    """The command that makes commits, of one cluster slot if there is a cluster. Its reply has one for each."""
+    keys: list[bytes] = []
+    arguments: list[bytes] = []
+    for one in asked:
+        keys += one.keys
+        arguments.append(b"%d" % len(one.arguments))
+        arguments += one.arguments
+    return (b"EVALSHA", COMMITS.sha, len(keys), *keys, *arguments)
+
+
+def commit_of(partition: str, changes: Sequence[Change], *, barrier: bool) -> Asked:
+    """Say `changes`, which have passed `check_changes`, as `COMMITS` takes them.
+
+    barrier: make sure that something is written in any case, for WAIT only waits for what this
     connection wrote; without it, a conflict could rest on another connection's write that no replica has yet.
     """
     arguments: list[bytes] = [b"1" if barrier else b"0"]
@@ -168,7 +199,7 @@ def commit_call(partition: str, changes: Sequence[Change], *, barrier: bool) -> 
                 arguments += (b"E", name, b"", b"", b"")
             case Forget(name):
                 arguments += (b"F", name, b"", b"", b"")
-    return call(COMMIT, partition, *arguments)
+    return Asked(keys_of(partition), tuple(arguments))
 
 
 def _expiry(expires_s: int | None) -> bytes:

@@ -29,7 +29,7 @@ from service.storage.protocol import (
 )
 from service.storage.redis_node import Command, Login, Lost, Node, NotSent
 from service.storage.redis_patience import UNKNOWN, load_scripts, patiently, translated
-from service.storage.redis_scripts import SCAN, call, commit_call, keys_of
+from service.storage.redis_scripts import SCAN, call, commit_of, keys_of
 from service.storage.redis_settings import (
     FEW_REPLICAS,
     INCOMPLETE_CLUSTER,
@@ -175,7 +175,7 @@ class RedisStore:
         for n in range(_PROBES):
             partition = f"probe:{n}"  # in a cluster, one that this master serves
             if await self._topology.server_of(partition) is server:
-                await translated(server.groups.commit(commit_call(partition, (), barrier=True), 0))
+                await translated(server.groups.commit(commit_of(partition, (), barrier=True), 0))
                 return
 
     async def _settle(self, partition: str) -> None:
@@ -185,10 +185,10 @@ class RedisStore:
         return (await self._topology.masters())[0]
 
     async def _commit(self, partition: str, changes: Sequence[Change], size: int) -> Committed | Conflict:
-        command = commit_call(partition, changes, barrier=bool(self._durability.replicas))
+        asked = commit_of(partition, changes, barrier=bool(self._durability.replicas))
 
         async def send(server: Server) -> Any:
-            return await server.groups.commit(command, size)
+            return await server.groups.commit(asked, size)
 
         try:
             made, *rest = await patiently(self._topology, lambda: self._topology.server_of(partition), send)

@@ -59,10 +59,10 @@ class Topology(Protocol):
 class _Known:
     """The servers met so far, by address; and one look at a time."""
 
-    def __init__(self, login: Login, durability: Durability, *, transactions: bool) -> None:
+    def __init__(self, login: Login, durability: Durability, *, together: bool) -> None:
         self._login = login
         self._durability = durability
-        self._transactions = transactions
+        self._together = together
         self._servers: dict[Place, Server] = {}
         self._looking = asyncio.Lock()
         self._generation = 0
@@ -78,7 +78,7 @@ class _Known:
         found = self._servers.get(place)
         if found is None:
             node = Node(*place, self._login)
-            found = Server(node, Groups(node, self._durability, transactions=self._transactions))
+            found = Server(node, Groups(node, self._durability, together=self._together))
             self._servers[place] = found
         return found
 
@@ -105,7 +105,7 @@ class Single(_Known):
     fails_over = False
 
     def __init__(self, place: Place, login: Login, durability: Durability) -> None:
-        super().__init__(login, durability, transactions=True)
+        super().__init__(login, durability, together=True)
         self._place = place
 
     async def server_of(self, partition: str) -> Server:  # noqa: ARG002
@@ -123,7 +123,7 @@ class Sentinels(_Known):
     fails_over = True
 
     def __init__(self, address: RedisAddress, login: Login, durability: Durability) -> None:
-        super().__init__(login, durability, transactions=True)
+        super().__init__(login, durability, together=True)
         self._sentinels = list(address.hosts)
         self._service = address.service
         self._master: Place | None = None
@@ -179,7 +179,7 @@ class Cluster(_Known):
     """The masters of a cluster, and the slots each serves."""
 
     def __init__(self, address: RedisAddress, login: Login, durability: Durability) -> None:
-        super().__init__(login, durability, transactions=False)
+        super().__init__(login, durability, together=False)
         self.fails_over = False
         self._seeds = list(address.hosts)
         self._starts: list[int] = []

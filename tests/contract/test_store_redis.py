@@ -128,6 +128,24 @@ async def test_full_memory_is_unavailable_and_changes_nothing(server: RedisServe
     await store.close()
 
 
+async def test_a_commit_that_redis_refuses_leaves_the_others_of_its_group(server: RedisServer) -> None:
+    """Commits that wait together are one script; what stops one of them there stops no other."""
+    store = await open_store(server.url)
+    with server.client() as client:
+        client.set("sv:{taken}:v", "not a hash")
+    partitions = [*(f"p{n}" for n in range(8)), "taken", *(f"p{n}" for n in range(8, 16))]
+    outcomes = await asyncio.gather(
+        *(store.commit(p, [Insert(b"a", b"1"), Append(b"log", b"2")]) for p in partitions),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Committed] * 8 + [StoreUnavailable] + [Committed] * 8
+    for partition in partitions:
+        expected = [] if partition == "taken" else [b"a", b"log/" + bytes(7) + b"\1"]
+        with server.client() as client:
+            assert client.zrange(f"sv:{{{partition}}}:n", 0, -1) == expected
+    await store.close()
+
+
 async def test_a_commit_sent_once_never_conflicts_with_itself(server: RedisServer) -> None:
     """Connections that Redis closed in between are opened anew, and scripts it forgot are loaded anew."""
     store = await open_store(server.url)
