@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Protocol
 
+from msgspec import Struct
+
 from abuse import lottery, puzzle, tickets
 from abuse.limits import Bucket, Rate, Verdict, ask_all, pay_one, room_left
 from abuse.routes import AdmissionKey, Lane, Route
@@ -46,8 +48,7 @@ class Why(Enum):
     NOT_DRAWN = "not drawn"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True, gc=False):
     """A token the server recognised: its lane, what to spend, and when. `effort` is 0 for tickets."""
 
     lane: Lane
@@ -59,8 +60,7 @@ class Token:
     effort: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, gc=False):
     """One request to a limiter: spend `token` in `room` if every bucket allows. The last bucket is the room's own."""
 
     token: Token
@@ -68,20 +68,17 @@ class Step:
     buckets: tuple[Bucket, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(Struct, frozen=True, gc=False):
     """The token is spent and every bucket has paid."""
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True, gc=False):
     """The token takes part in the running draw; bring it again after `retry_after_us`."""
 
     retry_after_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
+class Turned(Struct, frozen=True, gc=False):
     """The token does not do; `retry_after_us` is when the same one may (only for EARLY), else 0."""
 
     why: Why

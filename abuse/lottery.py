@@ -8,7 +8,8 @@ faster changes nothing, and a room needs to remember only as many entrants as ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from abuse.difficulty import CALM
 from abuse.limits import Rate
@@ -34,8 +35,7 @@ def lot_of(key: AdmissionKey, kind: int, nonce: bytes) -> int:
     return int.from_bytes(keyed(key.reveal(), Label.LOT, bytes([kind]), nonce, size=LOT_BITS // 8), "big")
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True, gc=False):
     """What a room remembers: its slot, the lowest lots that wait, and how much was asked of it.
 
     `waiting` is sorted by (lot, id). `overflowed` means that higher lots were turned away in this slot.
@@ -59,8 +59,7 @@ class Room:
         return Room(self.slot, self.waiting, self.contended, self.overflowed, self.served + 1, self.pressure)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True, gc=False):
     """The room after a slot ended, and who won a place."""
 
     room: Room

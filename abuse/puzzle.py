@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+
+from msgspec import Struct
 
 from abuse.routes import EPOCH_SIZE, NONCE_SIZE, AdmissionKey, Route, check_group
 from crypto.errors import Refused
@@ -32,8 +33,7 @@ _COUNTERS = struct.Struct(">" + "4s" * SUB_PUZZLES)
 _INDEX = tuple(bytes([index]) for index in range(SUB_PUZZLES))
 
 
-@dataclass(frozen=True, slots=True)
-class Puzzle:
+class Puzzle(Struct, frozen=True, gc=False):
     """A challenge the server recognises as its own. `difficulty` is the mean number of hashes per sub-puzzle."""
 
     epoch: bytes

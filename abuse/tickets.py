@@ -8,8 +8,9 @@ It is the same for everybody: no address, no client, no counter. Spent once, by 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from hmac import compare_digest
+
+from msgspec import Struct
 
 from abuse.routes import EPOCH_SIZE, NONCE_SIZE, AdmissionKey, Route, check_group
 from crypto.errors import Refused
@@ -23,8 +24,7 @@ TICKET_SIZE = 2 + EPOCH_SIZE + NONCE_SIZE + 4 + 4 + MAC_SIZE  # 50
 _FIELDS = struct.Struct(f">BB{EPOCH_SIZE}s{NONCE_SIZE}sII")
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True, gc=False):
     """A ticket the server recognises as its own. Times in seconds on the limiter's clock."""
 
     epoch: bytes

@@ -6,7 +6,7 @@ A receipt says nothing of who sent it or when in the day; it holds digests only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from crypto.errors import Refused
 from crypto.hashing import digest
@@ -30,8 +30,7 @@ def day_of(now_s: float) -> int:
     return max(0, int(now_s) // SECONDS_A_DAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, gc=False):
     """A signed statement that an envelope was durably stored for a group on a day."""
 
     envelope: bytes
