@@ -1,6 +1,6 @@
 """How many reports a second the server takes durably, against floors measured in the same run.
 
-    python -m bench.intake [--store sqlite|redis|both] [--rounds 9] [--json]
+    python -m bench.intake [--store sqlite|redis|both] [--rounds 5] [--json]
 
 Reports are of the 4 KiB class to 3 recipients; SQLite syncs, Redis has `appendfsync always`. Floors: the same server
 stack reading the same bodies and answering at once, and the bare store inserting what a report inserts (five records,
@@ -42,7 +42,7 @@ from tests.support.groups import Group
 from tests.support.redis_server import DURABLE, redis_server
 from tests.support.server import RunningServer, running_server
 
-ROUND = 800  # reports
+ROUND = 2_400  # reports
 FLOOR_SECONDS = 1.0
 HELD = 10_000
 
@@ -195,7 +195,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--store", choices=["sqlite", "redis", "both"], default="both")
-    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     results = {}
