@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from service.storage.addresses import open_store
 from service.storage.protocol import StoreRefused
@@ -55,6 +58,28 @@ def test_what_pyproject_needs_is_pinned() -> None:
     assert {name: dev[name] for name in dev if name in runtime} == {
         name: runtime[name] for name in runtime if name in dev
     }
+
+
+PYTHONS = ("3.11.0", "3.11.2", "3.11.9", "3.12.0", "3.13.0", "3.14.0")
+
+
+def test_every_python_finds_all_it_needs_pinned() -> None:
+    """Pins are made with one Python; a requirement that only another one has would stop its installation."""
+    pinned = _pins("requirements.txt")
+    missing: set[tuple[str, str, str]] = set()
+    for name in pinned:
+        for text in importlib.metadata.requires(name) or ():
+            needed = Requirement(text)
+            for version in PYTHONS:
+                python = {
+                    "python_full_version": version,
+                    "python_version": version.rpartition(".")[0],
+                    "extra": "",
+                }
+                wanted = needed.marker is None or needed.marker.evaluate(python)
+                if wanted and canonicalize_name(needed.name) not in pinned:
+                    missing.add((name, needed.name, version))
+    assert not missing
 
 
 def test_the_browsers_packages_are_pinned_by_digest() -> None:
