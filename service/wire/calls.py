@@ -38,7 +38,10 @@ class BadAnswer(Refused):
 
 @dataclass(frozen=True)
 class Call(Generic[T_co]):
-    """One request. `cap`: the most bytes that its answer may have. `signer`: who signs it, if it is signed."""
+    """One request. `cap`: the most bytes that its answer may have. `signer`: who signs it, if it is signed.
+
+    `missing`: what to tell a person when the server says that there is no such thing.
+    """
 
     method: str
     target: str
@@ -49,6 +52,7 @@ class Call(Generic[T_co]):
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     cap: int = SMALL
     signer: Signer | None = None
+    missing: str = ""
 
 
 def server_info() -> Call[shapes.ServerInfo]:
@@ -70,7 +74,8 @@ def roster(group: bytes) -> Call[RosterHistory]:
             raise BadAnswer("the server answered with another group's roster")
         return verified_history(group, answer.statements)
 
-    return Call("GET", f"/v1/groups/{group.hex()}/roster", parse, cap=MAX_CHAIN_JSON)
+    missing = "This server has no group with that id. Compare it with what the project publishes."
+    return Call("GET", f"/v1/groups/{group.hex()}/roster", parse, cap=MAX_CHAIN_JSON, missing=missing)
 
 
 def append_statement(group: bytes, statement: bytes) -> Call[shapes.Appended]:

@@ -40,11 +40,16 @@ class Unreachable(Exception):
 
 
 class Declined(Exception):
-    """The server answered with a problem. `kind` is None when this version doesn't know it."""
+    """The server answered with a problem. `kind` is None when this version doesn't know it.
 
-    def __init__(self, kind: Kind | None, status: int, retry_after_s: int | None = None) -> None:
+    words: for a person, where the call knows better than the table of problems.
+    """
+
+    def __init__(
+        self, kind: Kind | None, status: int, retry_after_s: int | None = None, words: str = ""
+    ) -> None:
         title = kind.title if kind else "The server refused, with a reason this version doesn't know."
-        super().__init__(title)
+        super().__init__(words or title)
         self.kind = kind
         self.status = status
         self.retry_after_s = retry_after_s
@@ -104,7 +109,7 @@ class _Core:
     @staticmethod
     def answer(call: Call[T], response: httpx.Response, body: bytes) -> T:
         if response.status_code not in {200, 201}:
-            raise declined(response.status_code, body, response.headers.get("retry-after", ""))
+            raise declined(response.status_code, body, response.headers.get("retry-after", ""), call.missing)
         return call.parse(body)
 
     @staticmethod
@@ -125,7 +130,7 @@ class _Core:
         return options
 
 
-def declined(status: int, body: bytes, retry_after: str) -> Declined:
+def declined(status: int, body: bytes, retry_after: str, missing: str = "") -> Declined:
     """Read a problem without believing it: an unknown or broken one becomes `kind=None`."""
     kind: Kind | None = None
     try:
@@ -135,7 +140,8 @@ def declined(status: int, body: bytes, retry_after: str) -> Declined:
     wait = (
         int(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 8 else None
     )
-    return Declined(kind, status, None if wait is None else min(wait, MAX_RETRY_AFTER_S))
+    words = missing if kind is Kind.NOT_FOUND else ""
+    return Declined(kind, status, None if wait is None else min(wait, MAX_RETRY_AFTER_S), words)
 
 
 def _cap(call: Call[T], response: httpx.Response) -> int:

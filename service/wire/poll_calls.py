@@ -65,7 +65,13 @@ def board(board: bytes) -> Call[BoardView]:
     def parse(raw: bytes) -> BoardView:
         return board_view(board, _json(shapes.BoardShape)(raw))
 
-    return Call("GET", f"/v1/boards/{board.hex()}", parse, cap=16 * MIB)
+    return Call(
+        "GET",
+        f"/v1/boards/{board.hex()}",
+        parse,
+        cap=16 * MIB,
+        missing="This server has no board with that id.",
+    )
 
 
 def say(signer: Signer, step: Step, message: bytes) -> Call[BoardView]:
@@ -125,7 +131,9 @@ def poll(phi: bytes) -> Call[PollView]:
     def parse(raw: bytes) -> PollView:
         return poll_view(phi, _json(shapes.PollShape)(raw))
 
-    return Call("GET", f"/v1/polls/{phi.hex()}", parse, cap=4 * MIB)
+    return Call(
+        "GET", f"/v1/polls/{phi.hex()}", parse, cap=4 * MIB, missing="This server has no poll with that id."
+    )
 
 
 def electorate(manifest: Manifest) -> Call[ElectorateView]:

@@ -39,7 +39,8 @@ def statements(registry: bytes, after: int = 0) -> Call[shapes.StatementsPage]:
         return page
 
     target = f"/v1/registries/{registry.hex()}?after={after}"
-    return Call("GET", target, parse, cap=shapes.MAX_STATEMENTS_PAGE_JSON)
+    missing = "This server has no registry with that id."
+    return Call("GET", target, parse, cap=shapes.MAX_STATEMENTS_PAGE_JSON, missing=missing)
 
 
 def append_statements(registry: bytes, raw: Sequence[bytes]) -> Call[Appended]:
