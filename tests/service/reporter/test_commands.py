@@ -202,14 +202,14 @@ def test_wrong_input_gets_a_sentence_and_loses_nothing(
     options = ["--file", str(answers), "--yes"]
     no_group = CliRunner().invoke(main, ["report", "--server", server.base, "--group", "xyz", *options])
     assert no_group.exit_code == 3
-    for arguments in (
+    for typed in (
         ["report", "--server", server.base, "--group", "0" * 32, *options],
         ["vote", "0" * 64, "--server", server.base],
         ["poll", "status", "0" * 64, "--server", server.base],
     ):
-        missing = CliRunner().invoke(main, arguments)
+        missing = CliRunner().invoke(main, typed)
         assert missing.exit_code == 6
-        assert "This server has no" in missing.output, (arguments, missing.output)
+        assert "This server has no" in missing.output, (typed, missing.output)
     plain = CliRunner().invoke(
         main, ["report", "--server", "http://example.org", "--group", "0" * 32, *options]
     )
