@@ -49,8 +49,9 @@ async def rewrite_files(master: Node, partition: str) -> None:
         if replicas:
             # A replica that has this write has made the deletions before it.
             barrier = commits_call([commit_of(partition, (), barrier=True)])
-            (_, reached) = await master.exchange(barrier, (b"WAIT", len(replicas), 8_000))
-            if isinstance(reached, Exception) or reached < len(replicas):
+            (written, reached) = await master.exchange(barrier, (b"WAIT", len(replicas), 8_000))
+            refused = isinstance(written, Exception) or isinstance(written[0], Exception)
+            if refused or isinstance(reached, Exception) or reached < len(replicas):
                 raise StoreUnavailable(_FAILED)
         await asyncio.gather(*(_rewrite(node) for node in (master, *replicas)))
     finally:
