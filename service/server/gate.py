@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from abuse.admission import Why
@@ -12,10 +13,18 @@ from abuse.routes import NO_GROUP, Route
 from service.server.admission import Admission, Admitted, Again, Waiting
 from service.server.settings import AdmissionSettings, SettingsRefused
 from service.wire.problems import Kind, ProblemError
-from service.wire.shapes import ChallengeShape
+from service.wire.shapes import (
+    SEALED_ENTRY_SIZES,
+    Action,
+    AppendLog,
+    ChallengeShape,
+    Grant,
+    PostLetter,
+)
 
 MAX_HEADER: Final = 512  # characters; a token has 152 at most
 MAX_BURST: Final = 4_096  # of abuse.limits
+LARGE_ENTRY: Final = 16  # a log entry of the larger size counts as so many of the smaller
 ROUTES: Final = {"reports": Route.REPORTS, "mailbox": Route.MAILBOX, "casts": Route.CASTS}
 
 _KINDS: Final = {
@@ -59,15 +68,23 @@ class Gate:
             case Again(why, retry_after_s, _):
                 raise ProblemError(_KINDS[why], retry_after_s=retry_after_s or None)
 
-    async def post_letters(self, caller: bytes, count: int, settings: AdmissionSettings) -> None:
-        """Count letters that a handler is about to post, or raise BUSY with nothing counted.
+    async def act(self, caller: bytes, actions: Sequence[Action], settings: AdmissionSettings) -> None:
+        """Count what a handler's batch is about to store, or raise BUSY: then nothing of it is to be done.
 
-        caller: names the handler across groups. A batch that is sent again is counted again.
+        caller: names the handler across groups. A batch that is sent again is counted again. To step out of a report
+        is never counted.
         """
-        if count == 0:
-            return
+        letters = sum(isinstance(action, PostLetter) for action in actions)
+        entries = sum(_weight(action) for action in actions)
         rate = Rate.hourly(settings.handler_letters_per_hour, settings.handler_letters_burst)
-        retry_after_s = await self.admission.debit(Bucket(f"letters:{caller.hex()}", rate), count)
+        await self._count(Bucket(f"letters:{caller.hex()}", rate), letters)
+        rate = Rate.hourly(settings.handler_entries_per_hour, settings.handler_entries_burst)
+        await self._count(Bucket(f"entries:{caller.hex()}", rate), entries)
+
+    async def _count(self, bucket: Bucket, quantity: int) -> None:
+        if quantity == 0:
+            return
+        retry_after_s = await self.admission.debit(bucket, quantity)
         if retry_after_s is not None:
             raise ProblemError(Kind.BUSY, retry_after_s=retry_after_s)
 
@@ -94,6 +111,17 @@ def limits_of(settings: AdmissionSettings) -> Limits:
         mailbox_wait=Wait(settings.mailbox_wait_s, settings.mailbox_wait_s * 6),
         cast_wait=Wait(settings.cast_wait_s, settings.cast_wait_s * 6),
     )
+
+
+def _weight(action: Action) -> int:
+    """How many entries of 1 KiB an action counts for."""
+    match action:
+        case AppendLog(entry=entry):
+            return 1 if len(entry) <= SEALED_ENTRY_SIZES[0] else LARGE_ENTRY
+        case Grant():
+            return 1
+        case _:
+            return 0
 
 
 def _room(group: bytes, route: Route) -> bytes:

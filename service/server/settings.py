@@ -21,6 +21,7 @@ Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 PerHour = Annotated[int, Meta(ge=60, le=36_000_000)]
 Burst = Annotated[int, Meta(ge=4, le=4_096)]
 LetterBurst = Annotated[int, Meta(ge=64, le=4_096)]  # a batch of 64 letters must fit
+EntryBurst = Annotated[int, Meta(ge=1_024, le=4_096)]  # a batch of 64 entries of 16 KiB must fit
 Work = Annotated[int, Meta(ge=1, le=131_072)]
 WaitS = Annotated[int, Meta(ge=0, le=600)]
 ENV = "SOTTOVOCE_"
@@ -49,6 +50,10 @@ class AdmissionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Letters that one handler may post, to all mailboxes together, each 9,328 bytes; so that a rogue handler can't
     fill the disk with mailboxes that nobody owns: at most 134 MB a day."""
     handler_letters_burst: LetterBurst = 2_048
+    handler_entries_per_hour: PerHour = 2_400
+    """Log entries of 1 KiB that one handler may add to reports; a grant counts as one, an entry of 16 KiB as 16; so
+    that a rogue handler can't fill the disk with logs: at most 64 MB a day."""
+    handler_entries_burst: EntryBurst = 4_096
     report_work: Work = 16_384
     """Mean hashes of each of a puzzle's 16 parts while it is calm; at most eight times as many."""
     mailbox_work: Work = 2_048

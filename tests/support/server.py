@@ -40,6 +40,8 @@ ADMISSION: Mapping[str, int] = {
     "mailbox_opens_burst": 4_096,
     "handler_letters_per_hour": 36_000_000,
     "handler_letters_burst": 4_096,
+    "handler_entries_per_hour": 36_000_000,
+    "handler_entries_burst": 4_096,
     "casts_per_hour": 36_000_000,
     "casts_burst": 4_096,
     "report_work": 4,

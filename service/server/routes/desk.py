@@ -36,7 +36,6 @@ from service.wire.shapes import (
     GrantShape,
     ItemOutcome,
     LogPage,
-    PostLetter,
 )
 
 FEED_CURSOR: Final = re.compile(r"(?:[0-9a-f]{48})?")
@@ -142,8 +141,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         if caller.group != gid:
             raise ProblemError(Kind.SIGNATURE)
         sent = decode_json(raw, Batch)
-        letters = sum(isinstance(action, PostLetter) for action in sent.actions)
-        await deps.gate.post_letters(caller.mark, letters, deps.settings.admission)
+        await deps.gate.act(caller.mark, sent.actions, deps.settings.admission)
         outcomes = []
         for action in sent.actions:
             outcomes.append(ItemOutcome(action.item, await caseload.act(deps, caller, action)))  # noqa: PERF401
