@@ -21,7 +21,7 @@ PYTEST_FLAGS ?= -n 2 --dist loadgroup
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/runtime.stamp client ## Start the demonstration: a server, a group with keys, two walk-throughs
+run: $(VENV)/runtime.stamp client ## Start the demonstration: a server, a group with keys, a poll, three walk-throughs
 	@$(BIN)/sottovoce demo
 
 test: system $(VENV)/dev.stamp lint types imports client client-test ## Check everything: style, types, layers, browser code, all tests

@@ -1,7 +1,7 @@
-"""`sottovoce demo`: a server on SQLite in a folder of its own, two groups, key files, and two walk-throughs to try.
+"""`sottovoce demo`: a server on SQLite in a folder of its own, two groups, a poll, key files, and walk-throughs to try.
 
-Everything is real but the secrecy of the passphrase, which is printed: the key files of three handlers, a council
-member and the alternate group's handlers are made with a light Argon2id, so that the start takes a second, not ten.
+Everything is real but the secrecy of the passphrase, which is printed: the key files of handlers, a council member,
+members and trustees are made with a light Argon2id, so that the start takes two seconds, not twenty.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from crypto.keyfiles import Stretching, lock
 from crypto.labels import Label
 from crypto.secrets import Passphrase
 from crypto.signatures import SigningKey
+from service import demo_poll
+from service.booth.vote_cli import moment
 from service.cases import rosters
 from service.cases.policies import baseline
 from service.console import command, write_private
@@ -34,10 +36,22 @@ from service.desk.session import Setup
 from service.wire import calls
 from service.wire.client import Client, Unreachable
 
+PASSPHRASE_FILE = "passphrase.txt"  # noqa: S105
 PASSPHRASE = "demo"  # noqa: S105 - printed on purpose: these keys guard nothing
 LIGHT = Stretching(memory_kib=16 * 1024, passes=1, lanes=1)
-GROUPS_FILE = "groups.json"
+MADE_FILE = "made.json"
+COUNCIL = "gil"
 STARTS_WITHIN_S = 30.0
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What the first start made: ids, and when the poll closes (seconds since 1970)."""
+
+    group: str
+    alternate: str
+    registry: str
+    poll: str
+    closes_at: int
 
 
 @click.command()
@@ -53,7 +67,7 @@ STARTS_WITHIN_S = 30.0
 )
 @command
 def demo(folder: Path, port: int) -> None:
-    """Start a demonstration: a server, a group of three handlers, a council, an alternate group."""
+    """Start a demonstration: a server, a group of three handlers, a council, an alternate group, members, a poll."""
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _free(port):
@@ -65,8 +79,7 @@ def demo(folder: Path, port: int) -> None:
     server = _serve(folder, port)
     try:
         _wait(server, base)
-        group, alternate = _groups(folder, base)
-        click.echo(_told(folder, base, group, alternate))
+        click.echo(_told(folder, base, _made(folder, base)))
         server.wait()
     except KeyboardInterrupt:
         click.echo("Stopping.")
@@ -110,21 +123,36 @@ def _wait(server: subprocess.Popen[bytes], base: str) -> None:
     raise Refused("the server did not start; what it says stands above")
 
 
-def _groups(folder: Path, base: str) -> tuple[str, str]:
-    """Found the groups at the first start; give their ids."""
-    known = folder / GROUPS_FILE
+def _made(folder: Path, base: str) -> Made:
+    """Make everything at the first start; afterwards, say what was made."""
+    known = folder / MADE_FILE
     if known.exists():
-        group, alternate = msgspec.json.decode(known.read_bytes(), type=tuple[str, str])
-        return group, alternate
-    write_private(folder / "passphrase.txt", PASSPHRASE.encode())
-    other = _found(folder, base, "Foundation review", {"dina": "handler", "emil": "handler"}, None)
-    people = {"ada": "handler", "bo": "handler", "cy": "handler", "gil": "council"}
-    group = _found(folder, base, "Aurora working group", people, other)
-    write_private(known, msgspec.json.encode((group, other)))
-    return group, other
+        try:
+            return msgspec.json.decode(known.read_bytes(), type=Made)
+        except msgspec.MsgspecError:
+            raise Refused("the demonstration's folder is damaged: delete it to start anew") from None
+    if (folder / PASSPHRASE_FILE).exists():
+        raise Refused("the first start was interrupted: delete the demonstration's folder to start anew")
+    write_private(folder / PASSPHRASE_FILE, PASSPHRASE.encode())
+    registry = demo_poll.community(folder, base, PASSPHRASE, LIGHT).hex()
+    other = _found(folder, base, "Foundation review", {"dina": "handler", "emil": "handler"})
+    people = {"ada": "handler", "bo": "handler", "cy": "handler", COUNCIL: "council"}
+    group = _found(folder, base, "Aurora working group", people, alternate=other, registry=registry)
+    poll, closes_at = demo_poll.poll(folder, base, COUNCIL, PASSPHRASE, LIGHT)
+    made = Made(group, other, registry, poll, closes_at)
+    write_private(known, msgspec.json.encode(made))
+    return made
 
 
-def _found(folder: Path, base: str, name: str, people: dict[str, str], alternate: str | None) -> str:
+def _found(
+    folder: Path,
+    base: str,
+    name: str,
+    people: dict[str, str],
+    *,
+    alternate: str | None = None,
+    registry: str | None = None,
+) -> str:
     root = SigningKey(system(32))
     gid = rosters.group_id_of(root.verify_key()).hex()
     chain = chains.empty(root.verify_key(), Label.ROSTER)
@@ -134,6 +162,8 @@ def _found(folder: Path, base: str, name: str, people: dict[str, str], alternate
         ),
         rosters.Publish(policy=baseline()),
     ]
+    if registry is not None:
+        statements.append(rosters.Members(registry=registry))
     for person, role in people.items():
         card = _desk(folder / person, base, gid, person.capitalize())
         statements.append(
@@ -159,22 +189,31 @@ def _desk(home: Path, base: str, group: str, name: str) -> rosters.HandlerCard:
     return card
 
 
-def _told(folder: Path, base: str, group: str, alternate: str) -> str:
+def _told(folder: Path, base: str, made: Made) -> str:
     shown = Path(os.path.relpath(folder))
     run = f"{Path(os.path.relpath(sys.executable)).parent}/sottovoce"
-    desk = f"{run} desk --home {shown}/ada --passphrase-file {shown}/passphrase.txt"
+    unlocked = f"--passphrase-file {shown}/{PASSPHRASE_FILE}"
+    desk = f"{run} desk --home {shown}/ada {unlocked}"
     with Client(base) as client:
-        roster = client.do(calls.roster(bytes.fromhex(group))).latest
+        roster = client.do(calls.roster(bytes.fromhex(made.group))).latest
     names = ", ".join(handler.pseudonym for handler in roster.recipients)
     words = " ".join(fingerprint_words(roster.root.raw))
+    ada, *_ = demo_poll.MEMBERS
+    first, second, _ = demo_poll.TRUSTEES
+    decrypt = [
+        f"{run} trustee --home {shown}/trustees/{name} {unlocked} decrypt --poll {made.poll} --server {base}"
+        for name in (first, second, first)
+    ]
     return f"""
 The server answers at {base} (Ctrl-C stops it; all of it is in {shown}/).
-Group:     {roster.name} ({names}), id {group}
+Group:     {roster.name} ({names}), id {made.group}
            its root key in words: {words}
-Alternate: id {alternate}
+Alternate: id {made.alternate}
+Members:   {", ".join(demo_poll.MEMBERS)}, in the registry {made.registry}
 
 Walk-through 1: file a report and read it. Open {base}/ in a browser, with scripts on or off, or in another terminal:
-  {run} report --server {base} --group {group} --leave-out Cy
+  {run} report --server {base} --group {made.group} --leave-out Cy
+                              # --voice {shown}/members/{ada}/member.key adds a member's voice
   {desk} sync
   {desk} list
   {desk} show ID              # the first characters of the id that the list shows
@@ -182,9 +221,18 @@ Walk-through 1: file a report and read it. Open {base}/ in a browser, with scrip
 Walk-through 2: answer, and read the answer:
   {desk} ask ID               # opens your editor
   {desk} sync
-  {run} mailbox --server {base} --group {group}      # asks for the twelve words of the reply code
+  {run} mailbox --server {base} --group {made.group}      # asks for the twelve words of the reply code
                               # or "Return to your report" in the browser
   {desk} sync                 # what the reporter answered
+
+Walk-through 3: vote on a sanction, until {moment(made.closes_at)}; {demo_poll.LEFT_OUT} may not, whom it is about:
+  {run} vote {made.poll} --server {base} --home {shown}/members/{ada} {unlocked}
+                              # the same with two other members, or nothing is opened; --web votes in a page
+                              # after the close, two of three trustees, the first of them twice:
+  {decrypt[0]}
+  {decrypt[1]}
+  {decrypt[2]}
+  {run} desk --home {shown}/{COUNCIL} {unlocked} result {made.poll}
 
 The passphrase of every key file here is "{PASSPHRASE}".
 The API describes itself at {base}/v1/openapi.json

@@ -49,7 +49,9 @@ def demonstration(folder: Path) -> Iterator[tuple[str, str]]:
         )
     try:
         until = time.monotonic() + 60
-        while "Walk-through 2" not in log.read_text() and process.poll() is None and time.monotonic() < until:
+        while (
+            "describes itself" not in log.read_text() and process.poll() is None and time.monotonic() < until
+        ):
             time.sleep(0.05)
         told = log.read_text()
         found = re.search(r"Group: .*id ([0-9a-f]{32})", told)
@@ -109,6 +111,42 @@ def test_the_walk_through_works_as_printed(tmp_path: Path) -> None:
         assert desk(tmp_path, "bo", "plot", "irc:x", "x.svg").returncode == 0
         assert (tmp_path / "x.svg").read_text().startswith("<svg")
         assert desk(tmp_path, "bo", "subject", "irc:nobody").returncode == 3
+
+
+@pytest.mark.slow
+def test_members_of_the_demonstration_speak_and_vote(tmp_path: Path) -> None:
+    """Walk-through 3 as printed, until the close, and a report with a voice; who is left out can't vote."""
+    (tmp_path / "report.toml").write_text(REPORT)
+    with demonstration(tmp_path) as (base, group):
+        made = json.loads((tmp_path / "data" / "made.json").read_text())
+        unlocked = ("--passphrase-file", "data/passphrase.txt")
+
+        def member(name: str) -> tuple[str, ...]:
+            return ("--server", base, "--home", f"data/members/{name}", *unlocked)
+
+        opens = time.monotonic() + 60
+        while "poll is waiting" in (told := _vote(tmp_path, made["poll"], *member("ada"))).stderr:
+            assert time.monotonic() < opens
+            time.sleep(0.5)
+        assert told.returncode == 0, told.stderr
+        assert json.loads(told.stdout)["poll"] == made["poll"]
+        refused = _vote(tmp_path, made["poll"], *member("cy"))
+        assert (refused.returncode, "left out" in refused.stderr) == (3, True)
+        early = desk(tmp_path, "gil", "result", made["poll"])
+        assert (early.returncode, "it is open" in early.stderr) == (3, True)
+        status = sottovoce(tmp_path, "poll", "status", made["poll"], "--server", base, "--json")
+        assert json.loads(status.stdout)["state"] == "open"
+        with_voice = ("--voice", "data/members/ida/member.key", *unlocked)
+        report = ("report", "--server", base, "--group", group, "--file", "report.toml", "--yes", "--json")
+        filed = sottovoce(tmp_path, *report, *with_voice)
+        assert filed.returncode == 0, filed.stderr
+        assert desk(tmp_path, "ada", "sync").returncode == 0
+        [about] = json.loads(desk(tmp_path, "ada", "subjects", "--json").stdout)
+        assert (about["score"]["voiced"], about["score"]["members"]) == (1, 1)
+
+
+def _vote(folder: Path, poll: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return sottovoce(folder, "vote", poll, *arguments, "--option", "1", "--yes", "--json")
 
 
 @pytest.mark.slow
