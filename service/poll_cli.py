@@ -1,7 +1,7 @@
 """`sottovoce poll …`: make a board and a poll, watch it, and verify all of it.
 
-`board` and `create` need a mediator's desk, `deliver` a trustee's key; the others need no key. What happens by the
-server's clock happens by itself: those commands say when, and refuse by name what can't come any more.
+`board`, `create` and `file-report` need a mediator's desk, `deliver` a trustee's key; the others need no key. What
+happens by the server's clock happens by itself: those commands say when, and refuse by name what can't come any more.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path.home() / ".sottovoce" / "desk",
     show_default="~/.sottovoce/desk",
-    help="Folder of your desk, for `board`, `create` and `export --council`.",
+    help="Folder of your desk, for `board`, `create`, `file-report` and `export --council`.",
 )
 @passphrase_option
 @click.pass_context

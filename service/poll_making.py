@@ -1,4 +1,4 @@
-"""`sottovoce poll board | create | deliver`: the commands that need a key. Importing this adds them to the group."""
+"""`sottovoce poll board | create | deliver`: the commands that make a poll. Importing this completes the group."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ from service.console import command, emit, json_option, poll_id, server_options,
 from service.desk import polls as making
 from service.desk.cli import client_of, opened
 from service.poll_cli import needs_record, poll, view_of, when
+from service.poll_reports import file_report, reports
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_shapes import DefineBoard
+
+poll.add_command(file_report)
+poll.add_command(reports)
 
 
 @poll.command()

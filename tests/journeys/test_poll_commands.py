@@ -196,6 +196,7 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     files = world.at("poll", desk, "export", phi, "--out", str(tmp_path / "out"))
     judged = ["verify", files["archive"], "--manifest", files["manifest"], "--registry", files["registry"]]
     assert world.does("poll", desk, *judged)["passed"]
+    _files_a_report(world, phi, tmp_path)
     evidence = Path(files["evidence"])
     evidence.write_bytes(evidence.read_bytes().replace(b'"outcome":1', b'"outcome":2'))
     assert world.run("poll", desk, *judged).exit_code == 3
@@ -276,6 +277,21 @@ def test_a_trustee_says_nothing_twice_in_two_ways(tmp_path: Path) -> None:
         again.will_tell(bytes(32), tally=other)
     with pytest.raises(Contradiction):
         again.will_tell(bytes(32), outcome=other)
+
+
+def _files_a_report(world: World, phi: str, folder: Path) -> None:
+    """A verifier's report is kept word for word, once; what is no report is refused before anything is sent."""
+    assert world.at("poll", world.desk, "reports", phi)["reports"] == []
+    report = folder / "report.txt"
+    for wrong, told in ((b"", "characters"), (b"\xff", "UTF-8"), (("é" * 16_385).encode(), "characters")):
+        report.write_bytes(wrong)
+        assert told in world.run("poll", world.desk, "file-report", phi, "--text-file", str(report)).stderr
+    report.write_text("All of it holds.\n-----BEGIN SSH SIGNATURE-----\n", encoding="utf-8")
+    for _ in range(2):
+        filed = world.does("poll", world.desk, "file-report", phi, "--text-file", str(report))
+        assert filed["reports"] == 1
+    told_again = world.at("poll", world.desk, "reports", phi)["reports"]
+    assert told_again == ["All of it holds.\n-----BEGIN SSH SIGNATURE-----\n"]
 
 
 def _refused_desk(world: World, *arguments: str) -> str:

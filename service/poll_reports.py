@@ -1,0 +1,64 @@
+"""`sottovoce poll file-report | reports`: what independent verifiers said of a poll, which outlives its ballots.
+
+A report is text, signed by its verifier with whatever their readers trust, such as `ssh-keygen -Y sign`. The server
+keeps up to 32 for a poll, word for word, and judges none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crypto.errors import Refused
+from service.chain_files import read_whole
+from service.console import command, emit, json_option, poll_id, server_options, shown
+from service.desk.cli import client_of, opened
+from service.wire import poll_calls
+from service.wire.client import Client
+from service.wire.poll_shapes import MAX_REPORT_TEXT
+
+
+@click.command("file-report")
+@click.argument("poll_hex", metavar="POLL")
+@click.option(
+    "--text-file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The verifier's signed report, as text of at most 16,384 characters.",
+)
+@json_option
+@click.pass_context
+@command
+def file_report(context: click.Context, poll_hex: str, text_file: Path, as_json: bool) -> None:
+    """File a verifier's report of a closed poll, as a mediator or the council. The same again changes nothing."""
+    phi, text = poll_id(poll_hex), _text(text_file)
+    with opened(context) as session, client_of(session) as client:
+        filed = client.do(poll_calls.file_report(session.signer, phi, text)).reports
+    emit({"poll": poll_hex, "reports": len(filed)}, as_json, f"Filed. The poll has {len(filed)} reports.")
+
+
+@click.command()
+@click.argument("poll_hex", metavar="POLL")
+@server_options
+@json_option
+@command
+def reports(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
+    """Print the verifiers' reports of a poll. Check their signatures yourself: the server doesn't."""
+    phi = poll_id(poll_hex)
+    with Client(server, proxy=proxy) as client:
+        filed = client.do(poll_calls.reports(phi)).reports
+    numbered = [f"Report {number} of {len(filed)}:\n{text}" for number, text in enumerate(filed, 1)]
+    emit(
+        {"poll": poll_hex, "reports": list(filed)}, as_json, shown("\n\n".join(numbered) or "None was filed.")
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        text = read_whole(path, 4 * MAX_REPORT_TEXT).decode()  # four bytes a character at most
+    except UnicodeDecodeError:
+        raise Refused("the report is not UTF-8 text") from None
+    if not 1 <= len(text) <= MAX_REPORT_TEXT:
+        raise Refused(f"a report has 1 to {MAX_REPORT_TEXT:,} characters")
+    return text
