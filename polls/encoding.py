@@ -23,7 +23,7 @@ BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 """The alphabet of identifiers, seeds and private credentials."""
 
 MAX_MESSAGE: Final = 4 << 20
-"""No message of a poll is longer: 4 MiB hold the credentials of 50,000 voters."""
+"""No message of a poll is longer, but evidence: 4 MiB hold the credentials of 50,000 voters."""
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -37,9 +37,9 @@ def encode(message: object) -> bytes:
     return _encoder.encode(message)
 
 
-def decode(raw: bytes, kind: type[T], what: str) -> T:
-    """Read a message of `kind`; Refused, naming `what`, unless `raw` is its one text."""
-    if len(raw) > MAX_MESSAGE:
+def decode(raw: bytes, kind: type[T], what: str, *, most: int = MAX_MESSAGE) -> T:
+    """Read a message of `kind`, of at most `most` bytes; Refused, naming `what`, unless `raw` is its one text."""
+    if len(raw) > most:
         raise Refused(f"{what}: too long")
     try:
         message = msgspec.json.decode(raw, type=kind, strict=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from crypto.errors import Refused
 from crypto.group import Point
@@ -27,6 +28,9 @@ from polls.membership import CertificateWire
 from polls.results import SignedCounts, SignedOutcome
 from polls.tally import Tally, check_partial, combine, counts_of, read_tally, write_result, write_tally
 from polls.trustees import Trustees
+
+MAX_EVIDENCE: Final = 64 << 20
+"""Bytes of an evidence file. Each ballot's certificate is as long as its ring: 2,000 voters make 18 MB."""
 
 
 class EvidenceWire(Wire, frozen=True):
@@ -54,7 +58,7 @@ class Evidence:
 
 def read_evidence(raw: bytes) -> Evidence:
     """Read an evidence file; Refused, saying what, unless electorate and board are the manifest's."""
-    wire = decode(raw, EvidenceWire, "evidence")
+    wire = decode(raw, EvidenceWire, "evidence", most=MAX_EVIDENCE)
     if wire.version != 1:
         raise Refused("evidence: of another version")
     electorate = read_electorate(wire.rings)

@@ -14,7 +14,7 @@ from crypto.errors import Refused
 from crypto.group import Point
 from polls.archive import MAX_ARCHIVE, read
 from polls.electorate import Electorate
-from polls.evidence import read_evidence, with_decryptions
+from polls.evidence import MAX_EVIDENCE, read_evidence, with_decryptions
 from polls.group import ED25519
 from polls.report import Report
 from polls.verify import verify
@@ -26,8 +26,6 @@ from service.wire.client import Client
 from service.wire.poll_records import gather
 from service.wire.poll_views import left_out_of
 from service.wire.registry_pins import download, load_chain, save_chain, verified
-
-_MAX_EVIDENCE = 64 * 1_024 * 1_024
 
 
 def export_poll(client: Client, phi: bytes, out: Path, delivered: Delivered | None = None) -> dict[str, Path]:
@@ -62,7 +60,7 @@ def export_poll(client: Client, phi: bytes, out: Path, delivered: Delivered | No
 
 def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) -> Report:
     """Verify an exported poll from its files alone. Refused when a file can't be read or the registry doesn't hold."""
-    held = read_whole(evidence, _MAX_EVIDENCE)
+    held = read_whole(evidence, MAX_EVIDENCE)
     stored = load_chain(registry)
     if stored is None:
         raise Refused("the registry's file is not there")

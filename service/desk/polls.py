@@ -33,6 +33,7 @@ from service.console import hex_id
 from service.desk.session import Session
 from service.wire import calls, pins, poll_calls
 from service.wire.client import Client, Declined
+from service.wire.poll_shapes import MAX_VOTERS
 from service.wire.registry_pins import fetch
 
 _DAY: Final = 86_400
@@ -173,6 +174,8 @@ def _prepare(
     members = fetch(client, registry, home)
     snapshot = members.snapshot(file.snapshot)
     electorate = Electorate(snapshot.rings(file.left_out))
+    if electorate.size > MAX_VOTERS:
+        raise Refused(f"a poll has at most {MAX_VOTERS:,} voters; this snapshot gives {electorate.size:,}")
     matter = hex_id(file.matter, 32, "poll.toml: matter")
     summary = b""
     if text:

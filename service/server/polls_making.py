@@ -26,7 +26,7 @@ from service.server.polls_records import EarlierPoll, Matter, PollRecord, Progre
 from service.server.records import MARK, SERVER, decode, encode, group_partition, poll_partition
 from service.server.signed import Caller
 from service.storage.protocol import Change, Conflict, Insert, Put, Replace
-from service.wire.poll_shapes import MAX_POLL_PAGES, CreatePoll
+from service.wire.poll_shapes import MAX_POLL_PAGES, MAX_VOTERS, CreatePoll
 from service.wire.problems import Kind, ProblemError
 
 _ATTEMPTS: Final = 16
@@ -91,6 +91,8 @@ async def _electorate(deps: Deps, manifest: Manifest, sent: CreatePoll) -> Elect
     try:
         electorate = await asyncio.to_thread(Electorate, found.rings)
         check_electorate(manifest, electorate)
+        if electorate.size > MAX_VOTERS:
+            raise Refused("electorate: more voters than a poll here can have")
     except Refused:
         raise ProblemError(Kind.ELECTORATE) from None
     try:

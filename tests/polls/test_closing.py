@@ -12,12 +12,22 @@ import pytest
 
 from crypto.entropy import system
 from crypto.errors import Refused
+from crypto.group import ORDER
 from polls import archive, closing
 from polls.audit import audit
 from polls.closing import BelowQuorum
-from polls.encoding import encode, hash_hex
-from polls.evidence import read_evidence, read_remains, what_remains, with_decryptions
+from polls.encoding import MAX_MESSAGE, encode, hash_hex
+from polls.evidence import (
+    MAX_EVIDENCE,
+    read_evidence,
+    read_remains,
+    what_remains,
+    with_decryptions,
+    write_evidence,
+)
+from polls.membership import CertificateWire
 from polls.outcome import Outcome
+from polls.proofs import ProofWire
 from polls.results import (
     Decided,
     SignedOutcome,
@@ -267,3 +277,17 @@ def test_a_poll_without_result_can_not_be_archived(closed_world: World) -> None:
     """Nothing is destroyed before the outcome is signed."""
     with pytest.raises(Refused, match="no signed outcome"):
         what_remains(closed_world.close(), closed_world.evidence(), [])
+
+
+def test_evidence_of_as_many_voters_as_a_poll_may_have_can_be_read() -> None:
+    """Certificates grow with their rings: those of 2,000 voters are four times what any other message may be."""
+    world = World(voters=2_000, seed=b"many")
+    pages, heads = world.flushed()
+    size = 2 * (64 + 32 * max(len(ring) for ring in world.electorate.rings))
+    most = ProofWire(str(ORDER - 1), str(ORDER - 1))
+    certificates = [CertificateWire(f"{n:064x}", 0, "b" * size, most) for n in range(2_000)]
+    raw = write_evidence(world.manifest, world.electorate, pages, heads[-1], certificates)
+    assert len(read_evidence(raw).wire.certificates) == 2_000
+    assert MAX_MESSAGE < len(raw) < MAX_EVIDENCE / 2
+    with pytest.raises(Refused, match="evidence: too long"):
+        read_evidence(raw + b" " * MAX_EVIDENCE)
