@@ -2,8 +2,10 @@
 
 Guarantees: a `Registry` exists only for statements of which each may follow the ones before, with all its evidence
 verified; one account has at most one key at a time; a member key, a sealing key or an SSH key never serves two
-accounts; an invitation joins once; a frozen snapshot never changes and its beacon is said after it.
-Everything here is public: that somebody is a member is known, what they say or vote is not.
+accounts; a member key that was in force before never comes back; an invitation joins once; a frozen snapshot never
+changes and its beacon is said after it.
+Everything here is public: that somebody is a member is known, what they say or vote is not. An application with its
+evidence stays good until it is granted, so one that was never granted can still be handed in, by whoever has it.
 Leaves signatures and links to crypto.chains, and the remembering of heads (rollback, split view) to who downloads.
 """
 
@@ -224,6 +226,9 @@ class _Fold:
         account = application.account
         if any(self.key_owners.get(each, account) != account for each in owned):
             raise Refused("registry: a key is used by two accounts")
+        if key.raw in self.key_owners:
+            # Its evidence is public: anyone could undo a rotation, or join again who has left, by handing it in anew.
+            raise Refused("registry: a member key that was in force before doesn't come back")
         self.key_owners.update(dict.fromkeys(owned, account))
         if old is not None:
             self.ended.append(replace(old, until=self.seq))

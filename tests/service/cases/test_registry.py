@@ -283,6 +283,21 @@ def test_replacing_needs_consent_for_these_keys() -> None:
     done.refuses(Rotate(DAY, other, again), match="proof of possession")
 
 
+def test_published_evidence_brings_no_old_key_back(ssh_key: Sign) -> None:
+    """Everybody can read what joined a member: it neither undoes a rotation nor joins again who has left."""
+    made, fresh = application("alice"), application("alice", 1)
+    published = by_ssh(ssh_key, made)
+    joined = Chain().add(Join(DAY, made, published), join("bob"))
+    consent = consent_to_replace(member_key("alice"), fresh, entropy=draw)
+    rotated = Chain([*joined.statements]).add(Rotate(DAY, fresh, consent))
+    rotated.refuses(Rotate(DAY, made, published), match="in force before")
+    leaving = consent_to_leave(member_key("alice"), ID, "github.com/alice", entropy=draw)
+    left = Chain([*joined.statements]).add(Leave(DAY, "github.com/alice", leaving))
+    left.refuses(Join(DAY, made, published), match="in force before")
+    anew = left.add(join("alice", 1))
+    anew.refuses(Leave(DAY, "github.com/alice", leaving))
+
+
 def test_leaving_needs_consent_or_a_reason() -> None:
     """Another's consent is refused; a removal shows its reason to everyone; who isn't in can't leave."""
     bobs = consent_to_leave(member_key("bob"), ID, "github.com/alice", entropy=draw)
