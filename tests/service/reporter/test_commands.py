@@ -13,7 +13,9 @@ from PIL import Image
 
 from crypto.codes import ReplyCode, address_of, claim_of, from_words, mailbox_of
 from crypto.entropy import system
-from crypto.letters import seal_letter
+from crypto.labels import Label
+from crypto.letters import LETTER_PLAINTEXT, seal_letter
+from crypto.seal import seal
 from service.cli import main
 from service.desk import actions
 from service.wire import calls, shapes
@@ -113,16 +115,22 @@ def test_a_report_is_filed_answered_and_answered_again(
 def test_what_is_no_letter_locks_nobody_out(
     tmp_path: Path, server: RunningServer, groups: tuple[Group, Group], answers: Path
 ) -> None:
-    """A rogue handler fills a mailbox with what doesn't open: the letter behind it is read, and the code is used up."""
+    """A rogue handler fills a mailbox with what doesn't open, or opens and isn't padded or isn't a letter.
+
+    The letter behind all of it is read, and the code is used up.
+    """
     group, _ = groups
     told = json.loads(run(server, group, "report", "--file", answers, "--yes", "--json").stdout)
     code = from_words(" ".join(told["code"]))
     address = address_of(claim_of(code)).hex()
     noise = seal_letter(mailbox_of(ReplyCode(system(16))).public_key(), b"for somebody else")
-    empty = seal_letter(mailbox_of(code).public_key(), b"opens, and is no letter")
+    mailbox_key = mailbox_of(code).public_key()
+    empty = seal_letter(mailbox_key, b"opens, and is no letter")
+    unpadded = seal(mailbox_key, b"\xff" * LETTER_PLAINTEXT, label=Label.SEAL_LETTER, context=b"")
     with Client(server.base) as client, desk_of(tmp_path, server.base, group, "Bo") as bo:
         synced(bo, client, NOW)
-        posts = [shapes.PostLetter(system(16).hex(), address, letter) for letter in (*[empty] * 8, noise)]
+        rogue = (*[empty] * 7, unpadded, noise)
+        posts = [shapes.PostLetter(system(16).hex(), address, letter) for letter in rogue]
         client.do(calls.batch(group.signer("Ada"), posts))
         case = next(case for case in bo.cases().values() if case.mailbox_address == address)
         bo.enqueue(actions.write_letter(bo.desk(NOW + 1), case, group.roster, "An honest letter."))

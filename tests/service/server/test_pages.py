@@ -16,8 +16,10 @@ import pytest
 from crypto.codes import ReplyCode, address_of, claim_of, from_words, mailbox_of, to_words
 from crypto.entropy import system
 from crypto.envelope import envelope_length, parse_envelope
-from crypto.letters import seal_letter
+from crypto.labels import Label
+from crypto.letters import LETTER_PLAINTEXT, seal_letter
 from crypto.opening import open_report
+from crypto.seal import seal
 from service.cases.letters import Letter, sign_letter
 from service.cases.reports import FollowUp, Report, Unsealed
 from service.server.pages.languages import LANGUAGES, negotiated
@@ -271,6 +273,21 @@ async def test_nobody_locks_a_reporter_out_with_noise(world: World, group: Group
     await world.client.do(calls.batch(group.signer("Bo"), [action]))
     mailbox = await visitor.open(sent.words)
     assert mailbox.letters == ["First."]
+    assert (await visitor.answer(mailbox)).heading == "Done"
+    assert (await visitor.open(sent.words)).letters == []
+
+
+async def test_a_malformed_letter_hides_no_other(world: World, group: Group, visitor: Visitor) -> None:
+    """What opens and isn't padded as a letter is counted, not shown; the letters around it are, and all is burned."""
+    sent = await visitor.report(group.id, what="It happened.")
+    (report,) = await opened(world, group)
+    await write(world, group, report, "First.")
+    unpadded = seal(report.mailbox_key, b"\xff" * LETTER_PLAINTEXT, label=Label.SEAL_LETTER, context=b"")
+    action = shapes.PostLetter(system(16).hex(), report.mailbox_address.hex(), unpadded)
+    await world.client.do(calls.batch(group.signer("Bo"), [action]))
+    await write(world, group, report, "Second.")
+    mailbox = await visitor.open(sent.words)
+    assert (mailbox.status, mailbox.letters) == (200, ["First.", "Second."])
     assert (await visitor.answer(mailbox)).heading == "Done"
     assert (await visitor.open(sent.words)).letters == []
 
