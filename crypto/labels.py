@@ -69,6 +69,7 @@ class Label(Enum):
     BOARD = b"sv1 board"
     RESULT = b"sv1 result"
     TRUSTEE = b"sv1 trustee"
+    CEREMONY = b"sv1 ceremony"
     TRUSTEE_STREAM = b"sv1 trustee rnd"
     BALLOT_STREAM = b"sv1 ballot rnd"
     BOARD_PAGE = b"sv1 board page"

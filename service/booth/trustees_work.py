@@ -161,7 +161,12 @@ class Trustee:
     def _poll(self, phi: bytes) -> tuple[PollView, BoardView, int]:
         view = self.client.do(poll_calls.poll(phi))
         board = self.client.do(poll_calls.board(bytes.fromhex(view.shape.board)))
-        return view, board, self.place(board)
+        place = self.place(board)
+        if board.transcript.board().hash != view.manifest.trustees:
+            raise Refused(
+                "poll: its key is not the one that this board made; show nothing, and tell the others"
+            )
+        return view, board, place
 
     def _signer(self, view: PollView) -> Any:
         return trustee_signer(bytes.fromhex(view.shape.board), self.keys.signing)

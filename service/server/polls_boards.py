@@ -25,7 +25,7 @@ from service.server.records import MARK, board_partition, decode, encode, group_
 from service.server.signed import target_of
 from service.storage.protocol import Change, Conflict, Insert, Put, Replace
 from service.wire.poll_shapes import BoardShape, DefineBoard, SaidMessage, SayMessage
-from service.wire.poll_views import board_id, trustee_key_id
+from service.wire.poll_views import board_id, check_message, trustee_key_id
 from service.wire.problems import Kind, ProblemError
 from service.wire.signing import WINDOW_S, check_signature, parse_claimed
 
@@ -118,7 +118,9 @@ async def say(deps: Deps, speaker: Speaker, sent: SayMessage) -> BoardShape:
     for _ in range(_ATTEMPTS):
         record, said, raw = await _read(deps, speaker.board)
         before = transcript_of(record, said)
+        card = VerifyKey(definition_of(record).trustees[speaker.place - 1].key)
         try:
+            check_message(card, speaker.board, Step(sent.step), sent.message, sent.signature)
             # Checking a polynomial takes tens of milliseconds: not on the event loop.
             after = await asyncio.to_thread(before.with_message, Step(sent.step), speaker.place, sent.message)
         except Replaced:
@@ -127,7 +129,7 @@ async def say(deps: Deps, speaker: Speaker, sent: SayMessage) -> BoardShape:
             raise ProblemError(Kind.BOARD_REFUSED) from None
         if after is before:
             return _shape(speaker.board, record, said, before)
-        grown = Said((*said.messages, Message(sent.step, speaker.place, sent.message)))
+        grown = Said((*said.messages, Message(sent.step, speaker.place, sent.message, sent.signature)))
         change: Change = Insert(_SAID, encode(grown)) if raw is None else Replace(_SAID, raw, encode(grown))
         outcome = await deps.store.commit(board_partition(speaker.board), [change])
         if not isinstance(outcome, Conflict):
@@ -176,6 +178,9 @@ def _shape(board: bytes, record: Board, said: Said, transcript: Transcript[Any, 
         board=board.hex(),
         group=record.group.hex(),
         definition=definition_of(record),
-        said=tuple(SaidMessage(each.step, each.place, each.message) for each in ordered),  # type: ignore[arg-type]
+        said=tuple(
+            SaidMessage(each.step, each.place, each.message, each.signature)  # type: ignore[arg-type]
+            for each in ordered
+        ),
         complete=transcript.complete(Step.OUTPUT),
     )

@@ -18,11 +18,12 @@ class Board(Struct, frozen=True, array_like=True):
 
 
 class Message(Struct, frozen=True, array_like=True):
-    """A message of a ceremony."""
+    """A message of a ceremony, signed by its trustee's card key."""
 
     step: str
     place: int
     message: bytes
+    signature: bytes
 
 
 class Said(Struct, frozen=True, array_like=True):

@@ -33,6 +33,7 @@ from service.wire.poll_views import (
     board_view,
     checked_head,
     poll_view,
+    sign_message,
 )
 from service.wire.signing import ADMISSION_HEADER, Signer
 
@@ -75,12 +76,13 @@ def board(board: bytes) -> Call[BoardView]:
 
 
 def say(signer: Signer, step: Step, message: bytes) -> Call[BoardView]:
-    """Send the message that is due from this trustee (`Transcript.answer`). The same again is harmless."""
+    """Sign and send the message that is due from this trustee (`Transcript.answer`). The same again is harmless."""
 
     def parse(raw: bytes) -> BoardView:
         return board_view(signer.group, _json(shapes.BoardShape)(raw))
 
-    sent = msgspec.json.encode({"step": step.value, "message": message})
+    signature = sign_message(signer.key, signer.group, step, message)
+    sent = msgspec.json.encode({"step": step.value, "message": message, "signature": signature})
     target = f"/v1/boards/{signer.group.hex()}/messages"
     return Call("POST", target, parse, body=sent, content_type=JSON, cap=16 * MIB, signer=signer)
 

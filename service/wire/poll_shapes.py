@@ -70,11 +70,12 @@ CeremonyStep = Literal["certificate", "commitment", "polynomial", "output"]
 
 
 class SaidMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A message of the ceremony, as it was sent."""
+    """A message of the ceremony, as it was sent. `signature`: by the key of the trustee's card."""
 
     step: CeremonyStep
     place: Place
     message: Annotated[bytes, Meta(min_length=1, max_length=MAX_CEREMONY_MESSAGE)]
+    signature: Bytes64
 
 
 class BoardShape(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,10 +95,14 @@ class BoardList(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SayMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """The message that is due from the trustee who signs the request. The same again is harmless."""
+    """The message that is due from the trustee who signs the request. The same again is harmless.
+
+    `signature`: by the key of the trustee's card (service.wire.poll_views.sign_message), for everybody to check.
+    """
 
     step: CeremonyStep
     message: Annotated[bytes, Meta(min_length=1, max_length=MAX_CEREMONY_MESSAGE)]
+    signature: Bytes64
 
 
 class CreatePoll(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ import msgspec
 from crypto.errors import Refused
 from crypto.hashing import digest
 from crypto.labels import Label
-from crypto.signatures import SigningKey, VerifyKey
+from crypto.signatures import BadSignature, SigningKey, VerifyKey, sign, verify
 from polls.board import Board, HeadWire, Page, check_head
 from polls.electorate import Electorate
 from polls.encoding import hash_hex
@@ -102,6 +102,23 @@ def trustee_signer(board: bytes, key: SigningKey) -> Signer:
     return Signer(board, trustee_key_id(key.verify_key()), key)
 
 
+def sign_message(key: SigningKey, board: bytes, step: Step, message: bytes) -> bytes:
+    """Sign a message of a board's ceremony with the key of the trustee's card: 64 bytes.
+
+    The ceremony's own proofs say that one person made all of a trustee's messages, not who. The board's id holds the
+    cards, whose words people read to each other: with this, the server can't stand in for a trustee.
+    """
+    return sign(key, Label.CEREMONY, board, step.value.encode(), message)
+
+
+def check_message(card: VerifyKey, board: bytes, step: Step, message: bytes, signature: bytes) -> None:
+    """Refused unless the trustee of that card signed this message for this step of this board."""
+    try:
+        verify(card, Label.CEREMONY, signature, board, step.value.encode(), message)
+    except BadSignature:
+        raise Refused("board: a message is not signed by the trustee whom it is shown of") from None
+
+
 class _BallotOnly(msgspec.Struct):
     ballot: str
 
@@ -115,13 +132,21 @@ def ballot_hash(cast: bytes) -> str:
 
 
 def board_view(board: bytes, shape: shapes.BoardShape) -> BoardView:
-    """Check a board's id and replay its ceremony. BadAnswer for another board, Refused for a false message."""
+    """Check a board's id and replay its ceremony, every message being signed by the key of its trustee's card.
+
+    BadAnswer for another board, Refused for a false message.
+    """
     if shape.board != board.hex() or board_id(bytes.fromhex(shape.group), shape.definition) != board:
         raise BadAnswer("the server answered with another board")
     definition = shape.definition
     transcript: Transcript[Any, Any] = Transcript(ED25519, len(definition.trustees), definition.threshold)
+    cards = [VerifyKey(trustee.key) for trustee in definition.trustees]
     for said in shape.said:
-        transcript = transcript.with_message(Step(said.step), said.place, said.message)
+        if not 1 <= said.place <= len(cards):
+            raise Refused("board: a message of no trustee")
+        step = Step(said.step)
+        check_message(cards[said.place - 1], board, step, said.message, said.signature)
+        transcript = transcript.with_message(step, said.place, said.message)
     if transcript.complete(Step.POLYNOMIAL):
         transcript.check_commitments()
     return BoardView(shape, transcript)

@@ -26,7 +26,7 @@ from service.wire import poll_calls
 from service.wire.calls import Call
 from service.wire.client import Declined
 from service.wire.poll_shapes import CreatePoll, DefineBoard
-from service.wire.poll_views import trustee_signer
+from service.wire.poll_views import sign_message, trustee_signer
 from service.wire.problems import Kind
 from service.wire.signing import headers_for
 from tests.support.groups import Group, Member
@@ -291,6 +291,13 @@ async def test_a_ceremony_takes_what_is_due_and_nothing_else(world: World, poll:
     another = empty.answer(fresh.seeds[1], 1)  # a certificate of another seed, for the same place
     assert another is not None
     await refused(Kind.SAID_BEFORE, world.client.do(poll_calls.say(fresh.trustee(1), *another)))
+    own = view.transcript.answer(fresh.seeds[1], 2)
+    assert own is not None
+    unsigned = replace(
+        fresh.trustee(2), key=fresh.keys[0]
+    )  # the request is trustee 2's, the message trustee 1's
+    call = poll_calls.say(unsigned, *own)
+    await refused(Kind.BOARD_REFUSED, world.client.do(replace(call, signer=fresh.trustee(2))))
 
 
 async def test_all_trustees_at_once(world: World, poll: ServerPoll) -> None:
@@ -316,7 +323,8 @@ async def test_only_its_trustees_speak_on_a_board(world: World, poll: ServerPoll
     target = f"/v1/boards/{poll.board.hex()}/messages"
     other = ServerPoll(world.client, world.clock, poll.group, poll.community)
     other.board = await world.client.do(poll_calls.define_board(other.signer, other.definition))
-    body = msgspec.json.encode({"step": step.value, "message": message})
+    signature = sign_message(poll.keys[0], poll.board, step, message)
+    body = msgspec.json.encode({"step": step.value, "message": message, "signature": signature})
     for signer in (
         poll.signer,
         trustee_signer(poll.board, SigningKey(system(32))),

@@ -16,7 +16,7 @@ from polls.results import SignedOutcome
 from service.wire import poll_calls
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
-from service.wire.poll_views import board_id, trustee_key_id, trustee_signer
+from service.wire.poll_views import board_id, sign_message, trustee_key_id, trustee_signer
 from tests.support.poll_world import Finished, World, finished
 
 KEYS = [SigningKey(bytes([n]) * 32) for n in (1, 2, 3)]
@@ -185,7 +185,7 @@ def test_a_board_is_its_definition_and_its_ceremony_is_replayed(over: Finished) 
     assert call.parse(msgspec.json.encode(board_shape())).transcript.size == 3
     said = over.world.transcript.said
     messages = [
-        shapes.SaidMessage(step.value, place, message)  # type: ignore[arg-type]
+        shapes.SaidMessage(step.value, place, message, sign_message(KEYS[place - 1], BOARD, step, message))  # type: ignore[arg-type]
         for step, by_place in said.items()
         for place, message in by_place.items()
     ]
@@ -200,6 +200,8 @@ def test_a_board_is_its_definition_and_its_ceremony_is_replayed(over: Finished) 
         {"said": tuple(messages[1:])},
         {"said": tuple(messages[::-1])},
         {"said": (*messages[:-1], spoiled)},
+        {"said": (*messages[:-1], msgspec.structs.replace(messages[-1], signature=messages[-2].signature))},
+        {"said": (*messages[:-1], msgspec.structs.replace(messages[-1], place=4))},
     ):
         with pytest.raises(Refused):
             call.parse(msgspec.json.encode(board_shape(**changes)))
