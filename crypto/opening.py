@@ -1,6 +1,7 @@
 """Opening reports and their logs: for the desk only. SPEC.md §6.4 and §7. The server can't import this.
 
 A report opens to its content key too, which the report's log hangs from and which a handler can grant to another.
+Who sealed the report drew that key: if they kept it and get the stored log, they can read it. SPEC.md §7.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def open_grant(key: SealingKey, sealed: bytes, report_id: bytes) -> SymmetricKey
 def seal_entry(
     content_key: SymmetricKey, report_id: bytes, plaintext: bytes, entropy: Entropy, *, at_least: int = 0
 ) -> bytes:
-    """Seal an entry of at most 16380 bytes to a report's log: 1064 or 16424 bytes, readable by its handlers.
+    """Seal an entry of at most 16380 bytes to a report's log: 1064 or 16424 bytes.
+
+    Readable by all who have the content key: its handlers, and whoever sealed the report and kept it.
 
     entropy: gives the 24 bytes of nonce. at_least: the plaintext length to look like, for entries that say nothing
     and must have the size of one that does. Raises Refused when it is too long.
