@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from service.cases.log import Checked, Forwarded, LetterSent, Note, Recused, StateSet, Triaged
+from service.cases.log import LAST_SECOND, Checked, Forwarded, LetterSent, Note, Recused, StateSet, Triaged
 from service.cases.reports import FollowUp, Report
 from service.desk.casebook import Case
 from service.desk.records import Body, Held
@@ -21,7 +21,7 @@ def day_text(day: int) -> str:
 
 
 def _when(at_s: int) -> str:
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(min(at_s, LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def list_view(case: Case) -> dict[str, Any]:

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from crypto.entropy import seeded, system
 from crypto.errors import Refused
-from crypto.signatures import SigningKey
+from crypto.framing import part
+from crypto.labels import Label
+from crypto.signatures import SigningKey, sign
 from service.cases.letters import MAX_LETTER_BYTES, Letter, State, read_letter, sign_letter
 from service.cases.log import (
+    LAST_SECOND,
     Act,
     Entry,
     LetterSent,
@@ -23,6 +26,7 @@ from service.cases.log import (
     StateSet,
     Triaged,
     fold,
+    known_entry,
     may_become,
     read_entry,
     sign_entry,
@@ -101,6 +105,21 @@ def test_an_entry_is_read_in_its_report_only() -> None:
     assert read_entry(raw, REPORT).act == Note(text="n")
     with pytest.raises(Refused):
         read_entry(raw, bytes(16))
+
+
+def signed(made: Entry) -> bytes:
+    """Sign whatever an entry says, as a rogue handler's desk would."""
+    body = msgspec.json.encode(made)
+    return part(body) + sign(KEY, Label.LOG_ENTRY, REPORT, body)
+
+
+def test_an_entry_is_of_a_time_that_can_be_written() -> None:
+    """Until the end of 9999; what an older desk kept is still known, so that its store opens."""
+    last, late = (entry(Note(text="n"), at_s=at) for at in (LAST_SECOND, LAST_SECOND + 1))
+    assert read_entry(signed(last), REPORT) == last
+    with pytest.raises(Refused, match="time"):
+        read_entry(signed(late), REPORT)
+    assert known_entry(signed(late)) == late
 
 
 @given(st.binary(max_size=400))

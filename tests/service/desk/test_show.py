@@ -1,0 +1,44 @@
+"""How a case looks, whatever other handlers wrote into its log."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from crypto.framing import part
+from crypto.labels import Label
+from crypto.signatures import SigningKey, sign
+from service.cases.log import Act, Entry, LetterSent, Note
+from service.desk.casebook import Case, assemble
+from service.desk.records import Body, LogLine
+from service.desk.show import case_lines, case_view
+from service.reporter.answers import Answers
+from tests.service.desk.test_casebook import held
+from tests.support.reporters import TODAY
+
+KEY = SigningKey(bytes(32))
+FIRST = held(1, "a")
+BODIES = {FIRST.id: Body(Answers(what="It happened.").to_report((), TODAY))}
+
+
+def line(act: Act, seq: int = 0, at_s: int = 1, key: SigningKey = KEY, entry_id: int = 0) -> LogLine:
+    """A line as a desk stores it, whatever it says."""
+    entry = Entry(
+        id=f"{entry_id:032x}", author="Ada", author_key=key.verify_key().raw.hex(), at_s=at_s, act=act
+    )
+    body = msgspec.json.encode(entry)
+    raw = part(body) + sign(key, Label.LOG_ENTRY, bytes.fromhex(FIRST.id), body)
+    return LogLine(FIRST.id, seq, raw, trusted=True)
+
+
+def case(*lines: LogLine) -> Case:
+    cases, _ = assemble([FIRST], {FIRST.id: list(lines)})
+    return cases[FIRST.id]
+
+
+@pytest.mark.parametrize("act", [Note(text="n"), LetterSent("0" * 32, "1" * 64, "Hello.", False, None)])
+def test_no_time_stops_a_case_from_being_shown(act: Act) -> None:
+    """Stores of older desks hold entries of times that no calendar has."""
+    view = case_view(case(line(act, at_s=2**40)), BODIES)
+    assert view["log"][0]["when"] == "9999-12-31 23:59"
+    assert case_lines(case(line(act, at_s=2**40)), BODIES)
