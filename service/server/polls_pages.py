@@ -2,8 +2,8 @@
 
 Guarantees: a ballot with a receipt for a page is on that page, because the page's salt is drawn first and no cast
 commits to a page that has one (service.server.polls_casting); a page's content is fixed by what was committed before;
-every page has one head, whichever worker makes it; while the poll is open nothing but heads is shown, and these say
-nothing of how many ballots a page has.
+every page has one head, whichever worker makes it; once the board's destruction has begun nothing is sealed or signed
+any more; while the poll is open nothing but heads is shown, and these say nothing of how many ballots a page has.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from polls.board import SALT_SIZE, Page, genesis, next_head, sign_head
 from polls.casting import last_page
 from polls.manifest import Manifest
 from service.server.deps import Deps
-from service.server.polls import OPEN, Poll, Standing, closed
-from service.server.polls_records import Ballot, Chain, PageHead
+from service.server.polls import OPEN, PROGRESS, Poll, Standing, closed
+from service.server.polls_records import Ballot, Chain, PageHead, Progress
 from service.server.records import decode, encode, u64
 from service.storage.protocol import Change, Conflict, Insert, Replace
 from service.wire import poll_shapes as shapes
@@ -35,7 +35,10 @@ def pages_due(manifest: Manifest, now_s: int) -> int:
 
 
 async def flush(deps: Deps, standing: Standing) -> Chain:
-    """Seal and sign every page that is due. Repeating, also by others at the same time, is harmless."""
+    """Seal and sign every page that is due. Repeating, also by others at the same time, is harmless.
+
+    Raises POLL_ARCHIVED when the poll's destruction began after `standing` was read.
+    """
     poll = standing.poll
     raw = await deps.store.read(poll.partition, _CHAIN)
     chain = _chain(poll, raw)
@@ -47,7 +50,7 @@ async def flush(deps: Deps, standing: Standing) -> Chain:
         salts = await _seal(deps, poll, chain.pages, end)
         grown, heads = await _heads(deps, poll, chain, salts)
         advance = Insert(_CHAIN, encode(grown)) if raw is None else Replace(_CHAIN, raw, encode(grown))
-        if isinstance(await deps.store.commit(poll.partition, [advance, *heads]), Conflict):
+        if not await _commit(deps, poll, [advance, *heads]):
             failed += 1
             if failed > _ATTEMPTS:
                 raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
@@ -68,8 +71,22 @@ async def _seal(deps: Deps, poll: Poll, start: int, end: int) -> list[bytes]:
         ]
         if not missing:
             return [salt for salt in kept if salt is not None]
-        await deps.store.commit(poll.partition, missing)
+        await _commit(deps, poll, missing)
     raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
+
+
+async def _commit(deps: Deps, poll: Poll, changes: list[Change]) -> bool:
+    """Change a board whose destruction has not begun; False when somebody came between. Raises POLL_ARCHIVED.
+
+    A request may go on after the chain and the salts it looks for were destroyed. It would begin a new board, and heads
+    of its empty pages, signed by this server, would prove to everybody that ballots with receipts were dropped.
+    """
+    raw = await deps.store.read(poll.partition, PROGRESS)
+    if raw is None or decode(raw, Progress).archived:
+        raise ProblemError(Kind.POLL_ARCHIVED)
+    # Compared and written back as it was: nothing is destroyed before this record says so (polls_archive.destroy).
+    unmoved = Replace(PROGRESS, raw, raw)
+    return not isinstance(await deps.store.commit(poll.partition, [unmoved, *changes]), Conflict)
 
 
 async def _heads(deps: Deps, poll: Poll, chain: Chain, salts: list[bytes]) -> tuple[Chain, list[Change]]:
@@ -111,7 +128,7 @@ def head_shape(number: int, kept: PageHead) -> shapes.HeadShape:
 
 
 async def last_head(deps: Deps, standing: Standing) -> shapes.HeadShape | None:
-    """Give the newest signed head; None when no page is complete, or the board is destroyed."""
+    """Give the newest signed head; None when no page is complete, or the board is destroyed. Raises POLL_ARCHIVED."""
     chain = await flush(deps, standing)
     if chain.pages == 0 or standing.progress.archived:
         return None
@@ -120,13 +137,15 @@ async def last_head(deps: Deps, standing: Standing) -> shapes.HeadShape | None:
 
 
 async def heads(deps: Deps, standing: Standing, start: int) -> shapes.HeadsPage:
-    """Give signed heads from page `start` on."""
+    """Give signed heads from page `start` on. Raises POLL_ARCHIVED."""
     if standing.progress.archived:
         raise ProblemError(Kind.POLL_ARCHIVED)
     chain = await flush(deps, standing)
     end = max(start, min(chain.pages, start + shapes.HEADS_PAGE))
     names = [b"page/" + u64(number) for number in range(start, end)]
     rows = await deps.store.read_many(standing.poll.partition, names)
+    if None in rows:  # destroyed since the chain was read
+        raise ProblemError(Kind.POLL_ARCHIVED)
     found = [
         head_shape(number, decode(raw, PageHead)) for number, raw in enumerate(rows, start) if raw is not None
     ]

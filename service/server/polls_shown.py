@@ -23,6 +23,16 @@ _REPORTS: Final = b"verification/"
 
 async def shown(deps: Deps, standing: Standing) -> shapes.PollShape:
     """Give where a poll stands."""
+    try:
+        return await _shown(deps, standing)
+    except ProblemError as problem:
+        if problem.kind is not Kind.POLL_ARCHIVED:
+            raise
+        # Its destruction began after `standing` was read: show what is so now.
+        return await _shown(deps, await deps.polls.standing(standing.poll.phi))
+
+
+async def _shown(deps: Deps, standing: Standing) -> shapes.PollShape:
     poll, progress = standing.poll, standing.progress
     said, done, remains, trustees = await deps.store.read_many(
         poll.partition, [b"acknowledged", b"implemented", b"remains", b"trustees"]

@@ -30,13 +30,14 @@ from polls.manifest import election_of
 from polls.membership import certify, private_credential
 from polls.proofs import prove_knowledge
 from service.cases.rosters import Members
+from service.server import polls_pages, polls_shown
 from service.server.polls_records import Ballot, Voter
 from service.server.records import decode
 from service.storage import StoreUnavailable
 from service.wire import calls, poll_calls
 from service.wire.client import Declined
 from service.wire.poll_views import ballot_hash
-from service.wire.problems import Kind
+from service.wire.problems import Kind, ProblemError
 from service.wire.puzzles import solve
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
@@ -464,3 +465,72 @@ async def test_a_crash_while_destroying_is_finished(world: World, poll: ServerPo
     assert failures == 1
     assert b"poll/" + poll.phi not in await world.rows("server")
     assert (await poll.view()).state == "archived"
+
+
+ARCHIVED = {b"poll", b"manifest", b"trustees", b"progress"}
+
+
+async def rows_left(world: World, poll: ServerPoll) -> set[bytes]:
+    """What kinds of records a poll has."""
+    return {name.split(b"/")[0] for name in await world.rows(poll.partition)}
+
+
+@ON_BOTH
+async def test_whoever_asked_before_the_destruction_gets_no_second_board_after_it(
+    world: World, poll: ServerPoll
+) -> None:
+    """A request that read where the poll stood, and goes on when its ballots are destroyed: nothing is sealed anew.
+
+    Heads of a second, empty board would prove against an honest server that it dropped ballots with receipts.
+    """
+    receipt = read_receipt(poll.manifest, await poll.cast("github.com/m1", 1))
+    world.clock.forward(DAY)
+    board = (await world.client.do(poll_calls.opened_board(poll.manifest))).board
+    assert receipt.ballot in board.pages[receipt.page].ballots
+    world.clock.forward(38 * DAY)
+    stale = await world.deps.polls.standing(poll.phi)
+    assert stale.state == "closed"
+    world.clock.forward(2 * DAY)
+    await world.keep_house()
+    with pytest.raises(ProblemError, match="poll-archived"):
+        await polls_pages.opened(world.deps, stale)
+    with pytest.raises(ProblemError, match="poll-archived"):
+        await polls_pages.heads(world.deps, stale, 0)
+    shown = await polls_shown.shown(world.deps, stale)
+    assert (shown.state, shown.last_head) == ("archived", None)
+    assert await rows_left(world, poll) == ARCHIVED
+
+
+@ON_BOTH
+@pytest.mark.parametrize("between", [b"salt/", b"chain"], ids=["salts are drawn", "heads are signed"])
+@pytest.mark.parametrize("what", ["board", "heads", "", "house"])
+async def test_nothing_is_sealed_once_the_destruction_has_begun(
+    world: World, poll: ServerPoll, monkeypatch: pytest.MonkeyPatch, between: bytes, what: str
+) -> None:
+    """The ballots are destroyed just before the commit that draws the salts, or the one that signs the heads.
+
+    The one who asked is told that the poll is archived, and no record of a second board stays.
+    """
+    await poll.cast("github.com/m1", 1)
+    world.clock.forward(39 * DAY)  # nobody asked since, so no page is sealed
+    commit, destroyed = world.deps.store.commit, list[str]()
+
+    async def late(partition: str, changes: Any) -> Any:
+        if any(getattr(change, "name", b"").startswith(between) for change in changes):
+            monkeypatch.setattr(world.deps.store, "commit", commit, raising=False)
+            world.clock.forward(2 * DAY)
+            await world.keep_house()
+            destroyed.append((await poll.view()).state)
+        return await commit(partition, changes)
+
+    monkeypatch.setattr(world.deps.store, "commit", late, raising=False)
+    if what == "house":
+        await world.keep_house()
+    else:
+        answer = await world.http.get(f"/v1/polls/{poll.phi.hex()}/{what}".rstrip("/"))
+        if what:
+            assert answer.json()["type"] == Kind.POLL_ARCHIVED.type
+        else:
+            assert (answer.json()["state"], answer.json()["last_head"]) == ("archived", None)
+    assert destroyed == ["archived"]
+    assert await rows_left(world, poll) == ARCHIVED
