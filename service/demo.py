@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 import msgspec
@@ -73,9 +75,7 @@ def demo(folder: Path, port: int) -> None:
     if not _free(port):
         raise Refused("that port is in use: choose another with --port")
     base = f"http://127.0.0.1:{port}"
-    signal.signal(
-        signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
-    )  # so that no server is left behind
+    signal.signal(signal.SIGTERM, _interrupted)  # so that no server is left behind
     server = _serve(folder, port)
     try:
         _wait(server, base)
@@ -91,6 +91,10 @@ def demo(folder: Path, port: int) -> None:
             server.kill()
     if server.returncode not in {0, -signal.SIGTERM, -signal.SIGINT}:
         raise Refused("the server stopped by itself")
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt  # not by SIGINT, which a shell has background jobs ignore
 
 
 def _free(port: int) -> bool:

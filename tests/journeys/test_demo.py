@@ -30,6 +30,8 @@ def demonstration(folder: Path) -> Iterator[tuple[str, str]]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [
+                # Shells have jobs in the background ignore interruptions: SIGTERM has to stop it all the same.
+                *("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"),
                 sys.executable,
                 "-W",
                 "ignore",
