@@ -22,7 +22,7 @@ from polls.results import (
     counts_statement,
     outcome_statement,
 )
-from polls.tally import check_partial, combine, counts_of, decrypt_partially
+from polls.tally import decrypt_partially, open_tally
 from polls.trustees import Trustees
 from polls.verify import Closed
 
@@ -70,16 +70,22 @@ def decrypt(
 
 
 def decide(closed: Closed[E, S], partial: Mapping[int, bytes]) -> Decided:
-    """Decide a verified poll from partial decryptions, by place; below the quorum from none."""
+    """Decide a verified poll from partial decryptions, by place; below the quorum from none.
+
+    False ones are left out, whether their proofs verify or not; `decide_and_name` says whose they are.
+    """
+    return decide_and_name(closed, partial)[0]
+
+
+def decide_and_name(closed: Closed[E, S], partial: Mapping[int, bytes]) -> tuple[Decided, tuple[int, ...]]:
+    """Decide, and give the places of the trustees whose partial decryptions are false and were left out.
+
+    Refused, naming places, when it can't be told which are false without one more trustee's.
+    """
     if not closed.quorum_met:
-        return Decided.unopened(closed.manifest, closed.ballots)
-    factors = {}
-    for index, raw in partial.items():
-        closed.trustees.certificate(index)
-        factors[index] = check_partial(closed.election, closed.trustees.keys[index - 1], closed.tally, raw)
-    combined = combine(closed.election.group, closed.trustees, factors)
-    counts = counts_of(closed.election.group, closed.tally, combined, closed.ballots)
-    return Decided.of_counts(closed.manifest, counts)
+        return Decided.unopened(closed.manifest, closed.ballots), ()
+    opened = open_tally(closed.election, closed.trustees, closed.tally, partial, closed.ballots)
+    return Decided.of_counts(closed.manifest, opened.counts), opened.false
 
 
 def statements(closed: Closed[E, S], decided: Decided) -> tuple[OutcomeStatement, CountsStatement | None]:

@@ -26,7 +26,7 @@ from polls.group import E, Group, S
 from polls.manifest import Manifest, check_electorate, election_of
 from polls.membership import CertificateWire
 from polls.results import SignedCounts, SignedOutcome
-from polls.tally import Tally, check_partial, combine, counts_of, read_tally, write_result, write_tally
+from polls.tally import Tally, open_tally, read_tally, write_result, write_tally
 from polls.trustees import Trustees
 
 MAX_EVIDENCE: Final = 64 << 20
@@ -147,7 +147,8 @@ def assemble(
 def with_decryptions(trustees: Trustees[E, S], archive: bytes, partial: Mapping[int, bytes]) -> bytes:
     """Add partial decryptions, by place, and the result to an archive that ends at the encrypted tally.
 
-    An invalid one is Refused, naming its trustee; a threshold of valid ones is enough.
+    One that is false, whether its proofs verify or not, is left out: the archive has those that agree with the
+    result, and who is missing sent a false one. Refused, naming places, without a threshold of true ones.
     """
     contents = read(archive)
     if contents.tally is None or contents.tallied is None or contents.partial:
@@ -155,17 +156,9 @@ def with_decryptions(trustees: Trustees[E, S], archive: bytes, partial: Mapping[
     group: Group[E, S] = trustees.group
     election = Election.parse(group, contents.election)
     tally: Tally[E] = read_tally(group, contents.tally)
-    valid = {}
-    for index in sorted(partial):
-        if not 1 <= index <= len(trustees.keys):
-            raise Refused("partial decryption: of no trustee")
-        try:
-            valid[index] = check_partial(election, trustees.keys[index - 1], tally, partial[index])
-        except Refused:
-            raise Refused(f"partial decryption: that of trustee {index} does not hold") from None
-        contents.partial.append((index, partial[index]))
-    counts = counts_of(group, tally, combine(group, trustees, valid), contents.tallied)
-    contents.result = write_result(counts)
+    opened = open_tally(election, trustees, tally, partial, contents.tallied)
+    contents.partial = [(place, partial[place]) for place in opened.agreeing]
+    contents.result = write_result(opened.counts)
     return write(contents)
 
 
