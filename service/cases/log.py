@@ -208,13 +208,14 @@ def may_become(now: State, then: State) -> bool:
 
 
 def fold(entries: list[Entry]) -> CaseState:
-    """Fold a log, in stored order, into the state of its case. Repeated entries (same id) count once."""
+    """Fold a log, in stored order, into the state of its case. An author's repeated entry (same id) counts once."""
     state = CaseState()
-    seen: set[str] = set()
+    # By author too: whoever takes the id of another's entry, and stores theirs first, must not make it vanish.
+    seen: set[tuple[str, str]] = set()
     for entry in entries:
-        if entry.id in seen:
+        if (entry.author_key, entry.id) in seen:
             continue
-        seen.add(entry.id)
+        seen.add((entry.author_key, entry.id))
         state = _apply(state, entry)
     return state
 

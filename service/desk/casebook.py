@@ -24,7 +24,7 @@ class Case:
     """Follow-ups sent with a code that had been used already: perhaps by someone who found it."""
     state: CaseState
     untrusted: int
-    """How many log entries were signed by nobody in a verified roster; they are shown nowhere else."""
+    """How many log entries were signed by nobody who has that name in a verified roster; shown nowhere else."""
 
     @property
     def mailbox_address(self) -> str:

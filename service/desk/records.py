@@ -66,7 +66,7 @@ class LogLine(Struct, frozen=True):
     seq: int
     raw: bytes
     trusted: bool
-    """True where the author is (or was) a handler in a roster that this desk has verified."""
+    """True where the author is (or was) a handler, of that name, in a roster that this desk has verified."""
 
 
 class Waiting(Struct, frozen=True):

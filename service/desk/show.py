@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from service.cases.log import LAST_SECOND, Checked, Forwarded, LetterSent, Note, Recused, StateSet, Triaged
+from service.cases.log import (
+    LAST_SECOND,
+    Checked,
+    Entry,
+    Forwarded,
+    LetterSent,
+    Note,
+    Recused,
+    StateSet,
+    Triaged,
+)
 from service.cases.reports import FollowUp, Report
 from service.desk.casebook import Case
 from service.desk.records import Body, Held
@@ -78,7 +88,7 @@ def case_view(case: Case, bodies: dict[str, Body], voices: Sequence[str] = ()) -
         },
         "voices": list(voices),
         "conversation": _conversation(case, bodies),
-        "log": [_entry_view(case, entry.id) for entry in case.state.entries],
+        "log": [_entry_view(case, entry) for entry in case.state.entries],
         "untrusted_entries": case.untrusted,
         "doubtful_follow_ups": len(case.doubtful),
     }
@@ -161,8 +171,7 @@ def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
     return [turn for _, turn in sorted(turns, key=lambda one: one[0])]
 
 
-def _entry_view(case: Case, entry_id: str) -> dict[str, Any]:
-    entry = next(one for one in case.state.entries if one.id == entry_id)
+def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:
     match entry.act:
         case LetterSent(state=state, text=text):
             said = f"wrote a letter{f' ({state})' if state else ''}" + (
@@ -191,6 +200,7 @@ def _warnings(case: Case) -> list[str]:
     found = [warning for one in held for warning in one.warnings]
     if case.untrusted:
         found.append(
-            f"{case.untrusted} log entries were signed by nobody this desk knows; they are not shown."
+            f"{case.untrusted} log entries were signed by nobody this desk knows by the name in them; "
+            "they are not shown."
         )
     return found

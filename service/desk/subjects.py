@@ -107,12 +107,13 @@ def persons(cases: Iterable[Case]) -> People:
     standing: dict[frozenset[Subject], str] = {}
     # Stable, so that acts of one second on one report stay in the order of its log.
     entries = sorted((e for case in cases for e in case.state.entries), key=lambda e: e.at_s)
-    for entry in entries:
+    for place, entry in enumerate(entries):
         match entry.act:
             case SubjectMerged(subject=one, other=other):
                 pair = frozenset({read_subject(one), read_subject(other)})
-                standing[pair] = entry.id
-                merged = Merged(entry.id, read_subject(one), read_subject(other), entry.author, entry.at_s)
+                # By place, since two authors, or two reports' logs, may hold entries of one id.
+                standing[pair] = str(place)
+                merged = Merged(str(place), read_subject(one), read_subject(other), entry.author, entry.at_s)
                 statements.append((entry.at_s, merged))
             case SubjectSplit(subject=one, other=other):
                 undone = standing.pop(frozenset({read_subject(one), read_subject(other)}), "")

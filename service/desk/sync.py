@@ -7,7 +7,7 @@ out is outbox.py's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +27,9 @@ from service.desk.session import Session
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.signing import Signer
+
+_Author = tuple[str, str]
+"""A verify key in hex, and a name that its owner has or had."""
 
 AHEAD = 8  # requests at a time: what a first sync over Tor needs, and at most 64 MiB in memory
 
@@ -241,12 +244,13 @@ def _pull_activity(session: Session, client: Client) -> set[tuple[str, str]]:
 
 def _pull_logs(session: Session, client: Client, reports: set[tuple[str, str]], result: SyncResult) -> None:
     known = {bytes.fromhex(held.id): held for held in session.vault.every("held", Held)} if reports else {}
+    authors = _authors(session.histories().values()) if reports else frozenset()
     for group_hex, report_hex in sorted(reports):
         report = bytes.fromhex(report_hex)
         held = known.get(report)
         if held is None:
             continue
-        _pull_log(session, client, held, bytes.fromhex(group_hex), session.histories(), result)
+        _pull_log(session, client, held, bytes.fromhex(group_hex), authors, result)
 
 
 def _pull_log(
@@ -254,7 +258,7 @@ def _pull_log(
     client: Client,
     held: Held,
     group: bytes,
-    histories: dict[str, RosterHistory],
+    authors: frozenset[_Author],
     result: SyncResult,
 ) -> None:
     report = bytes.fromhex(held.id)
@@ -270,7 +274,7 @@ def _pull_log(
             raise
         with session.vault.transaction():
             for item in page.entries:
-                line = _opened_line(held, key, item, histories)
+                line = _opened_line(held, key, item, authors)
                 session.vault.put("log", report + item.seq.to_bytes(8, "big"), line)
                 after = item.seq
                 result.new_entries += 1
@@ -279,16 +283,23 @@ def _pull_log(
             return
 
 
-def _opened_line(
-    held: Held, key: SymmetricKey, item: shapes.LogItem, histories: dict[str, RosterHistory]
-) -> LogLine:
-    """Open one entry; what doesn't open or wasn't signed by a known handler is kept as not trusted."""
+def _authors(histories: Iterable[RosterHistory]) -> frozenset[_Author]:
+    """Find everybody who may sign, with each name they ever had: an entry is shown under the name that it gives."""
+    return frozenset(
+        (key.raw.hex(), handler.pseudonym)
+        for history in histories
+        for roster in history.rosters
+        for handler in roster.handlers
+        for key in handler.verify_keys
+    )
+
+
+def _opened_line(held: Held, key: SymmetricKey, item: shapes.LogItem, authors: frozenset[_Author]) -> LogLine:
+    """Open one entry; what doesn't open or wasn't signed by a known handler in their name is kept as not trusted."""
     report = bytes.fromhex(held.id)
     try:
         raw = open_entry(key, report, item.entry)
         entry = read_entry(raw, report)
     except Refused:
         return LogLine(held.id, item.seq, b"", trusted=False)
-    author = bytes.fromhex(entry.author_key)
-    trusted = any(history.latest.by_verify_key(author) is not None for history in histories.values())
-    return LogLine(held.id, item.seq, raw, trusted=trusted)
+    return LogLine(held.id, item.seq, raw, trusted=(entry.author_key, entry.author) in authors)

@@ -156,6 +156,17 @@ def test_padding_says_nothing_and_a_repeat_counts_once() -> None:
     assert fold([entry(Padding(), 2), note, note]).entries == (note,)
 
 
+def test_nobody_suppresses_anothers_entry_by_taking_its_id() -> None:
+    """An id is its author's: the same id by somebody else is another entry."""
+    taken = msgspec.structs.replace(
+        entry(Note(text="first"), 1),
+        author="Bo",
+        author_key=SigningKey(bytes([1] * 32)).verify_key().raw.hex(),
+    )
+    note = entry(Note(text="second"), 1)
+    assert fold([taken, note, taken, note]).entries == (taken, note)
+
+
 def test_a_letter_with_a_state_moves_the_case() -> None:
     """What the reporter was told is where the case stands."""
     told = LetterSent(letter="0" * 32, address="1" * 64, text="", question=False, state="looking")

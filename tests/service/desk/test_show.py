@@ -42,3 +42,10 @@ def test_no_time_stops_a_case_from_being_shown(act: Act) -> None:
     view = case_view(case(line(act, at_s=2**40)), BODIES)
     assert view["log"][0]["when"] == "9999-12-31 23:59"
     assert case_lines(case(line(act, at_s=2**40)), BODIES)
+
+
+def test_entries_of_one_id_are_each_shown() -> None:
+    """Somebody who takes another's id hides neither."""
+    rogue = SigningKey(bytes([1] * 32))
+    view = case_view(case(line(Note(text="one")), line(Note(text="two"), 1, key=rogue)), BODIES)
+    assert [one["said"] for one in view["log"]] == ["note: one", "note: two"]

@@ -133,6 +133,23 @@ def test_a_merge_joins_two_accounts_and_can_be_undone() -> None:
     assert len(abouts(world(WORDS, OTHER, handle="elsewhere", acts=((1, merge), (1, split))))) == 2
 
 
+def test_merges_of_one_id_stop_nothing() -> None:
+    """An id is unique to its author and log, so that nobody can make the list of subjects fail by taking one."""
+    merge = SubjectMerged(subject="github:some-body", other="github:elsewhere")
+    reading = world(WORDS, OTHER, handle="elsewhere", acts=((1, merge), (2, merge)))
+    cases = {
+        key: replace(
+            case, state=replace(case.state, entries=tuple(same_id(entry) for entry in case.state.entries))
+        )
+        for key, case in reading.cases.items()
+    }
+    assert len(abouts(replace(reading, cases=cases))) == 1
+
+
+def same_id(entry: Entry) -> Entry:
+    return msgspec.structs.replace(entry, id="0" * 32)
+
+
 def test_two_reports_are_compared_with_every_term() -> None:
     """The same words count as one account, others don't."""
     reading = world(WORDS, WORDS, OTHER)
