@@ -14,12 +14,12 @@ from crypto.errors import Refused
 from crypto.group import Point
 from polls.archive import MAX_ARCHIVE, read
 from polls.electorate import Electorate
-from polls.evidence import MAX_EVIDENCE, read_evidence, with_decryptions
+from polls.evidence import MAX_EVIDENCE, read_evidence
 from polls.group import ED25519
 from polls.report import Report
 from polls.verify import verify
 from service.cases.registry import Registry
-from service.cases.verdicts import Delivered
+from service.cases.verdicts import Delivered, complete
 from service.chain_files import read_whole, write_whole
 from service.wire import poll_calls
 from service.wire.client import Client
@@ -28,10 +28,13 @@ from service.wire.poll_views import left_out_of
 from service.wire.registry_pins import download, load_chain, save_chain, verified
 
 
-def export_poll(client: Client, phi: bytes, out: Path, delivered: Delivered | None = None) -> dict[str, Path]:
-    """Write a closed poll's files to a folder; gives them by what they are.
+def export_poll(
+    client: Client, phi: bytes, out: Path, delivered: Delivered | None = None
+) -> dict[str, Path | str]:
+    """Write a closed poll's files to a folder; gives them by what they are, and a `warning` if something is missing.
 
-    delivered: the council's result, which adds decryptions and counts where they were told.
+    delivered: the council's result, which adds decryptions and counts where they were told. The warning names
+    trustees whose decryptions don't hold, which are left out.
     """
     found = gather(client, phi)
     electorate = client.do(poll_calls.electorate(found.view.manifest))
@@ -39,12 +42,13 @@ def export_poll(client: Client, phi: bytes, out: Path, delivered: Delivered | No
     left_out_of(electorate, downloaded.registry)
     archive = found.archive()
     name = json.loads(read(archive).election)["uuid"]
+    warning = None
     if delivered is None:
         evidence = found.evidence()
     else:
-        evidence = found.evidence(delivered.outcome, delivered.counts)
-        if delivered.partial:
-            archive = with_decryptions(found.view.trustees, archive, delivered.partial)
+        completed = complete(found.view.trustees, archive, delivered)
+        archive, warning = completed.archive, completed.warning
+        evidence = found.evidence(delivered.outcome, completed.counts)
     files = {
         "archive": out / f"{name}.bel",
         "evidence": out / f"{name}.evidence.json",
@@ -55,7 +59,7 @@ def export_poll(client: Client, phi: bytes, out: Path, delivered: Delivered | No
     write_whole(files["evidence"], evidence)
     write_whole(files["manifest"], found.view.manifest.raw)
     save_chain(files["registry"], downloaded.registry.id, downloaded.statements)
-    return files
+    return {**files, **({} if warning is None else {"warning": warning})}
 
 
 def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) -> Report:

@@ -2,7 +2,8 @@
 
 Guarantees: the server carries both and can read neither, so that counts stay with the trustees or go to the council,
 as the manifest says, and to nobody else; every sealed verdict has one size, with counts or without. The council counts
-only what a threshold of trustees signed alike. Leaves decrypting and deciding to `polls.closing`.
+only what a threshold of trustees signed alike, and no trustee's false decryption keeps it from its record. Leaves
+decrypting and deciding to `polls.closing`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from crypto.errors import Refused
 from crypto.labels import Label
 from crypto.padding import KIB, pad_to, unpad
 from crypto.seal import PublicKey, SealingKey, seal, unseal
+from polls.archive import read
 from polls.channels import TrusteeKeys, TrusteeSeed, receive, send
-from polls.encoding import Wire, decode, encode
+from polls.encoding import Wire, decode, encode, hash_hex
+from polls.evidence import with_decryptions
 from polls.group import E, S
 from polls.manifest import Manifest
 from polls.results import (
@@ -48,7 +51,7 @@ class Verdict(Wire, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Delivered:
-    """What the council has once a threshold of verdicts agree. `partial`: decryptions by place, for the archive."""
+    """What the council has once a threshold of verdicts agree. `partial`: decryptions by place, unchecked."""
 
     outcome: SignedOutcome
     counts: SignedCounts | None
@@ -88,6 +91,35 @@ def deliver(
         check_counts(manifest, trustees, outcome.statement, counts)
     partial = {place: each.decryption.encode() for place, each in agreed if each.decryption is not None}
     return Delivered(outcome, counts, partial)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What the council's record gets of the result, and what is missing from it, in words."""
+
+    archive: bytes
+    counts: SignedCounts | None
+    warning: str | None
+
+
+def complete(trustees: Trustees[E, S], archive: bytes, delivered: Delivered) -> Completed:
+    """Add decryptions and counts to a record's archive, which ends at the encrypted tally, where they were told.
+
+    A signature on a verdict says nothing about the decryption in it: one that doesn't hold is left out and its
+    trustee named. Without a threshold of others there are neither decryptions nor counts. Refused when the archive
+    is of other ballots than the trustees counted, lest trustees be named for what a server did.
+    """
+    if delivered.counts is None:
+        return Completed(archive, None, None)
+    if hash_hex(read(archive).tally or b"") != delivered.outcome.statement.tally:
+        raise Refused("archive: of other ballots than those that the trustees counted")
+    try:
+        full = with_decryptions(trustees, archive, delivered.partial)
+    except Refused as refused:
+        return Completed(archive, None, f"decryptions and counts are left out; {refused.reason}")
+    false = sorted(delivered.partial.keys() - {place for place, _ in read(full).partial})
+    warning = f"left out, as it does not hold: the decryption of trustee {', '.join(map(str, false))}"
+    return Completed(full, delivered.counts, warning if false else None)
 
 
 def _holds(trustees: Trustees[E, S], place: int, verdict: Verdict) -> bool:

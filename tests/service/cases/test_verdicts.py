@@ -13,11 +13,14 @@ from crypto.errors import Refused
 from crypto.seal import DoesNotOpen, SealingKey
 from crypto.signatures import BadSignature, SigningKey
 from polls import closing
+from polls.archive import read
 from polls.results import CountsStatement, OutcomeStatement, sign_statement
-from polls.verify import Closed
+from polls.verify import Closed, verify
 from service.cases import decisions
 from service.cases.verdicts import (
+    Delivered,
     Verdict,
+    complete,
     deliver,
     open_decryption,
     open_verdict,
@@ -25,7 +28,7 @@ from service.cases.verdicts import (
     seal_verdict,
 )
 from service.wire.poll_shapes import MAX_SEALED_DECRYPTION, VERDICT_SIZE
-from tests.support.poll_world import World, vote_all
+from tests.support.poll_world import DAY, OPENS, World, vote_all
 
 KEY = SealingKey(b"\x05" * 32)
 
@@ -168,6 +171,90 @@ def test_counts_without_their_signature_are_nobodys(large: Said) -> None:
         deliver(world.manifest, world.trustees, bare)
 
 
+def delivered_with(large: Said, decryptions: dict[int, str | None]) -> Delivered:
+    """What the council has when these trustees sent these decryptions in verdicts that are right otherwise."""
+    changed = [
+        (place, msgspec.structs.replace(each, decryption=decryptions[place]))
+        for place, each in large.verdicts
+        if place in decryptions
+    ]
+    return deliver(large.world.manifest, large.world.trustees, changed)
+
+
+def true(large: Said, *places: int) -> dict[int, str | None]:
+    return {place: large.partial[place].decode() for place in places}
+
+
+JUNK = ("junk", "", "{}", '{"decryption_factors":[[]],"decryption_proofs":[[]]}', "9" * 12_000)
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("liar", [1, 3])
+def test_a_junk_decryption_does_not_keep_the_council_from_its_record(
+    large: Said, liar: int, junk: str
+) -> None:
+    """Left out and named; the two others' give the counts, and the record verifies with them."""
+    world = large.world
+    delivered = delivered_with(large, true(large, 1, 2, 3) | {liar: junk})
+    completed = complete(world.trustees, world.close(), delivered)
+    assert completed.warning == f"left out, as it does not hold: the decryption of trustee {liar}"
+    assert [place for place, _ in read(completed.archive).partial] == sorted({1, 2, 3} - {liar})
+    evidence = world.evidence(delivered.outcome, completed.counts)
+    report = verify(world.group, completed.archive, evidence, manifest=world.manifest.raw)
+    assert report.passed, report
+    assert "the counts are what they decrypted" in str(report)
+
+
+def test_another_trustees_decryption_is_left_out_too(large: Said) -> None:
+    """Copied under one's own name it doesn't hold."""
+    delivered = delivered_with(large, true(large, 1, 2, 3) | {2: large.partial[1].decode()})
+    completed = complete(large.world.trustees, large.world.close(), delivered)
+    assert completed.warning == "left out, as it does not hold: the decryption of trustee 2"
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [({3: "junk"}, "; false for certain: that of place 3"), ({3: None}, ""), ({1: None, 3: None}, "")],
+)
+def test_without_a_threshold_of_decryptions_the_record_has_the_outcome_only(
+    large: Said, sent: dict[int, str | None], named: str
+) -> None:
+    """Neither decryptions nor counts, which is said; what is there verifies by the trustees' signatures."""
+    world = large.world
+    delivered = delivered_with(large, true(large, 1) | sent)
+    completed = complete(world.trustees, world.close(), delivered)
+    assert completed.warning == (
+        "decryptions and counts are left out; tally: fewer partial decryptions than the threshold" + named
+    )
+    assert (completed.archive, completed.counts) == (world.close(), None)
+    report = verify(world.group, completed.archive, world.evidence(delivered.outcome, completed.counts))
+    assert report.passed, report
+    assert "rests on the trustees' signatures" in str(report)
+
+
+def test_when_all_decryptions_hold_nothing_is_warned_of(large: Said, small: Said) -> None:
+    """All three are in the record; of a small electorate none is, also if a trustee sends one all the same."""
+    completed = complete(
+        large.world.trustees, large.world.close(), delivered_with(large, true(large, 1, 2, 3))
+    )
+    assert completed.warning is None
+    assert [place for place, _ in read(completed.archive).partial] == [1, 2, 3]
+    for decryptions in (true(small, 1, 2, 3), true(small, 1) | {2: "junk"}):
+        archive = small.world.close()
+        told = complete(small.world.trustees, archive, delivered_with(small, decryptions))
+        assert (told.archive, told.counts, told.warning) == (archive, None, None)
+
+
+def test_no_trustee_is_named_for_a_servers_other_ballots(large: Said) -> None:
+    """A server that shows the council another board makes true decryptions look false: refused as its own doing."""
+    other = World(voters=20)
+    vote_all(other)
+    other.cast(3, 0, OPENS + 2 * DAY)
+    delivered = delivered_with(large, true(large, 1, 2, 3))
+    with pytest.raises(Refused, match="other ballots"):
+        complete(large.world.trustees, other.close(), delivered)
+
+
 def test_decryptions_pass_from_trustee_to_trustee(small: Said) -> None:
     """Each opens their own copy; not another's, not as from another sender, not in another poll."""
     world, phi = small.world, small.world.manifest.phi
@@ -188,7 +275,7 @@ def test_decryptions_pass_from_trustee_to_trustee(small: Said) -> None:
 
 def test_the_councils_words_are_bound_to_poll_and_text() -> None:
     """An acknowledgement isn't an implementation, nor of another outcome; text and day can't be changed after."""
-    key, outcome = SigningKey(b"\x07" * 32), OutcomeStatement("aa" * 32, "bb" * 32, 12, 9, True, 1)
+    key, outcome = SigningKey(b"\x07" * 32), OutcomeStatement("aa" * 32, "cc" * 32, "bb" * 32, 12, 9, True, 1)
     other = msgspec.structs.replace(outcome, outcome=2)
     seen = decisions.acknowledge(key, outcome)
     done = decisions.implement(key, outcome, "A warning was given.", 21_000)
