@@ -3,6 +3,7 @@
 Guarantees: what remains is the manifest, the trustees, the signed outcome, the council's words, verifiers' reports and
 the digests of the record; `Store.purge` has returned before a poll counts as destroyed, so that no file of the store
 holds the rest; a crash in between is finished by the next housekeeping. A poll that lapsed is destroyed at once.
+Every report that was filed is in `remains`: from the first step of the destruction on none is taken.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from crypto.errors import Refused
 from polls.board import Board, HeadWire, Page
 from polls.electorate import Electorate
 from polls.encoding import decode as read_text
-from polls.evidence import assemble, what_remains, write_evidence
+from polls.encoding import encode as text_of
+from polls.evidence import assemble, read_remains, what_remains, write_evidence
 from polls.membership import CertificateWire
 from polls.results import SignedOutcome
-from service.server import events, polls_pages
+from service.server import events, polls_pages, polls_shown
 from service.server.deps import Deps
 from service.server.polls import DESTROYED, DESTROYING, LAPSED, PROGRESS, Poll, Standing
 from service.server.polls_records import Ballot, Progress
@@ -79,6 +81,7 @@ async def destroy(deps: Deps, standing: Standing) -> None:
             return msgspec.structs.replace(now.progress, archived=DESTROYING), kept
 
         await deps.polls.advance(poll.phi, step)
+    await _add_reports(deps, standing)
     while names := await _doomed(deps, poll):
         await deps.store.commit(poll.partition, [Delete(name) for name in names])
     # Rewrites the store's files: whatever was deleted above, in this run or in one that crashed, is gone from them.
@@ -115,7 +118,7 @@ async def _remains(deps: Deps, standing: Standing) -> bytes | None:
         name.hex(): decode(raw, Ballot).text for name, raw in (await _all(deps, poll, b"ballot/")).items()
     }
     certificates = list((await _all(deps, poll, b"certificate/")).values())
-    reports = [raw.decode() for raw in (await _all(deps, poll, REPORTS)).values()]
+    reports = list((await polls_shown.reports(deps, standing)).reports)
     electorate = await deps.polls.electorate(poll)
     try:
         return await asyncio.to_thread(
@@ -125,6 +128,18 @@ async def _remains(deps: Deps, standing: Standing) -> bytes | None:
         # The ballots go all the same: that was promised to the voters.
         events.failure("poll-record", refused)
         return None
+
+
+async def _add_reports(deps: Deps, standing: Standing) -> None:
+    """Add to `remains` the reports that were filed while it was written. From now on none is filed."""
+    raw = await deps.store.read(standing.poll.partition, b"remains")
+    if raw is None:
+        return
+    remains = read_remains(raw)
+    reports = list((await polls_shown.reports(deps, standing)).reports)
+    if reports != remains.reports:
+        complete = text_of(msgspec.structs.replace(remains, reports=reports))
+        await deps.store.commit(standing.poll.partition, [Put(b"remains", complete)])
 
 
 def _digested(

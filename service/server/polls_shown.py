@@ -1,24 +1,28 @@
 """Polls as everybody may see them: where one stands, the list of a group's, the electorate, the summary.
 
-Guarantees: no turnout while a poll is open, not even to handlers; the summary is given until the close and not after.
+Guarantees: no turnout while a poll is open, not even to handlers; the summary is given until the close and not after;
+verifiers' reports, of whatever text, never make what remains of a poll longer than its readers take.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from crypto.hashing import digest
 from crypto.labels import Label
 from service.server import polls_pages
 from service.server.deps import Deps
-from service.server.polls import Standing, unarchived
+from service.server.polls import PROGRESS, Standing, closed, unarchived
 from service.server.polls_records import Acknowledgement, Implementation
 from service.server.records import decode, group_partition
-from service.storage.protocol import Insert
+from service.storage.protocol import Conflict, Delete, Insert, Replace
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 
 _REPORTS: Final = b"verification/"
+_ATTEMPTS: Final = 32
 
 
 async def shown(deps: Deps, standing: Standing) -> shapes.PollShape:
@@ -108,22 +112,43 @@ async def summary(deps: Deps, standing: Standing) -> bytes:
 
 
 async def file_report(deps: Deps, standing: Standing, text: str) -> shapes.Reports:
-    """Keep a verifier's report. The same text again changes nothing. Raises TOO_MANY beyond 32."""
-    if standing.state in {"waiting", "open", "lapsed"}:
-        raise ProblemError(Kind.POLL_NOT_CLOSED)
+    """Keep a verifier's report, filed by a mediator or the council. The same text again changes nothing.
+
+    The text carries the verifier's own signature, which is not checked here. It is taken after the close and until the
+    destruction of the ballots begins: from then on `remains` holds every report, for good, and nobody could verify what
+    another one says. Raises TOO_LARGE, POLL_NOT_CLOSED, POLL_LAPSED, POLL_ARCHIVED, and TOO_MANY beyond 32.
+    """
     raw = text.encode()
-    filed = await reports(deps, standing)
-    if text in filed.reports:
-        return filed
-    if len(filed.reports) >= shapes.MAX_REPORTS:
-        raise ProblemError(Kind.TOO_MANY)
+    if len(raw) > shapes.MAX_REPORT_TEXT or len(msgspec.json.encode(text)) > shapes.MAX_REPORT_JSON:
+        raise ProblemError(Kind.TOO_LARGE)
     name = _REPORTS + digest(Label.EVIDENCE, b"report", raw, size=16)
-    await deps.store.commit(standing.poll.partition, [Insert(name, raw)])
+    for _ in range(_ATTEMPTS):
+        filed = await reports(deps, standing)
+        if text in filed.reports:
+            return filed
+        closed(standing)
+        if len(filed.reports) >= shapes.MAX_REPORTS:
+            raise ProblemError(Kind.TOO_MANY)
+        # Compared and written back as it was: none is filed once the destruction has begun (polls_archive.destroy).
+        unmoved = Replace(PROGRESS, standing.raw, standing.raw)
+        outcome = await deps.store.commit(standing.poll.partition, [unmoved, Insert(name, raw)])
+        if not isinstance(outcome, Conflict):
+            return await _counted(deps, standing, name)
+        standing = await deps.polls.standing(standing.poll.phi)
+    raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
+
+
+async def _counted(deps: Deps, standing: Standing, name: bytes) -> shapes.Reports:
+    """Take a report back that came in beside others and is one too many; of several at once all may have to go."""
+    rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", shapes.MAX_REPORTS + 1)
+    if len(rows) > shapes.MAX_REPORTS:
+        await deps.store.commit(standing.poll.partition, [Delete(name)])
+        raise ProblemError(Kind.TOO_MANY)
     return await reports(deps, standing)
 
 
 async def reports(deps: Deps, standing: Standing) -> shapes.Reports:
-    """Give the reports that were filed."""
+    """Give the reports that were filed, by their names: 32 at most, also while more are being filed at once."""
     rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", shapes.MAX_REPORTS)
     return shapes.Reports(tuple(value.decode() for _, value in rows))
 

@@ -284,14 +284,17 @@ def implement(signer: Signer, phi: bytes, text: str, ends_on: int | None, signat
 
 
 def file_report(signer: Signer, phi: bytes, text: str) -> Call[shapes.Reports]:
-    """File a verifier's signed report. The same text again is harmless."""
+    """File a verifier's report, as a mediator or the council, before the poll is archived.
+
+    text: carries the verifier's own signature, which the server doesn't check. The same text again is harmless.
+    """
     body = msgspec.json.encode(shapes.FileReport(text))
     target = f"/v1/polls/{phi.hex()}/reports"
     return Call("POST", target, _json(shapes.Reports), body=body, content_type=JSON, cap=MIB, signer=signer)
 
 
 def reports(phi: bytes) -> Call[shapes.Reports]:
-    """Fetch the reports that were filed."""
+    """Fetch the reports that were filed. The verifiers' signatures in them are for the caller to check."""
     return Call("GET", f"/v1/polls/{phi.hex()}/reports", _json(shapes.Reports), cap=MIB)
 
 

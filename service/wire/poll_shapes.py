@@ -22,6 +22,9 @@ MAX_SEALED_DECRYPTION = 64 * 1_024
 VERDICT_SIZE = 17_520  # service.cases.verdicts; held equal by its tests
 MAX_STATEMENT_TEXT = 4 * 1_024
 MAX_REPORT_TEXT = 16 * 1_024
+"""Bytes of a verifier's report in UTF-8."""
+MAX_REPORT_JSON = 24 * 1_024
+"""Bytes of the same report written as JSON, so that MAX_REPORTS of any text fit `remains` and leave it 256 KiB."""
 MAX_REPORTS = 32
 HEADS_PAGE = 500
 BALLOTS_PAGE = 100
@@ -335,12 +338,16 @@ class Implement(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileReport(Struct, frozen=True, forbid_unknown_fields=True):
-    """A verifier's signed report, as text; a mediator, the council or a trustee files it. It outlives the ballots."""
+    """A verifier's report of a closed poll, which a mediator or the council files. It outlives the ballots.
 
-    text: Annotated[str, Meta(min_length=1, max_length=MAX_REPORT_TEXT)]
+    `text` carries the verifier's own signature, which the server doesn't check. It has at most MAX_REPORT_TEXT bytes of
+    UTF-8 and MAX_REPORT_JSON as JSON; the server counts them, because a schema's lengths are in characters.
+    """
+
+    text: Annotated[str, Meta(min_length=1)]
 
 
 class Reports(Struct, frozen=True, forbid_unknown_fields=True):
-    """The reports that were filed."""
+    """The reports that were filed, word for word. Whose they are is for their readers to check."""
 
     reports: Annotated[tuple[str, ...], Meta(max_length=MAX_REPORTS)]

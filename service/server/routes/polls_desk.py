@@ -144,11 +144,11 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
         return json_answer(await polls_shown.shown(deps, standing))
 
     filed = Described(
-        "File a verifier's report, as a mediator or the council.",
+        "File a verifier's report, as a mediator or the council. The signature in it is not checked.",
         shapes.Reports,
         shapes.FileReport,
         signed=True,
-        problems=(Kind.NOT_FOUND, Kind.ROLE, Kind.POLL_NOT_CLOSED, Kind.TOO_MANY),
+        problems=(*_COUNCIL, Kind.POLL_NOT_CLOSED, Kind.TOO_MANY),
     )
 
     @post("/v1/polls/{poll:str}/reports", status_code=200, opt=filed.opt())
