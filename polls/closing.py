@@ -91,7 +91,7 @@ def decide_and_name(closed: Closed[E, S], partial: Mapping[int, bytes]) -> tuple
 def statements(closed: Closed[E, S], decided: Decided) -> tuple[OutcomeStatement, CountsStatement | None]:
     """Give what a trustee signs: the outcome and, where the manifest discloses counts, the counts."""
     manifest: Manifest = closed.manifest
-    outcome = outcome_statement(manifest, closed.tally_raw, decided)
+    outcome = outcome_statement(manifest, closed.evidence.wire.head.head, closed.tally_raw, decided)
     if manifest.disclosure.value == "counts" and decided.counts is not None:
         return outcome, counts_statement(manifest, closed.tally_raw, decided)
     return outcome, None

@@ -24,9 +24,14 @@ from polls.trustees import Trustees
 
 
 class OutcomeStatement(Wire, frozen=True):
-    """`poll`: φ. `ballots`: how many counted. `tally`: SHA-256 of the encrypted tally. `outcome`: an option's place."""
+    """`poll`: φ. `ballots`: how many counted. `tally`: SHA-256 of the encrypted tally. `outcome`: an option's place.
+
+    `head`: the board's last, in hexadecimal. With it whoever holds a receipt knows that the board on which the ballot
+    stands is the one that was counted.
+    """
 
     poll: str
+    head: str
     tally: str
     electorate: int
     ballots: int
@@ -96,10 +101,11 @@ class Decided:
         return cls(below_quorum(), ballots, None)
 
 
-def outcome_statement(manifest: Manifest, tally: bytes, decided: Decided) -> OutcomeStatement:
-    """Write what everybody is told."""
+def outcome_statement(manifest: Manifest, head: str, tally: bytes, decided: Decided) -> OutcomeStatement:
+    """Write what everybody is told. head: the board's last, in hexadecimal."""
     return OutcomeStatement(
         poll=manifest.phi.hex(),
+        head=head,
         tally=hash_hex(tally),
         electorate=manifest.electorate_size,
         ballots=decided.ballots,

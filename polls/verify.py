@@ -196,7 +196,11 @@ def _decryption(run: Run, contents: Contents, closed: Closed[E, S]) -> None:
     statement = signed.statement
     if (statement.tally, statement.ballots) != (hash_hex(closed.tally_raw), closed.ballots):
         raise Refused("signed outcome: of other ballots")
-    if decided is not None and statement != outcome_statement(manifest, closed.tally_raw, decided):
+    if statement.head != wire.head.head:
+        raise Refused("signed outcome: of another board")
+    if decided is not None and statement != outcome_statement(
+        manifest, wire.head.head, closed.tally_raw, decided
+    ):
         raise Refused("signed outcome: not what the counts give")
     check_outcome(manifest, closed.trustees, signed)
     chosen = manifest.texts[statement.outcome]

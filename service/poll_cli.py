@@ -19,7 +19,15 @@ from polls.encoding import decode, hash_hex
 from polls.group import ED25519
 from polls.manifest import parse_manifest
 from polls.verify import check_closed
-from service.booth.receipts import MAX_FILE, Kept, broken, check_receipts, read_kept, told_of
+from service.booth.receipts import (
+    MAX_FILE,
+    Kept,
+    broken,
+    check_receipts,
+    read_kept,
+    told_of,
+    words_of,
+)
 from service.chain_files import read_whole
 from service.console import command, emit, json_option, passphrase_option, poll_id, server_options, shown
 from service.desk.cli import client_of, opened
@@ -28,7 +36,7 @@ from service.poll_files import export_poll, verify_files
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_views import PollView
+from service.wire.poll_views import PollView, signed_board
 
 _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
 
@@ -235,7 +243,8 @@ def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool)
         elif view.state == "archived":
             said = "the board was destroyed after the cooling-off"
         else:
-            said = check_receipt(client.do(poll_calls.opened_board(view.manifest)).board, read).value
+            pages = client.do(poll_calls.opened_board(view.manifest))
+            said = words_of(check_receipt(pages.board, read), signed=signed_board(view, pages))
     text = f"The server's signature holds; {said}."
     emit({"poll": phi.hex(), "page": read.page, "found": said}, as_json, text)
     if said == Found.DROPPED.value:

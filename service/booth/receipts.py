@@ -22,6 +22,7 @@ from polls.manifest import Manifest
 from service.chain_files import read_whole, write_whole
 from service.wire import poll_calls
 from service.wire.client import Client
+from service.wire.poll_views import signed_board
 
 RECEIPTS: Final = "receipts"
 MAX_FILE: Final = 16 * 1_024 * 1_024
@@ -86,7 +87,8 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
     """Say what became of the ballots, oldest first; also gives what is to be kept from now on.
 
     While the poll is open: whether the head of a ballot's page is signed yet. After the close its page is opened:
-    counted, replaced, or dropped. Raises BoardChanged when a head is another one than before.
+    on the board, replaced, or dropped; and counted when the trustees have signed the outcome of just this board.
+    Raises BoardChanged when a head is another one than before, Refused when they signed another board's outcome.
     """
     read = [read_receipt(manifest, raw) for raw in kept.receipts]
     view = client.do(poll_calls.poll(manifest.phi))
@@ -97,12 +99,21 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
         words = {True: "the head of its page is signed", False: "its page is not sealed yet"}
         outcomes = [Outcome(each, words[each.page in heads]) for each in read]
         return outcomes, msgspec.structs.replace(kept, heads=heads)
-    board = client.do(poll_calls.opened_board(manifest)).board
+    pages = client.do(poll_calls.opened_board(manifest))
+    board, counted = pages.board, signed_board(view, pages)
     _same(kept.heads, {page: head.hex() for page, head in enumerate(board.heads)})
     found = [check_receipt(board, each, read[at + 1 :]) for at, each in enumerate(read)]
     return [
-        Outcome(each, what.value, what is Found.DROPPED) for each, what in zip(read, found, strict=True)
+        Outcome(each, words_of(what, signed=counted), what is Found.DROPPED)
+        for each, what in zip(read, found, strict=True)
     ], kept
+
+
+def words_of(found: Found, *, signed: bool) -> str:
+    """Say what became of a ballot on a board; signed: whether the trustees signed the outcome of just that board."""
+    if found is Found.COUNTED and not signed:
+        return "on the board; the trustees have not signed its outcome yet"
+    return found.value
 
 
 def _heads(client: Client, manifest: Manifest, seen: Mapping[int, str]) -> dict[int, str]:

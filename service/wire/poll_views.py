@@ -168,6 +168,21 @@ def poll_view(phi: bytes, shape: shapes.PollShape) -> PollView:
     return PollView(shape, manifest, trustees, head, outcome, remains)
 
 
+def signed_board(view: PollView, pages: BoardPages) -> bool:
+    """Whether the trustees signed the outcome of just this board; False while there is no outcome.
+
+    Refused if they signed that of another: then a ballot on this board may be missing from theirs.
+    """
+    if view.outcome is None:
+        return False
+    if view.outcome.statement.head != pages.head.head:
+        raise Refused(
+            "the server shows another board than the one whose outcome the trustees signed: keep the file of "
+            "receipts, with the outcome it can prove that a ballot is missing"
+        )
+    return True
+
+
 def checked_head(manifest: Manifest, shape: shapes.HeadShape) -> HeadWire:
     """Check a head's signature."""
     head = HeadWire(page=shape.page, head=shape.head, signature=shape.signature.hex())

@@ -246,7 +246,10 @@ def test_trustees_who_sign_another_outcome_than_the_counts_are_found(twelve: Fin
     held = read_evidence(twelve.evidence)
     contents = archive.read(twelve.archive)
     lie = outcome_statement(
-        world.manifest, contents.tally or b"", Decided(Outcome(2, quorum_met=True), 11, None)
+        world.manifest,
+        held.wire.head.head,
+        contents.tally or b"",
+        Decided(Outcome(2, quorum_met=True), 11, None),
     )
     signatures = [sign_statement(world.trustees, world.seeds[i - 1], i, lie, system) for i in (1, 3)]
     evidence = encode(msgspec.structs.replace(held.wire, outcome=SignedOutcome(lie, signatures)))
@@ -254,6 +257,18 @@ def test_trustees_who_sign_another_outcome_than_the_counts_are_found(twelve: Fin
     assert report.failure == "outcome: signed outcome: not what the counts give"
     with pytest.raises(Refused, match="not of this place"):
         sign_statement(world.trustees, world.seeds[0], 2, lie, system)
+
+
+def test_an_outcome_is_of_one_board(twelve: Finished) -> None:
+    """Signatures on the outcome of another board with the same tally don't hold for this one."""
+    world, held = twelve.world, read_evidence(twelve.evidence)
+    assert held.wire.outcome is not None
+    other = msgspec.structs.replace(held.wire.outcome.statement, head="00" * 32)
+    signatures = [sign_statement(world.trustees, world.seeds[i - 1], i, other, system) for i in (1, 3)]
+    evidence = encode(msgspec.structs.replace(held.wire, outcome=SignedOutcome(other, signatures)))
+    assert (
+        verify(world.group, twelve.archive, evidence).failure == "outcome: signed outcome: of another board"
+    )
 
 
 def test_what_remains_has_no_ballot_tag_or_key(twenty: Finished) -> None:

@@ -36,6 +36,7 @@ from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
 PASSPHRASE = "correct horse"
+UNSIGNED = "on the board; the trustees have not signed its outcome yet"
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,10 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
         for n in (2, 3):
             await poll.cast(f"github.com/m{n}", 1)
         server.forward(DAY)
+        waiting = await vote(server, poll, home, "--check", "--json")
+        found = [each["found"] for each in json.loads(waiting.stdout)]
+        assert found == ["replaced by your later ballot", UNSIGNED]
+        await poll.decide((1, 2))
         late = await vote(server, poll, home, "--check", "--json")
         assert [e["found"] for e in json.loads(late.stdout)] == ["replaced by your later ballot", "counted"]
         closed = await vote(server, poll, home, "--option", "1", "--yes")
@@ -188,7 +193,7 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
         assert told.exit_code == 3, told.output
         other = await vote(server, poll, homes[1], "--check", "--json")
         assert other.exit_code == 0
-        assert [each["found"] for each in json.loads(other.stdout)] == ["counted"]
+        assert [each["found"] for each in json.loads(other.stdout)] == [UNSIGNED]
 
 
 async def drop(server: TimedServer, poll: ServerPoll, receipt: Receipt) -> None:

@@ -258,7 +258,7 @@ async def test_casts_before_the_opening_and_after_the_close_are_refused(
 
 async def test_steps_out_of_time_are_refused_by_name(world: World, poll: ServerPoll) -> None:
     """Trustees and council can't go ahead of the poll, and nobody goes back."""
-    statement = OutcomeStatement(poll.phi.hex(), "00" * 32, 12, 3, True, 1)
+    statement = OutcomeStatement(poll.phi.hex(), "00" * 32, "00" * 32, 12, 3, True, 1)
     signed = sign_statement(poll.trustees, poll.seeds[0], 1, statement, poll.entropy)
     copies = [(poll.group.member(name).key_id, bytes(17_520)) for name in ("Zoe", "Yan")]
     early = {

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from crypto.errors import Refused
 from crypto.signatures import SigningKey
+from polls.ballots import parse as parse_ballot
 from polls.board import HeadWire
+from polls.casting import read_receipt
 from polls.encoding import encode
+from polls.evidence import read_evidence
+from polls.group import ED25519
 from polls.results import SignedOutcome
+from service.booth import receipts
 from service.wire import poll_calls
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
+from service.wire.client import Client
 from service.wire.poll_views import board_id, sign_message, trustee_key_id, trustee_signer
-from tests.support.poll_world import Finished, World, finished
+from tests.support.poll_world import Finished, World, finished, vote_all
 
 KEYS = [SigningKey(bytes([n]) * 32) for n in (1, 2, 3)]
 DEFINITION = shapes.DefineBoard(
@@ -213,3 +219,53 @@ def test_a_trustee_signs_as_their_board() -> None:
     assert signer.group == BOARD
     assert signer.key_id == trustee_key_id(KEYS[0].verify_key())
     assert len({trustee_key_id(key.verify_key()) for key in KEYS}) == 3
+
+
+def test_a_receipt_is_checked_on_the_board_that_the_trustees_signed() -> None:
+    """A server shows voters a board with their ballots, and trustees one without: the signed outcome says so."""
+    shown, signed = World(voters=8), World(voters=8)  # equal: of one seed
+    for world in (shown, signed):
+        vote_all(world)
+    receipt = shown.receipts[2]
+    lost = read_receipt(shown.manifest, receipt).ballot
+    for page in signed.pages.values():
+        page.discard(lost)
+    del signed.certificates[parse_ballot(ED25519, signed.stored[lost]).credential_text]
+    _, evidence = signed.finish()
+    outcome = read_evidence(evidence).wire.outcome
+    pages, heads = shown.flushed()
+    last = shapes.HeadShape(heads[-1].page, heads[-1].head, bytes.fromhex(heads[-1].signature))
+    opened = shapes.OpenedBoard(tuple(shapes.OpenedPage(each.salt, each.ballots) for each in pages), last)
+    phi = shown.manifest.phi
+
+    class Server:
+        outcome: bytes | None = None
+
+        def do(self, call: Any) -> Any:
+            poll = shapes.PollShape(
+                poll=phi.hex(),
+                group=shown.manifest.group_id,
+                board="00" * 16,
+                state="closed" if self.outcome is None else "decided",
+                manifest=shown.manifest.raw,
+                trustees=shown.trustees.raw,
+                proofs_needed=3,
+                proved=(),
+                decrypted=(),
+                signed=(),
+                sent=(),
+                last_head=last,
+                outcome=self.outcome,
+                acknowledged=None,
+                implemented=None,
+                remains=None,
+                now=1,
+            )
+            return call.parse(msgspec.json.encode(opened if call.target.endswith("/board") else poll))
+
+    server, kept = Server(), receipts.Kept(shown.manifest.raw, (receipt,))
+    ((found,), _) = receipts.check_receipts(cast(Client, server), shown.manifest, kept)
+    assert found.words == "on the board; the trustees have not signed its outcome yet"
+    server.outcome = encode(outcome)
+    with pytest.raises(Refused, match="another board than the one whose outcome the trustees signed"):
+        receipts.check_receipts(cast(Client, server), shown.manifest, kept)
