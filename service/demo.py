@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from service.console import command, write_private
 from service.desk.cli import CARD_FILE, KEY_FILE, SETUP_FILE
 from service.desk.keys import KIND, HandlerKey
 from service.desk.session import Setup
+from service.server.listening import check_free
 from service.wire import calls
 from service.wire.client import Client, Unreachable
 
@@ -72,8 +72,7 @@ def demo(folder: Path, port: int) -> None:
     """Start a demonstration: a server, a group of three handlers, a council, an alternate group, members, a poll."""
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _free(port):
-        raise Refused("that port is in use: choose another with --port")
+    check_free("127.0.0.1", port)
     base = f"http://127.0.0.1:{port}"
     signal.signal(signal.SIGTERM, _interrupted)  # so that no server is left behind
     server = _serve(folder, port)
@@ -95,16 +94,6 @@ def demo(folder: Path, port: int) -> None:
 
 def _interrupted(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt  # not by SIGINT, which a shell has background jobs ignore
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _serve(folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -17,6 +17,7 @@ from crypto import selftest
 from service.server import events
 from service.server.app import opened
 from service.server.forgetting import forget_what_is_freed
+from service.server.listening import check_free
 from service.server.settings import Settings, to_environment
 
 HEADER_READ_MS = 10_000
@@ -32,8 +33,12 @@ async def check(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> None:
-    """Check the set-up and serve until SIGTERM or SIGINT, then finish what is under way."""
+    """Check the set-up and serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Refused when the address can't be listened at; `check` raises what else is wrong.
+    """
     events.set_up()
+    check_free(settings.host, settings.port)
     asyncio.run(check(settings))
     forget_what_is_freed()  # starts this process again, once; everything from here on runs in the second start
     os.environ.update(to_environment(settings))

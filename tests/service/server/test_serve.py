@@ -1,0 +1,56 @@
+"""`sottovoce serve`, as typed: what keeps it from starting is said in a sentence, before anything is served."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import ROOT
+
+
+def serve(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start a server that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "service.cli", "serve", "--data", str(folder), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")]
+)  # noqa: S104
+def test_a_port_in_use_is_not_shared(tmp_path: Path, host: str, taken: str) -> None:
+    """Also not with a server that would share it: Granian would, and requests would go to either."""
+    with socket.socket(socket.AF_INET6 if ":" in taken else socket.AF_INET) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind((taken, 0))
+        other.listen()
+        refused = serve(tmp_path, "--host", host, "--port", str(other.getsockname()[1]))
+    assert (refused.returncode, "port is in use" in refused.stderr) == (3, True), refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("nosuchhost", "has to be an IP address"),
+        ("localhost", "has to be an IP address"),
+        ("::1%lo", "has to be an IP address"),
+        ("", "has to be an IP address"),
+        ("192.0.2.1", "can't listen there"),
+    ],
+)
+def test_a_host_that_is_not_here_is_refused(tmp_path: Path, host: str, said: str) -> None:
+    """Granian takes addresses only, and says anything else with a traceback. 192.0.2.1 is nobody's (RFC 5737)."""
+    refused = serve(tmp_path, "--host", host)
+    assert (refused.returncode, said in refused.stderr) == (3, True), refused.stderr
+    assert "Traceback" not in refused.stderr
