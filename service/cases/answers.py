@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import date
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from crypto.errors import Refused
-from service.cases.reports import LANGUAGE_TAG, File, Kind, Person, Report, Urgency
+from service.cases.reports import LANGUAGE_TAG, MAX_TYPED, File, Kind, Person, Report, Urgency
 from service.cases.texts import tidy
 
 EXAMPLE = """\
@@ -54,7 +55,30 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_report(self, files: tuple[File, ...], today: date, *, recorded: bool = False) -> Report:
         """Make the report. Raises Refused when a text is too long or the language is no language tag."""
-        report = Report(
+        report = self._report(files, today, recorded=recorded)
+        if re.fullmatch(LANGUAGE_TAG, report.language) is None:
+            raise Refused("the language is not a language tag such as en or pt-BR")
+        if not report.what:
+            raise Refused("the report says nothing yet: fill in what happened")
+        return report
+
+    def to_shorten(self) -> tuple[Literal["what", "links"], int] | None:
+        """Name the answer to shorten when all together are too much to seal, and how many characters of it fit.
+
+        None when they fit, with whatever files and voice. Each may be at its limit, but not all in a script of four
+        bytes a character; then what happened or the links make up a third at least.
+        """
+        report = self._report((), date.min, recorded=False)
+        excess = len(msgspec.json.encode(report)) - MAX_TYPED
+        if excess <= 0:
+            return None
+        what, links = report.what.encode(), "\n".join(report.links).encode()
+        longest = max(what, links, key=len)
+        fits = len(longest[:-excess].decode(errors="ignore"))
+        return ("what" if longest is what else "links"), fits
+
+    def _report(self, files: tuple[File, ...], today: date, *, recorded: bool) -> Report:
+        return Report(
             kind=self.kind,
             what=tidy(self.what),
             when=tidy(self.when),
@@ -71,11 +95,6 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
             attachments=tuple(file.described() for file in files),
             voice=None,
         )
-        if re.fullmatch(LANGUAGE_TAG, report.language) is None:
-            raise Refused("the language is not a language tag such as en or pt-BR")
-        if not report.what:
-            raise Refused("the report says nothing yet: fill in what happened")
-        return report
 
 
 def parse_answers(raw: bytes) -> Answers:

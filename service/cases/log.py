@@ -21,6 +21,7 @@ from service.cases.letters import Hex16, Hex32, State
 from service.cases.texts import LINE, SHORT_TEXT, checked_text
 
 MAX_NOTE = 4_000  # characters of an internal note: it must fit the larger entry class (16 KiB)
+MAX_FORWARDED = 32
 MAX_ENTRY = 16 * 1024 - 64
 LAST_SECOND = 253_402_300_799  # the end of the year 9999: no calendar that a desk writes by goes further
 
@@ -57,8 +58,8 @@ class Forwarded(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do",
     """The content key was sealed to members of another group."""
 
     group: Hex16
-    handlers: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=32)]
-    key_ids: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=32)]
+    handlers: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=MAX_FORWARDED)]
+    key_ids: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=MAX_FORWARDED)]
     reason: Short
 
 
@@ -126,13 +127,18 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sign_entry(entry: Entry, key: SigningKey, report_id: bytes) -> bytes:
-    """Encode and sign an entry for crypto.opening.seal_entry. Refused when the key isn't the author's."""
+    """Encode and sign an entry for crypto.opening.seal_entry.
+
+    Refused when the key isn't the author's, and for all that `read_entry` refuses, naming the text that is too long.
+    """
     if key.verify_key().raw.hex() != entry.author_key:
         raise Refused("the entry names another author")
+    _check_texts(entry)
     body = msgspec.json.encode(entry)
     raw = part(body) + sign(key, Label.LOG_ENTRY, report_id, body)
     if len(raw) > MAX_ENTRY:
         raise Refused("the text is too long for the log: write two")
+    read_entry(raw, report_id)  # Structs check sizes only when decoding: never store what nobody could read
     return raw
 
 
@@ -142,18 +148,36 @@ def read_entry(raw: bytes, report_id: bytes) -> Entry:
     verify(VerifyKey(bytes.fromhex(entry.author_key)), Label.LOG_ENTRY, signature, report_id, body)
     if entry.at_s > LAST_SECOND:
         raise Refused("log entry: its time can't be")
+    _check_texts(entry)
+    return entry
+
+
+def _check_texts(entry: Entry) -> None:
+    """Refuse control characters anywhere and lengths over the limits, saying of what."""
+    checked_text(entry.author, LINE, "the author's name")
     match entry.act:
-        case LetterSent() | Note():
-            checked_text(entry.act.text, 5_000, "an entry")
-        case Checked():
-            checked_text(entry.act.item, SHORT_TEXT, "an entry")
-            checked_text(entry.act.note, MAX_NOTE, "an entry")
-        case Recused() | Forwarded():
-            checked_text(entry.act.reason, SHORT_TEXT, "an entry")
+        case LetterSent(text=text):
+            checked_text(text, 5_000, "the letter")
+        case Note(text=text):
+            checked_text(text, MAX_NOTE, "the note")
+        case Checked(item=item, note=note):
+            checked_text(item, SHORT_TEXT, "what was checked")
+            checked_text(note, MAX_NOTE, "the note")
+        case Recused(reason=reason):
+            checked_text(reason, SHORT_TEXT, "the reason")
+        case Forwarded(handlers=handlers, reason=reason):
+            checked_text(reason, SHORT_TEXT, "the reason")
+            if len(handlers) > MAX_FORWARDED:
+                raise Refused(
+                    f"a report is forwarded to at most {MAX_FORWARDED} people at once: name some of them"
+                )
+            for name in handlers:
+                checked_text(name, LINE, "a handler's name")
+        case SubjectMerged(subject=subject, other=other) | SubjectSplit(subject=subject, other=other):
+            checked_text(subject, LINE, "an account")
+            checked_text(other, LINE, "an account")
         case _:
             pass
-    checked_text(entry.author, LINE, "an author")
-    return entry
 
 
 def known_entry(raw: bytes) -> Entry:

@@ -31,6 +31,8 @@ VERSION = 1
 PUBLIC_KEY_SIZE = 1216
 MAX_PLAINTEXT = SIZE_CLASSES[-1] - 4  # the padding needs four bytes
 MAX_JSON = 1024 * 1024
+MAX_TYPED = MAX_JSON - 192 * 1024
+"""Bytes of the JSON that may be typed: the rest is room for a voice (90,000) and the list of 50 files."""
 
 Kind = Literal["conduct", "help", "record"]
 Urgency = Literal["danger", "soon", "normal"]
@@ -136,8 +138,10 @@ class Unsealed:
         _check_texts(self.content)
 
     def to_bytes(self) -> bytes:
-        """Encode for sealing. Refused when it is over 8 MiB less the padding's four bytes."""
+        """Encode for sealing. Refused when the texts are over 1 MiB, or all is over MAX_PLAINTEXT."""
         body = msgspec.json.encode(self.content)
+        if len(body) > MAX_JSON:
+            raise Refused("all texts together are over 1 MiB: shorten what happened, or name fewer links")
         raw = b"".join(
             (
                 bytes([VERSION]),

@@ -70,7 +70,15 @@ def ask(context: click.Context, report: str, text_file: Path | None, as_json: bo
 def note(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
     """Leave a note for the other handlers of this report."""
     text = _read_text(text_file, "Note")
-    _act(context, report, lambda d, case: [actions.log(d, case.first, Note(text=text))], as_json)
+    with opened(context) as session:
+        case = session.find(report)
+
+        def note_of(words: str) -> list[Waiting]:
+            return [actions.log(session.desk(int(time.time())), case.first, Note(text=words))]
+
+        items = _fitting(text, text_file, note_of)
+        session.enqueue(items)
+    _queued(items, as_json)
 
 
 @desk.command()
@@ -199,9 +207,29 @@ def _write(
     with opened(context) as session:
         case = session.find(report)
         roster = session.roster_of(bytes.fromhex(case.first.group))
-        items = actions.write_letter(session.desk(int(time.time())), case, roster, text, question=question)
+
+        def letter_of(words: str) -> list[Waiting]:
+            return actions.write_letter(
+                session.desk(int(time.time())), case, roster, words, question=question
+            )
+
+        items = _fitting(text, text_file, letter_of)
         session.enqueue(items)
     _queued(items, as_json)
+
+
+def _fitting(text: str, path: Path | None, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
+    """Make items of a text. One that was written in the editor and is refused goes back there, so that none is lost."""
+    while True:
+        try:
+            return make(text)
+        except Refused as refused:
+            if path is not None:
+                raise
+            click.echo(f"sottovoce: {refused.reason}", err=True)
+            if not click.confirm("Open the editor again with your text?", default=True, err=True):
+                raise
+            text = tidy(click.edit(text) or text)
 
 
 def _act(

@@ -6,9 +6,10 @@ Ends a long answer with a line holding only a full stop, so that paragraphs can 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 import click
+from msgspec.structs import replace
 
 from service.cases.reports import Kind, Person, Urgency
 from service.cases.texts import LINE, LONG_TEXT, SHORT_TEXT
@@ -47,7 +48,7 @@ def ask(language: str) -> Answers:
     fears = _paragraphs("What are you afraid of, if anything?", SHORT_TEXT)
     click.echo(DANGER, err=True)
     urgency = cast("Urgency", _choose("How urgent is it?", URGENCIES))
-    return Answers(
+    answers = Answers(
         kind=kind,
         what=what,
         when=when,
@@ -60,6 +61,22 @@ def ask(language: str) -> Answers:
         wants=wants,
         fears=fears,
     )
+    while (too_much := answers.to_shorten()) is not None:
+        answers = _shortened(answers, *too_much)
+    return answers
+
+
+def _shortened(answers: Answers, field: Literal["what", "links"], limit: int) -> Answers:
+    """Ask once more for the one answer that makes all too much to seal; the others stay as they are."""
+    click.echo(
+        f"\nAll answers together are too long to be sealed. Of this one, {limit} characters fit; the others are kept.",
+        err=True,
+    )
+    if field == "what":
+        what = _paragraphs("What happened, in fewer words?", min(limit, LONG_TEXT))
+        return replace(answers, what=what) if what.strip() else answers  # and then it is asked again
+    links = _paragraphs("Where is it visible online? One address a line; leave some out.", limit)
+    return replace(answers, links=tuple(line for line in links.split("\n") if line.strip()))
 
 
 def _choose(question: str, options: Sequence[tuple[str, str]]) -> str:

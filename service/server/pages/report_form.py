@@ -127,6 +127,9 @@ def mistakes(form: ReportForm, recipients: Collection[str], say: Say) -> list[Wr
         found.append(Wrong("who", say(messages.TOO_MANY, limit=MAX_ITEMS)))
     if any(len(text) > LINE for person in form.who for text in (person.platform, person.handle)):
         found.append(Wrong("who", say(messages.TOO_LONG, limit=LINE)))
+    if not found and (too_much := form.answers().to_shorten()) is not None:
+        field, limit = too_much
+        found.append(Wrong(field, say(messages.TOO_LONG, limit=limit)))
     if form.urgency not in get_args(Urgency):
         found.append(Wrong("urgency", say(messages.NOT_AN_ANSWER)))
     return found

@@ -19,11 +19,16 @@ from service.cases.letters import MAX_LETTER_BYTES, Letter, State, read_letter, 
 from service.cases.log import (
     LAST_SECOND,
     Act,
+    Checked,
     Entry,
+    Forwarded,
     LetterSent,
     Note,
     Padding,
+    Recused,
     StateSet,
+    SubjectMerged,
+    SubjectSplit,
     Triaged,
     fold,
     known_entry,
@@ -120,6 +125,37 @@ def test_an_entry_is_of_a_time_that_can_be_written() -> None:
     with pytest.raises(Refused, match="time"):
         read_entry(signed(late), REPORT)
     assert known_entry(signed(late)) == late
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (Note(text="n" * 4_001), "the note is longer than 4000"),
+        (Note(text="\x1b"), "the note"),
+        (Note(text="語" * 6_000), "the note"),
+        (LetterSent("0" * 32, "1" * 64, "x" * 5_001, False, None), "the letter"),
+        (Checked("i" * 2_001, "gone", ""), "what was checked"),
+        (Recused("r" * 2_001), "the reason"),
+        (Forwarded("0" * 32, ("Ada",), ("0" * 32,), "r" * 2_001), "the reason"),
+        (Forwarded("0" * 32, ("Ada",) * 33, ("0" * 32,) * 33, ""), "at most 32"),
+        (Forwarded("0" * 32, ("\x1b[2J",), ("0" * 32,), ""), "a handler's name"),
+        (Forwarded("0" * 32, (), (), ""), "not an entry"),
+        (SubjectMerged("\u202egnp", "github:x"), "an account"),
+        (SubjectSplit("github:x", "y" * 301), "an account"),
+    ],
+)
+def test_nothing_is_signed_that_could_not_be_read(act: Act, told: str) -> None:
+    """And who wrote it is told which text it is; a desk that signs it all the same is refused by all others."""
+    with pytest.raises(Refused, match=told):
+        sign_entry(entry(act), KEY, REPORT)
+    with pytest.raises(Refused):
+        read_entry(signed(entry(act)), REPORT)
+
+
+def test_entries_of_no_time_are_not_signed() -> None:
+    """A clock far off is told before anything is stored."""
+    with pytest.raises(Refused, match="time"):
+        sign_entry(entry(Note(text="n"), at_s=LAST_SECOND + 1), KEY, REPORT)
 
 
 @given(st.binary(max_size=400))

@@ -15,7 +15,7 @@ from crypto.entropy import seeded
 from crypto.errors import Refused
 from service.cases.answers import EXAMPLE, Answers, parse_answers
 from service.cases.filing import proof_of
-from service.cases.reports import File, FollowUp, Unsealed, voice_binding
+from service.cases.reports import File, FollowUp, Person, Unsealed, voice_binding
 from tests.support.reporters import TODAY
 
 CODE = ReplyCode(bytes(range(16)))
@@ -65,6 +65,32 @@ def test_texts_over_their_limit_or_with_controls_are_refused(changes: dict[str, 
     """A report that could flood a handler or steer their terminal can't exist."""
     with pytest.raises(Refused):
         unsealed(**changes)
+
+
+def test_nothing_is_encoded_that_could_not_be_read() -> None:
+    """Each text within its limit, all in a script of four bytes a character: together they are refused, not sealed."""
+    wide = "\U00020000"
+    changes = {"what": wide * 100_000, "links": (wide * 2_000,) * 50, "witnesses": (wide * 300,) * 50}
+    whole = unsealed(**changes)
+    assert Unsealed.from_bytes(whole.to_bytes()) == whole
+    whole = unsealed(
+        **changes, who=(Person(wide * 300, wide * 300),) * 50, wants=wide * 2_000, voice="A" * 90_000
+    )
+    with pytest.raises(Refused, match="shorten what happened"):
+        whole.to_bytes()
+
+
+def test_answers_name_what_to_shorten() -> None:
+    """Shortened to what they say, they fit; what is usual fits as it is."""
+    wide = "\U00020000"
+    assert Answers(what="w" * 100_000, links=("l" * 2_000,) * 50).to_shorten() is None
+    full = Answers(what=wide * 100_000, links=(wide * 1_999,) * 50, witnesses=(wide * 300,) * 50)
+    too_much = full.to_shorten()
+    assert too_much is not None
+    field, fits = too_much
+    assert field == "what"
+    assert 0 < fits < 100_000
+    assert msgspec.structs.replace(full, what=wide * fits).to_shorten() is None
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "a\\b", "line\nbreak", "x" * 301])

@@ -155,6 +155,31 @@ def test_two_reports_are_compared(ada: Handler) -> None:
     assert (terms["kernel"], terms["likeness"], terms["phi"]) == (1, 1, 0.5)
 
 
+def test_a_text_that_is_too_long_goes_back_to_the_editor(
+    ada: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written there is not lost: the editor opens with it again, or the person is told and says no."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    editor = ada.folder / "editor"
+    editor.write_text(
+        '#!/bin/sh\nif [ -s "$1" ]; then head -c 4000 "$1" > "$1.cut"; mv "$1.cut" "$1"\n'
+        'else head -c 6000 /dev/zero | tr "\\0" x > "$1"; fi\ntouch -d 2040-01-01 "$1"\n'
+    )
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    options = ["--home", str(ada.folder / "Ada"), "--passphrase-file", str(ada.folder / "passphrase")]
+    for act in ("note", "reply"):
+        kept = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input="y\n")
+        assert kept.exit_code == 0, kept.output
+        assert "is longer than" in kept.output
+        left = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input="n\n")
+        assert left.exit_code == 3
+    shown = json.loads(ada.does("show", row["id"], "--json"))
+    assert [len(turn["text"]) for turn in shown["conversation"]] == [4_000]
+    assert f"note: {'x' * 4_000}" in [one["said"] for one in shown["log"]]
+
+
 def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
     """Each with its exit code; no traceback, and nothing waits to be sent."""
     ada.does("sync")

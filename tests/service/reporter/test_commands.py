@@ -158,6 +158,21 @@ def test_the_questions_can_be_answered_on_a_terminal(
     assert "shown once" in filed.output
 
 
+def test_answers_too_long_together_are_shortened_and_not_lost(
+    server: RunningServer, groups: tuple[Group, Group]
+) -> None:
+    """On a terminal only the longest is asked for again."""
+    group, _ = groups
+    wide = "\U00020000"
+    links, others = [wide * 1_999] * 50, [wide * 299] * 50
+    told = ["", "1", wide * 100_000, ".", "", "", "", *links, ".", *others, ".", ".", ".", "1"]
+    typed = "\n".join([*told, "I need help.", ".", "y", ""])
+    filed = run(server, group, "report", typed=typed)
+    assert filed.exit_code == 0, filed.output
+    assert "the others are kept" in filed.output
+    assert "shown once" in filed.output
+
+
 def test_too_few_left_goes_to_the_alternate_group(
     server: RunningServer, groups: tuple[Group, Group], answers: Path
 ) -> None:

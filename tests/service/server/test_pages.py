@@ -144,6 +144,31 @@ async def test_a_mistake_keeps_what_was_typed(world: World, group: Group, visito
     assert await opened(world, group) == []
 
 
+async def test_texts_too_long_together_are_named_and_kept(
+    world: World, group: Group, visitor: Visitor
+) -> None:
+    """Each within its limit and all in a script of four bytes a character: the longest says how much of it fits."""
+    wide = "\U00020000"
+    lists = {"links": "\n".join([wide * 1_999] * 50), "witnesses": "\n".join([wide * 300] * 50)}
+    page = await visitor.report(
+        group.id, what=wide * 100_000, links=lists["links"], witnesses=lists["witnesses"]
+    )
+    assert page.status == 422
+    [(field, told)] = page.errors
+    assert field == "what"
+    assert page.value("what") == wide * 100_000
+    for name, text in lists.items():
+        assert page.value(name) == text
+    fits = int(re.sub(r"\D", "", told))
+    sent = await visitor.report(
+        group.id, what=wide * fits, links=lists["links"], witnesses=lists["witnesses"]
+    )
+    assert sent.status == 200
+    [report] = await opened(world, group)
+    assert isinstance(report.content, Report)
+    assert report.content.what == wide * fits
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
