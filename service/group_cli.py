@@ -96,6 +96,7 @@ def create(
         alternate=alternate,
         root=root.verify_key().raw,
     )
+    rosters.check_new(None, found)
     chain = chains.append(
         chains.empty(root.verify_key(), Label.ROSTER), rosters.encode_statement(found), root
     )

@@ -18,6 +18,7 @@ from crypto.keyfiles import unlock
 from crypto.labels import Label
 from crypto.signatures import SigningKey
 from service.cases import rosters
+from service.cases.choosing import of_name
 from service.chain_files import read_whole, write_whole
 from service.console import emit, read_passphrase
 from service.wire.shapes import RosterChain
@@ -33,7 +34,9 @@ def append(context: click.Context, said: rosters.Statement, as_json: bool) -> No
     """Check that a statement can follow, ask for the passphrase, sign, and write the chain."""
     home, passphrase_file = context.obj
     chain = read_chain(home)
-    rosters.step(verified(chain).latest, said, bytes(32))  # before anyone types a passphrase
+    now = verified(chain).latest
+    rosters.check_new(now, said)
+    rosters.step(now, said, bytes(32))  # before anyone types a passphrase
     raw = unlock(read_whole(home / KEY_FILE, MAX_SMALL), read_passphrase(passphrase_file), kind=KIND)
     chain = chains.append(chain, rosters.encode_statement(said), SigningKey(raw))
     latest = verified(chain).latest
@@ -61,10 +64,12 @@ def verified(chain: chains.VerifiedChain) -> rosters.RosterHistory:
 def named(context: click.Context, name: str) -> str:
     """Find the id of an active member by name."""
     now = verified(read_chain(context.obj[0])).latest
-    found = [handler for handler in now.active if handler.pseudonym.casefold() == name.casefold()]
-    if len(found) != 1:
-        raise Refused("nobody of that name is active in the group")
-    return found[0].id.hex()
+    found = of_name(now.active, name)
+    if found is None:
+        raise Refused(
+            "nobody of that name is active in the group, or more than one: copy it from `group show`"
+        )
+    return found.id.hex()
 
 
 def card_of(path: Path) -> rosters.HandlerCard:

@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
+from service.cases.names import folded
 
 
 class Named(Protocol):
@@ -62,20 +63,21 @@ class NoSuchHandler(Refused):
 def choose(
     handlers: Sequence[H], minimum: int, alternate: bytes | None, left_out: Collection[str]
 ) -> ToGroup[H] | ToAlternate[H]:
-    """Decide who receives a report when the handlers named in `left_out` (case-insensitive) must not.
+    """Decide who receives a report when the handlers named in `left_out` must not. Names as `names.folded` has them.
 
+    Where an old roster has two whose names fold to the same, both are left out: neither is the wrong one.
     Raises NoSuchHandler for a name nobody has, TooFewLeft where there is no alternate to go to.
     """
-    wanted = {name.strip().casefold() for name in left_out}
-    if wanted - {handler.pseudonym.casefold() for handler in handlers}:
+    wanted = {folded(name) for name in left_out}
+    if wanted - {folded(handler.pseudonym) for handler in handlers}:
         raise NoSuchHandler("one of the names to leave out is not in the list: type it as it is shown")
-    kept = tuple(handler for handler in handlers if handler.pseudonym.casefold() not in wanted)
+    kept = tuple(handler for handler in handlers if folded(handler.pseudonym) not in wanted)
     if len(kept) >= max(1, minimum):
         return ToGroup(kept)
     if alternate is None:
         raise TooFewLeft("too few would receive it, and the group has named no other group to go to")
     return ToAlternate(
-        alternate, tuple(handler for handler in handlers if handler.pseudonym.casefold() in wanted)
+        alternate, tuple(handler for handler in handlers if folded(handler.pseudonym) in wanted)
     )
 
 
@@ -85,12 +87,21 @@ def of_alternate(chosen: ToAlternate[K], handlers: Sequence[K], minimum: int) ->
     Whoever was left out of the first group and is in this one too stays out, by name or by a signing key they ever had.
     """
     keys = {key.raw for other in chosen.left_out for key in other.verify_keys}
-    names = {other.pseudonym.casefold() for other in chosen.left_out}
+    names = {folded(other.pseudonym) for other in chosen.left_out}
     kept = tuple(
         handler
         for handler in handlers
-        if handler.pseudonym.casefold() not in names and not keys & {key.raw for key in handler.verify_keys}
+        if folded(handler.pseudonym) not in names and not keys & {key.raw for key in handler.verify_keys}
     )
     if len(kept) < max(1, minimum):
         raise TooFewLeft("too few would receive it, in the other group as well")
     return kept
+
+
+def of_name(handlers: Sequence[H], name: str) -> H | None:
+    """Find the one handler of a name: who has it to the letter, or else who alone has one that folds to the same."""
+    wanted = folded(name)
+    found = [handler for handler in handlers if handler.pseudonym == name] or [
+        handler for handler in handlers if folded(handler.pseudonym) == wanted
+    ]
+    return found[0] if len(found) == 1 else None

@@ -6,7 +6,6 @@ Leaves what may follow what to `service.cases.rosters`, and signatures over stat
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Literal, cast
 
 import msgspec
@@ -16,10 +15,9 @@ from crypto.errors import Refused
 from crypto.labels import Label
 from crypto.seal import PublicKey
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
+from service.cases.names import MAX_NAME, checked_name, readable_name
 from service.cases.policies import MAX_LANGUAGES, LanguageTag, Policy
-from service.cases.texts import checked_text
 
-MAX_NAME: Final = 120
 MAX_RECIPIENTS: Final = 32  # what an envelope can hold
 MAX_PAYLOAD: Final = 512 * 1024
 
@@ -106,7 +104,7 @@ Statement = Found | Settings | Add | Rotate | Retire | Publish | Members
 
 
 def make_card(pseudonym: str, signing: SigningKey, seal_key: PublicKey) -> HandlerCard:
-    """Make the card that a handler hands to the group's root."""
+    """Make the card that a handler hands to the group's root. Refused for a name that `checked_name` refuses."""
     name = checked_name(pseudonym)
     key = signing.verify_key()
     proof = sign(signing, Label.HANDLER_CARD, name.encode(), key.raw, seal_key.raw)
@@ -115,7 +113,7 @@ def make_card(pseudonym: str, signing: SigningKey, seal_key: PublicKey) -> Handl
 
 def checked_card(card: HandlerCard) -> HandlerCard:
     """Give the card back when its proof holds; else Refused."""
-    checked_name(card.pseudonym)
+    readable_name(card.pseudonym)
     verify(
         VerifyKey(card.verify_key),
         Label.HANDLER_CARD,
@@ -144,11 +142,3 @@ def decode_statement(payload: bytes) -> Statement:
     if msgspec.json.encode(statement) != payload:
         raise Refused("roster: a statement is not in its one form")
     return cast("Statement", statement)
-
-
-def checked_name(name: str) -> str:
-    """Give a name back when it is one line of text without spaces around it; else Refused."""
-    checked_text(name, MAX_NAME, "a name")
-    if not name.strip() or name != name.strip() or re.search(r"[\n\t]", name):
-        raise Refused("a name has to be one line of text without spaces around it")
-    return name

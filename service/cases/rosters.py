@@ -3,7 +3,8 @@
 Guarantees: a `Roster` can't exist with two handlers of one name or one key, with a group that was not founded, or with
 a policy below the universal baseline; the same statements give the same roster everywhere. The digest of a roster
 is the digest of its head link. Leaves signatures and links to crypto.chains, and to service.wire.pins the
-remembering of heads, by which a rollback or a split view is noticed.
+remembering of heads, by which a rollback or a split view is noticed. Two names are one when they differ in case only;
+what is said anew is held to more: `check_new`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.seal import PublicKey
 from crypto.signatures import VerifyKey
+from service.cases.names import MAX_NAME, checked_name, folded, readable_name
 from service.cases.policies import checked_policy
 from service.cases.roster_history import Handler, Roster, RosterHistory
 from service.cases.roster_statements import (
-    MAX_NAME,
     MAX_PAYLOAD,
     MAX_RECIPIENTS,
     Add,
@@ -35,7 +36,6 @@ from service.cases.roster_statements import (
     Settings,
     Statement,
     checked_card,
-    checked_name,
     decode_statement,
     encode_statement,
     make_card,
@@ -60,6 +60,7 @@ __all__ = [
     "Rotate",
     "Settings",
     "Statement",
+    "check_new",
     "checked_card",
     "decode_statement",
     "encode_statement",
@@ -146,6 +147,26 @@ def step(roster: Roster, statement: Statement, link: bytes) -> Roster:
             return replace(roster, registry=None if registry is None else bytes.fromhex(registry))
 
 
+def check_new(roster: Roster | None, statement: Statement) -> None:
+    """Refuse a statement that is about to be signed or accepted for its names, where an old chain is still read.
+
+    roster: what it follows; None for the first. Names keep to `checked_name`, and no two active handlers have names
+    that fold to the same. SPEC.md §4 says why chains are read by less.
+    """
+    match statement:
+        case Found(name=name):
+            checked_name(name)
+        case Settings(name=name) if roster is None or name != roster.name:
+            checked_name(name)
+        case Add(handler=owner, card=card) | Rotate(handler=owner, card=card):
+            wanted = folded(checked_name(card.pseudonym))
+            others = () if roster is None else roster.active
+            if any(other.id.hex() != owner and folded(other.pseudonym) == wanted for other in others):
+                raise Refused("roster: two handlers would have the same name, or names that look the same")
+        case _:
+            pass
+
+
 def _found(statement: Statement, root: VerifyKey, link: bytes) -> Roster:
     if not isinstance(statement, Found):
         raise Refused("roster: the first statement has to found the group")
@@ -166,7 +187,7 @@ def _found(statement: Statement, root: VerifyKey, link: bytes) -> Roster:
 
 def _checked_settings(statement: Found | Settings, group: bytes) -> bytes | None:
     """Check a group's name, languages and alternate; give the alternate group's id."""
-    checked_name(statement.name)
+    readable_name(statement.name)
     if len(set(statement.languages)) != len(statement.languages):
         raise Refused("roster: a language is listed twice")
     alternate = None if statement.alternate is None else bytes.fromhex(statement.alternate)
@@ -229,7 +250,8 @@ def _fresh(roster: Roster, card: HandlerCard, owner: bytes | None) -> HandlerCar
     for handler in roster.handlers:
         if key_id in handler.key_ids or any(card.verify_key == key.raw for key in handler.verify_keys):
             raise Refused("roster: a key is used twice")
-        # Two handlers of one name would let a reporter leave out the wrong one.
+        # Two handlers of one name would let a reporter leave out the wrong one. Read as chains always were: `check_new`
+        # holds new statements to more, and `choosing` leaves out everybody of a name.
         if (
             handler.id != owner
             and handler.active

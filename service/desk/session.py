@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from crypto.entropy import Entropy
 from crypto.errors import Refused
+from service.cases.choosing import of_name
 from service.cases.rosters import Handler, Roster, RosterHistory, verified_history
 from service.desk.actions import Author, Desk
 from service.desk.casebook import Case, assemble
@@ -159,14 +160,14 @@ class Session:
 
 
 def handlers_named(roster: Roster, names: Iterable[str]) -> list[Handler]:
-    """Find active handlers by pseudonym; all recipients when no name is given. Refused for a name nobody has."""
+    """Find active handlers by pseudonym; all recipients when no name is given. Refused unless each is one person's."""
     wanted = list(names)
     if not wanted:
         return list(roster.recipients)
     found = []
     for name in wanted:
-        match = [h for h in roster.active if h.pseudonym.casefold() == name.strip().casefold()]
-        if not match:
-            raise Refused("one of the names is not in that group's list")
-        found += match
+        handler = of_name(roster.active, name.strip())
+        if handler is None:
+            raise Refused("one of the names is not in that group's list, or more than one have it")
+        found.append(handler)
     return found

@@ -10,6 +10,7 @@ import click
 from crypto.codes import fingerprint_words
 from service.cases.choosing import ToAlternate, choose, of_alternate
 from service.cases.filing import Recipients
+from service.cases.names import folded
 from service.cases.rosters import Handler, Roster
 from service.console import shown
 from service.wire import calls
@@ -60,9 +61,9 @@ def ask_left_out(roster: Roster) -> tuple[str, ...]:
     """Ask whom to leave out, by name."""
     click.echo("You can leave people out; they can't tell that a report exists.", err=True)
     names: list[str] = []
-    known = {handler.pseudonym.casefold() for handler in roster.recipients}
+    known = {folded(handler.pseudonym) for handler in roster.recipients}
     while name := click.prompt("Leave out (Enter: nobody)", default="", show_default=False, err=True).strip():
-        if name.casefold() in known:
+        if folded(name) in known:
             names.append(name)
         else:
             click.echo("That name is not in the list: type it as it is shown.", err=True)

@@ -15,6 +15,7 @@ from service.cases.rosters import (
     MAX_STATEMENTS,
     Roster,
     RosterHistory,
+    check_new,
     decode_statement,
     step,
     verified_history,
@@ -124,15 +125,17 @@ def _extended(group: bytes, history: RosterHistory | None, statement: bytes) -> 
     """Verify one statement and apply it. A stranger's costs one check of a signature."""
     try:
         if history is None:
-            return verified_history(group, [statement])
+            founded = verified_history(group, [statement])
+            check_new(None, decode_statement(Statement.parse(statement, Label.ROSTER).payload))
+            return founded
         latest = history.latest
         signed = verify_statement(statement, latest.root, Label.ROSTER)
         if (signed.seq, signed.previous) != (latest.seq + 1, latest.digest):
             raise ProblemError(Kind.ROSTER_CONFLICT)  # the root signed it on another head
         if signed.seq >= MAX_STATEMENTS:
             raise ProblemError(Kind.ROSTER_REFUSED)
-        return RosterHistory(
-            (*history.rosters, step(latest, decode_statement(signed.payload), signed.digest))
-        )
+        said = decode_statement(signed.payload)
+        check_new(latest, said)
+        return RosterHistory((*history.rosters, step(latest, said, signed.digest)))
     except Refused:
         raise ProblemError(Kind.ROSTER_REFUSED) from None

@@ -91,6 +91,31 @@ def test_a_group_is_made_grown_and_shown(home: Path) -> None:
     assert "Ada (handler)" in run(home, "show").output
 
 
+def test_a_name_that_reads_like_anothers_is_not_signed(home: Path) -> None:
+    """Nor one that holds what can't be seen: a reporter could leave out the wrong person."""
+    created(home)
+    assert run(home, "add", "--card", card(home, "José")).exit_code == 0
+    before = (home / CHAIN_FILE).read_bytes()
+    twin = run(home, "add", "--card", card(home, "Jose\u0301"))
+    old = home.parent / "old.json"
+    old.write_bytes(msgspec.json.encode(Member.draw("Alice\u2028Bob").old_card()))
+    for refused in (
+        twin,
+        run(home, "add", "--card", str(old)),
+        run(home, "settings", "--name", "Au\u200brora"),
+    ):
+        assert refused.exit_code == 3
+    assert "same name" in twin.output
+    assert (home / CHAIN_FILE).read_bytes() == before
+    assert run(home, "retire", "JOSE\u0301").exit_code == 0
+
+
+def test_a_group_of_an_unseen_name_is_not_made(home: Path) -> None:
+    result = run(home, "create", "--name", "Au\u2028rora", "--language", "en")
+    assert result.exit_code == 3
+    assert not (home / KEY_FILE).exists()
+
+
 def test_the_key_file_is_its_owners(home: Path) -> None:
     """The root key is readable by its owner only and holds nothing in the clear."""
     created(home)

@@ -17,7 +17,7 @@ from crypto.entropy import system
 from crypto.envelope import seal_envelope
 from crypto.labels import Label
 from crypto.seal import SealingKey
-from crypto.signatures import SigningKey, VerifyKey
+from crypto.signatures import SigningKey, VerifyKey, sign
 from service.cases import rosters
 from service.cases.receipts import Receipt
 from service.cases.rosters import HandlerCard, Role, Roster
@@ -47,6 +47,12 @@ class Member:
 
     def card(self) -> HandlerCard:
         return rosters.make_card(self.name, self.signing, self.sealing.public_key())
+
+    def old_card(self) -> HandlerCard:
+        """A card as it was made before names were held to more."""
+        keys = self.signing.verify_key().raw, self.sealing.public_key().raw
+        proof = sign(self.signing, Label.HANDLER_CARD, self.name.encode(), *keys)
+        return HandlerCard(self.name, *keys, proof)
 
 
 @dataclass
@@ -102,6 +108,12 @@ class Group:
     def add(self, member: Member) -> bytes:
         self.handlers.append(member)
         return self.say(rosters.Add(handler=member.id.hex(), role=member.role, card=member.card()))
+
+    def add_old(self, name: str) -> bytes:
+        """Add a handler whose name nobody could have signed today."""
+        member = Member.draw(name)
+        self.handlers.append(member)
+        return self.say(rosters.Add(handler=member.id.hex(), role=member.role, card=member.old_card()))
 
     def retire(self, name: str) -> bytes:
         return self.say(rosters.Retire(handler=self.member(name).id.hex()))

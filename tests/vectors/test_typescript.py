@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from hashlib import sha256, sha512
 
@@ -22,9 +23,10 @@ from crypto.labels import Label
 from crypto.opening import open_report
 from crypto.seal import PublicKey, SealingKey
 from crypto.signatures import SigningKey, sign
-from service.cases import rosters, texts
+from service.cases import choosing, rosters, texts
 from service.cases.filing import Recipients, file_report
 from service.cases.letters import Letter, sign_letter
+from service.cases.names import folded
 from service.cases.reports import File, FollowUp, Person, Report, Unsealed
 from tests.support.groups import Group
 from tests.support.typescript import Browser, BrowserRefused
@@ -543,6 +545,45 @@ def test_rosters_agree(browser: Browser) -> None:
             rosters.verified_history(group_id, bad)
         with pytest.raises(BrowserRefused):
             browser.call("rosters", group=group_id, statements=bad)
+
+
+def test_names_fold_alike_in_both(browser: Browser) -> None:
+    """Letter for letter and together, so that both leave out the same people; only what is equal has to agree."""
+    kinds = ("Cn", "Co", "Cs")
+    letters = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) not in kinds]
+    spelt = [*letters, *(f"a{letter}\u0345\u0342Σ  ς" for letter in letters)]
+    theirs = browser.call("fold_names", names=spelt)
+    pairs = set(zip(map(folded, spelt), theirs, strict=True))
+    assert len(pairs) == len({mine for mine, _ in pairs}) == len({other for _, other in pairs})
+
+
+def test_both_leave_out_the_same_people(browser: Browser) -> None:
+    """Everybody of a name, in the group and in its alternate, however it is spelt there."""
+    others = Group.draw("Draco", ("Jose\u0301", "STRASSE", "Eve", "Fay"), minimum=1)
+    group = Group.draw("Crux", ("José", "Straße", "Cy"), minimum=2, alternate=others.id)
+    group.add_old("Jose\u0301")
+    group.add_old("Alice\u2028Bob")
+    other = others.roster
+    for names in (
+        (),
+        ("José",),
+        ("Jose\u0301", "Cy"),
+        ("Straße", "José"),
+        ("José", "Straße", "Alice\u2028Bob"),
+    ):
+        match choosing.choose(group.roster.recipients, 2, others.id, names):
+            case choosing.ToAlternate() as chosen:
+                mine = choosing.of_alternate(chosen, other.recipients, other.minimum)
+            case chosen:
+                mine = chosen.handlers
+        theirs = browser.call(
+            "choose_people",
+            group=group.id,
+            statements=[statement.raw for statement in group.chain.statements],
+            others=[statement.raw for statement in others.chain.statements],
+            leave_out=list(names),
+        )
+        assert theirs == [handler.pseudonym for handler in mine]
 
 
 # ---- puzzles ---------------------------------------------------------------------------------------

@@ -148,6 +148,49 @@ def test_what_cannot_follow_is_refused(statements: tuple[rosters.Statement, ...]
         folded(*statements)
 
 
+SPELT = [("José", "Jose\u0301"), ("Ada", "Ａｄａ"), ("علیرضا", "علی\u200cرضا")]
+
+
+@pytest.mark.parametrize(("name", "again"), SPELT)
+def test_nobody_new_gets_a_name_that_reads_like_anothers(name: str, again: str) -> None:
+    """Added or rotated; oneself and the retired are no others."""
+    ada = Member.draw(name)
+    now = folded(found(), added(member=ada), ADD_BO)
+    for refused in (added(again), Rotate(BO.id.hex(), Member.draw(again).card())):
+        with pytest.raises(Refused, match="same name"):
+            rosters.check_new(now, refused)
+    rosters.check_new(now, Rotate(ada.id.hex(), Member.draw(again).card()))
+    retired = folded(found(), added(member=ada), ADD_BO, Retire(ada.id.hex()))
+    rosters.check_new(retired, added(again))
+
+
+@pytest.mark.parametrize("name", ["Alice\u2028Bob", "Ali\u200bce", "Alice\u200f", "\u3164"])
+def test_an_unseen_character_is_refused_in_what_is_new_and_read_in_what_is_old(name: str) -> None:
+    """Of a group, a handler, and a handler's new card; the chain that holds it stays readable and can grow."""
+    old = Member.draw(name)
+    said = Add(old.id.hex(), "handler", old.old_card())
+    now = folded(found(), ADD_BO)
+    with pytest.raises(Refused):
+        rosters.make_card(name, old.signing, old.sealing.public_key())
+    for roster, refused in (
+        (None, found(name=name)),
+        (now, Settings(name, ("en",), 1, None)),
+        (now, said),
+        (now, Rotate(BO.id.hex(), old.old_card())),
+    ):
+        with pytest.raises(Refused):
+            rosters.check_new(roster, refused)
+    held = folded(found(name=name), ADD_BO, said)
+    assert [handler.pseudonym for handler in held.active] == ["Bo", name]
+    for allowed in (
+        Settings(name, ("en",), 1, None),  # its languages change, its name stays
+        Settings("Aurora", ("en",), 1, None),
+        Retire(old.id.hex()),
+        Rotate(old.id.hex(), Member.draw("Alice").card()),
+    ):
+        rosters.check_new(held, allowed)
+
+
 @pytest.mark.parametrize(
     "payload",
     [

@@ -7,6 +7,7 @@ import { type Recipients, type SealOptions, sealEnvelope } from "./envelopes.ts"
 import { Refused } from "./errors.ts";
 import { type Letter, openLetter, readLetter } from "./letters.ts";
 import { type Attachment, encodeFollowUp, encodeReport, type FollowUp, type Report, type ReturnAddress } from "./reports.ts";
+import { folded } from "./names.ts";
 import { type Handler, recipientsOf, type Roster, sealKeyOf } from "./rosters.ts";
 import { DoesNotOpen } from "./seal.ts";
 import { VerifyKey, verify } from "./signatures.ts";
@@ -18,22 +19,28 @@ export const LETTER_SLOTS = 8;
 /** What becomes of a report when some are left out. */
 export type Choice =
   | { readonly to: "group"; readonly handlers: readonly Handler[] }
-  | { readonly to: "alternate"; readonly groupId: string }
+  | { readonly to: "alternate"; readonly groupId: string; readonly leftOut: readonly Handler[] }
   | { readonly to: "nobody" };
 
-/** Decide who receives a report when the handlers with these ids must not. design.md §4. */
+/**
+ * Decide who receives a report when the handlers with these ids must not. design.md §4.
+ * Where an old roster has two whose names fold to the same, both are left out: neither is the wrong one.
+ */
 export function choose(roster: Roster, leftOut: ReadonlySet<string>): Choice {
-  const kept = recipientsOf(roster).filter((handler) => !leftOut.has(handler.id));
+  const all = recipientsOf(roster);
+  const names = new Set(all.filter((handler) => leftOut.has(handler.id)).map((handler) => folded(handler.name)));
+  const kept = all.filter((handler) => !names.has(folded(handler.name)));
   if (kept.length >= Math.max(1, roster.minimum)) return { to: "group", handlers: kept };
-  return roster.alternate === null ? { to: "nobody" } : { to: "alternate", groupId: roster.alternate };
+  if (roster.alternate === null) return { to: "nobody" };
+  return { to: "alternate", groupId: roster.alternate, leftOut: all.filter((handler) => !kept.includes(handler)) };
 }
 
 /** Leave out of a group those who are in another one too: by a signing key they ever had, or by name. */
 export function withoutThose(handlers: readonly Handler[], others: readonly Handler[]): Handler[] {
   const keys = new Set(others.flatMap((other) => other.verifyKeys.map((key) => toHex(key.raw))));
-  const names = new Set(others.map((other) => other.name.toLowerCase()));
+  const names = new Set(others.map((other) => folded(other.name)));
   return handlers.filter(
-    (handler) => !names.has(handler.name.toLowerCase()) && !handler.verifyKeys.some((key) => keys.has(toHex(key.raw))),
+    (handler) => !names.has(folded(handler.name)) && !handler.verifyKeys.some((key) => keys.has(toHex(key.raw))),
   );
 }
 

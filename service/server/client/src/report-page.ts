@@ -178,8 +178,7 @@ class ReportPage {
     if (shown !== JSON.stringify([[other.name], recipientsOf(other).map(({ name }) => name)]))
       throw new OtherPeople("the people shown of the other group are not those of its roster");
     // Whoever is in both groups and was left out stays out.
-    const people = recipientsOf(roster).filter((handler) => left.has(handler.id));
-    const handlers = withoutThose(recipientsOf(other), people);
+    const handlers = withoutThose(recipientsOf(other), choice.leftOut);
     if (handlers.length < Math.max(1, other.minimum)) {
       wrongs.push({ field: "leave_out", text: sentence("too-few-at-all") });
       return undefined;

@@ -164,7 +164,8 @@ function fresh(roster: Roster, card: unknown, owner?: string): { name: string; v
     if (handler.verifyKeys.some((key) => equal(key.raw, verifyKey.raw)) || handler.sealKeys.some((key) => equal(key.raw, sealKey.raw))) {
       throw new Refused("roster: a key is used twice");
     }
-    // Two handlers of one name would let a reporter leave out the wrong one.
+    // Two handlers of one name would let a reporter leave out the wrong one. Read as chains always were: who signs and the
+    // server hold new names to more, and filing.ts leaves out everybody of a name.
     if (handler.id !== owner && handler.active && handler.name.toLowerCase() === name.toLowerCase()) {
       throw new Refused("roster: two handlers have the same name");
     }

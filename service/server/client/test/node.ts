@@ -12,11 +12,12 @@ import {
 import { system } from "../src/entropy.ts";
 import { envelopeLength, sealEnvelope } from "../src/envelopes.ts";
 import { Refused } from "../src/errors.ts";
-import { burnMailbox, choose, fileReport, readSlots, recipients } from "../src/filing.ts";
+import { burnMailbox, choose, fileReport, readSlots, recipients, withoutThose } from "../src/filing.ts";
 import { digest, keyed } from "../src/hashing.ts";
 import * as hpke from "../src/hpke.ts";
 import { Label } from "../src/labels.ts";
 import { openLetter, readLetter } from "../src/letters.ts";
+import { folded } from "../src/names.ts";
 import { padTo, unpad } from "../src/padding.ts";
 import { solving } from "../src/puzzle.ts";
 import type { Attachment, FollowUp, Report } from "../src/reports.ts";
@@ -125,6 +126,18 @@ const calls: Record<string, (call: Call) => Answer | Promise<Answer>> = {
       registry: roster.registry,
       recipients: recipientsOf(roster).map((handler) => [handler.name, toHex(handler.sealKeys.at(-1)!.id)]),
     })),
+  fold_names: (call) => json<string[]>(call, "names").map(folded),
+  // Who receives a report when the handlers of these names must not, and who in the alternate group, where it goes there.
+  choose_people: (call) => {
+    const roster = verifiedHistory(hex(call, "group"), list(call, "statements")).at(-1)!;
+    const leftOut = new Set(json<string[]>(call, "leave_out"));
+    const ids = recipientsOf(roster).filter((handler) => leftOut.has(handler.name)).map((handler) => handler.id);
+    const choice = choose(roster, new Set(ids));
+    if (choice.to === "group") return choice.handlers.map((handler) => handler.name);
+    if (choice.to === "nobody") return [];
+    const other = verifiedHistory(fromHex(choice.groupId), list(call, "others")).at(-1)!;
+    return withoutThose(recipientsOf(other), choice.leftOut).map((handler) => handler.name);
+  },
   solve: (call) => {
     const steps = solving(hex(call, "challenge"));
     let step = steps.next();
