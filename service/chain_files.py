@@ -22,15 +22,31 @@ def read_whole(path: Path, limit: int) -> bytes:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file durably and all at once, readable by its owner only; what was there before is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")  # mkstemp makes it 0600
+    """Write a file durably and all at once, readable by its owner only; what was there before is replaced.
+
+    Refused, without its name and with nothing changed, when it can't be written.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")  # mkstemp makes it 0600
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise Refused(f"the file can't be written: {error.strerror}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a new name in a folder outlive a power cut; the file's own fsync does nothing for its name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -71,7 +71,10 @@ class Made(msgspec.Struct, frozen=True):
 def demo(folder: Path, port: int) -> None:
     """Start a demonstration: a server, a group of three handlers, a council, an alternate group, members, a poll."""
     folder = folder.resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"the folder can't be made: {error.strerror}") from None
     check_free("127.0.0.1", port)
     base = f"http://127.0.0.1:{port}"
     signal.signal(signal.SIGTERM, _interrupted)  # so that no server is left behind

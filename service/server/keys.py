@@ -39,14 +39,20 @@ class ServerKeys:
 
 
 def load_or_make(folder: Path, entropy: Entropy) -> ServerKeys:
-    """Read the keys, making those that are missing. Raises KeysRefused when a file is damaged or others can read it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return ServerKeys(
-        admission=_key(folder / "admission.key", AdmissionKey, entropy),
-        receipts=_key(folder / "receipts.key", SigningKey, entropy),
-        cookie=_key(folder / "cookie.key", SymmetricKey, entropy),
-        filler=_key(folder / "filler.key", SymmetricKey, entropy),
-    )
+    """Read the keys, making those that are missing.
+
+    Raises KeysRefused when a file is damaged, others can read it, or the folder can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return ServerKeys(
+            admission=_key(folder / "admission.key", AdmissionKey, entropy),
+            receipts=_key(folder / "receipts.key", SigningKey, entropy),
+            cookie=_key(folder / "cookie.key", SymmetricKey, entropy),
+            filler=_key(folder / "filler.key", SymmetricKey, entropy),
+        )
+    except OSError as error:
+        raise KeysRefused(f"The server's keys can't be read or written: {error.strerror}.") from None
 
 
 def _key(path: Path, kind: type[S], entropy: Entropy) -> S:

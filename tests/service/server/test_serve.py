@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.redis_server import free_port
 from tests.support.server import ROOT
 
 
@@ -26,8 +27,9 @@ def serve(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("host", "taken"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")]
-)  # noqa: S104
+    ("host", "taken"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1")],  # noqa: S104
+)
 def test_a_port_in_use_is_not_shared(tmp_path: Path, host: str, taken: str) -> None:
     """Also not with a server that would share it: Granian would, and requests would go to either."""
     with socket.socket(socket.AF_INET6 if ":" in taken else socket.AF_INET) as other:
@@ -53,4 +55,12 @@ def test_a_host_that_is_not_here_is_refused(tmp_path: Path, host: str, said: str
     """Granian takes addresses only, and says anything else with a traceback. 192.0.2.1 is nobody's (RFC 5737)."""
     refused = serve(tmp_path, "--host", host)
     assert (refused.returncode, said in refused.stderr) == (3, True), refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """A file stands where its parent should be."""
+    (tmp_path / "file").write_bytes(b"")
+    refused = serve(tmp_path / "file" / "data", "--port", str(free_port()))
+    assert (refused.returncode, "can't be read or written" in refused.stderr) == (3, True), refused.stderr
     assert "Traceback" not in refused.stderr

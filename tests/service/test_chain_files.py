@@ -1,0 +1,57 @@
+"""Writing a file whole: on the disk with its name, or not at all and said."""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from crypto.errors import Refused
+from service.chain_files import write_whole
+from service.cli import main
+
+
+def test_the_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is synced after the file got its name: else a power cut could bring back what was there before."""
+    synced: list[bool] = []
+    really = os.fsync
+
+    def fsync(handle: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        synced.append(is_folder)
+        assert (tmp_path / "a" / "chain.json").exists() == is_folder
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(tmp_path / "a" / "chain.json", b"content")
+    assert synced == [False, True]
+    assert stat.S_IMODE((tmp_path / "a" / "chain.json").stat().st_mode) == 0o600
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """A folder that is a file, a file that is a folder, a full disk: a sentence, and nothing is left behind."""
+    (tmp_path / "file").write_bytes(b"before")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "x", tmp_path / "file" / "y" / "x", tmp_path / "folder"):
+        with pytest.raises(Refused, match="the file can't be written: "):
+            write_whole(path, b"after")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # as a full disk does, writing fails half-way
+    try:
+        with pytest.raises(Refused, match="the file can't be written: "):
+            write_whole(tmp_path / "file", bytes(1_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "file").read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_the_demonstration_says_that_its_folder_cannot_be_made(tmp_path: Path) -> None:
+    """A file stands in the way."""
+    (tmp_path / "file").write_bytes(b"")
+    refused = CliRunner().invoke(main, ["demo", "--folder", str(tmp_path / "file" / "below")])
+    assert (refused.exit_code, "folder can't be made" in refused.output) == (3, True), refused.output
