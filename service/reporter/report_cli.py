@@ -16,6 +16,7 @@ from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
+from service.cases.receipts import Receipt
 from service.cases.reports import Report
 from service.console import command, emit, passphrase_option, shown, write_private
 from service.member_keys import FILE as KEY_FILE
@@ -83,6 +84,7 @@ def report(
 ) -> None:
     """File a report that only the people you choose can read."""
     gid = group_id(group)
+    _check_receipt(receipt_file)
     wait = Waiting()
     with Client(server, proxy=proxy) as client:
         roster = client.do(calls.roster(gid)).latest
@@ -119,8 +121,6 @@ def report(
                 ),
                 waiting=wait.under_pressure,
             )
-    if receipt_file is not None:
-        write_private(receipt_file, msgspec.json.encode(receipt))
     shown_words = to_words(filed.code, words)
     result = {
         "code": shown_words,
@@ -136,6 +136,31 @@ def report(
             ["", "It was received, and sealed so that only they can read it.", *shown_code(shown_words)]
         ),
     )
+    if receipt_file is not None:
+        _keep_receipt(receipt_file, receipt)
+
+
+def _check_receipt(path: Path | None) -> None:
+    """Refuse a place where no receipt can be kept, by making the file and taking it away again."""
+    if path is None:
+        return
+    try:
+        write_private(path, b"")
+        path.unlink()
+    except Refused as error:
+        raise Refused(f"no receipt can be kept there: {error.reason}") from None
+    except OSError as error:
+        raise Refused(f"no receipt can be kept there: {error.strerror}") from None
+
+
+def _keep_receipt(path: Path, receipt: Receipt) -> None:
+    """Write the receipt; only warn when that fails, since the report was received and its code shown."""
+    try:
+        write_private(path, msgspec.json.encode(receipt))
+    except Refused as error:
+        click.echo(f"sottovoce: the receipt was not kept: {error.reason}", err=True)
+    except OSError as error:
+        click.echo(f"sottovoce: the receipt was not kept: {error.strerror}", err=True)
 
 
 def _with_voice(speaker: Speaker, report: Report, code: ReplyCode) -> Report:
