@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, final
 
+from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 from nacl.bindings import (
     crypto_aead_xchacha20poly1305_ietf_decrypt,
@@ -75,7 +76,10 @@ DEFAULT: Final = Stretching()
 def lock(
     payload: bytes, passphrase: Passphrase, params: Stretching = DEFAULT, *, entropy: Entropy, kind: str
 ) -> bytes:
-    """Write a key file. kind: ASCII word that `unlock` has to ask for. Refused for over 64 KiB of payload."""
+    """Write a key file. kind: ASCII word that `unlock` has to ask for.
+
+    Refused for over 64 KiB of payload, and where memory is short.
+    """
     if len(payload) > MAX_PAYLOAD or not kind.isascii() or not 0 < len(kind) <= MAX_KIND:
         raise Refused("key file: too much to lock, or an unusable kind")
     salt, nonce = entropy(SALT_SIZE), entropy(NONCE_SIZE)
@@ -88,14 +92,14 @@ def lock(
             nonce,
         )
     )
-    key = _stretch(passphrase, params, salt)
+    key = _stretch(passphrase, params, salt, "make")
     sealed = crypto_aead_xchacha20poly1305_ietf_encrypt(payload, header, nonce, key.reveal())
     body = header + part(sealed)
     return body + digest(Label.KEY_FILE, body)
 
 
 def unlock(raw: bytes, passphrase: Passphrase, *, kind: str) -> bytes:
-    """Give a key file's payload. Raises DamagedKeyFile or WrongPassphrase, and nothing else."""
+    """Give a key file's payload. Raises DamagedKeyFile, WrongPassphrase, or Refused where memory is short."""
     body, checksum = raw[:-CHECKSUM_SIZE], raw[-CHECKSUM_SIZE:]
     if digest(Label.KEY_FILE, body) != checksum:
         raise DamagedKeyFile
@@ -110,21 +114,24 @@ def unlock(raw: bytes, passphrase: Passphrase, *, kind: str) -> bytes:
     except Refused:
         raise DamagedKeyFile from None
     header = body[: len(body) - 4 - len(sealed)]
-    key = _stretch(passphrase, params, salt)
+    key = _stretch(passphrase, params, salt, "open")
     try:
         return crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, header, nonce, key.reveal())
     except CryptoError:
         raise WrongPassphrase from None
 
 
-def _stretch(passphrase: Passphrase, params: Stretching, salt: bytes) -> SymmetricKey:
-    raw = hash_secret_raw(
-        passphrase.reveal(),
-        salt,
-        time_cost=params.passes,
-        memory_cost=params.memory_kib,
-        parallelism=params.lanes,
-        hash_len=SymmetricKey.SIZE,
-        type=Type.ID,
-    )
+def _stretch(passphrase: Passphrase, params: Stretching, salt: bytes, act: str) -> SymmetricKey:
+    try:
+        raw = hash_secret_raw(
+            passphrase.reveal(),
+            salt,
+            time_cost=params.passes,
+            memory_cost=params.memory_kib,
+            parallelism=params.lanes,
+            hash_len=SymmetricKey.SIZE,
+            type=Type.ID,
+        )
+    except HashingError:  # the parameters are in range, so it is the memory that it could not get
+        raise Refused(f"not enough memory to {act} this key file") from None
     return SymmetricKey(raw)

@@ -64,13 +64,16 @@ class SymmetricKey(Secret):
 
 
 class Passphrase:
-    """What a person typed to protect a key file: of any length, hidden like a Secret."""
+    """What a person typed to protect a key file: of any length, hidden like a Secret. Refused for half a character."""
 
     __slots__ = ("__bytes",)
 
     def __init__(self, text: str) -> None:
         import unicodedata
 
+        # Looked for beforehand: the error of encoding it would carry all that was typed.
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise Refused("the passphrase is not text that UTF-8 can hold: look at the terminal's encoding")
         self.__bytes = unicodedata.normalize("NFKD", text).encode()
 
     def reveal(self) -> bytes:

@@ -7,7 +7,7 @@ can tell from an envelope how it was made. Holds the reply code only while the c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crypto.codes import Claim, ReplyCode, address_of, claim_of, mailbox_of
 from crypto.entropy import Entropy
@@ -46,7 +46,9 @@ class Filed:
 class Burning:
     """The body of the request that burns a mailbox and stores a follow-up in one step."""
 
-    body: bytes
+    body: bytes = field(
+        repr=False
+    )  # it begins with the live claim, and whoever has that can burn the mailbox
     filed: Filed
 
 

@@ -93,6 +93,9 @@ class FollowUp(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"
     filed_on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
     attachments: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ITEMS)]
 
+    def __repr__(self) -> str:
+        return "<FollowUp hidden>"  # until it is stored its claim is live, and whoever has that can burn the mailbox
+
     def address(self) -> bytes:
         """Address of the mailbox that this follow-up proves to have owned."""
         return address_of(Claim(bytes.fromhex(self.claim)))

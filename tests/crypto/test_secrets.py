@@ -73,6 +73,16 @@ def test_a_secret_has_one_size(secret: Secret, off: int) -> None:
         type(secret)(bytes(secret.SIZE + off))
 
 
+def test_a_passphrase_of_no_text_is_refused_without_showing_it() -> None:
+    """Half a surrogate pair, as a terminal of another encoding gives it: no error carries what was typed."""
+    with pytest.raises(Refused) as caught:
+        Passphrase("secret\udcff12")
+    told: BaseException | None = caught.value
+    while told is not None:
+        assert "secret" not in f"{told!r} {vars(told)}"
+        told = told.__context__
+
+
 def test_a_passphrase_hides_and_is_normalised() -> None:
     """The same characters typed on another keyboard open the same file."""
     assert Passphrase("é").reveal() == Passphrase("e\u0301").reveal()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,3 +156,30 @@ def test_a_file_cannot_ask_for_the_machine(memory: int, passes: int, lanes: int)
 def test_the_default_is_costly() -> None:
     """Argon2id with 256 MiB and three passes."""
     assert (Stretching().memory_kib, Stretching().passes) == (256 * 1024, 3)
+
+
+_ASKS_FOR_TOO_MUCH = """
+import resource, sys
+from crypto.errors import Refused
+from crypto.framing import part
+from crypto.hashing import digest
+from crypto.keyfiles import MAGIC, unlock
+from crypto.labels import Label
+from crypto.secrets import Passphrase
+
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+numbers = b"".join(n.to_bytes(4, "big") for n in (2 * 1024 * 1024, 1, 1))
+body = MAGIC + part(b"handler") + numbers + bytes(40) + part(bytes(48))
+try:
+    unlock(body + digest(Label.KEY_FILE, body), Passphrase("p"), kind="handler")
+except Refused as refused:
+    print(refused.reason)
+"""
+
+
+def test_a_key_file_that_asks_for_more_memory_than_there_is_is_refused() -> None:
+    """2 GiB on a machine with 1 GiB: a sentence, no crash."""
+    run = subprocess.run(
+        [sys.executable, "-c", _ASKS_FOR_TOO_MUCH], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "not enough memory to open this key file"

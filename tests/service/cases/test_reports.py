@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of
 from crypto.entropy import seeded
 from crypto.errors import Refused
+from crypto.seal import SealingKey
 from service.cases.answers import EXAMPLE, Answers, parse_answers
-from service.cases.filing import proof_of
+from service.cases.filing import Recipients, burn_mailbox, proof_of
 from service.cases.reports import File, FollowUp, Person, Unsealed, voice_binding
 from tests.support.reporters import TODAY
 
@@ -45,6 +46,18 @@ def test_a_follow_up_proves_the_mailbox_it_burns() -> None:
     assert follow_up.address() == ADDRESS
     whole = Unsealed(follow_up, (), ADDRESS, KEY)
     assert Unsealed.from_bytes(whole.to_bytes()) == whole
+
+
+def test_a_live_claim_is_shown_nowhere() -> None:
+    """Whoever has it can burn the mailbox: a follow-up and the request that sends it show none of it."""
+    follow_up = FollowUp(proof_of(CODE), "secret words", "en", "2026-11-21", ())
+    to = Recipients(bytes(16), bytes(32), (SealingKey(bytes(32)).public_key(),))
+    burning = burn_mailbox(CODE, ReplyCode(bytes(16)), 0, follow_up, (), to, seeded(b"burning"))
+    claim = claim_of(CODE).reveal()
+    whole = Unsealed(follow_up, (), ADDRESS, KEY)
+    shown = "".join(f"{one!r} {one}" for one in (follow_up, burning, whole, [follow_up]))
+    for secret in (claim.hex(), repr(claim)[2:-1], repr(claim[:8])[2:-1], "secret words"):
+        assert secret not in shown
 
 
 @pytest.mark.parametrize(
