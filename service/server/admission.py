@@ -25,6 +25,9 @@ from service.storage.limiter import Limiter
 BULK_FROM = 256 * 1024
 """A body of this many bytes or more goes to the rooms for bulk."""
 
+HELD_AT_ONCE = 64 * 1024 * 1024
+"""Bytes of the bodies that `admit_patiently` holds at a time, besides the number of requests."""
+
 _PULSE_LIVES_S = 1.0
 _PULSES_KEPT = 1024
 _RENEWED_RIPENS_S = -(-SLOT_US // 1_000_000)
@@ -93,6 +96,7 @@ class Admission:
         self._monotonic_s = monotonic_s
         self._sleep = sleep
         self._seats = held_requests
+        self._held = 0
         self._pulses: dict[tuple[bytes, Route, Lane], tuple[float, Pulse]] = {}
 
     async def debit(self, bucket: Bucket, quantity: int) -> int | None:
@@ -161,14 +165,16 @@ class Admission:
     ) -> Decision:
         """Do what a script would do, for pages without scripts: wait, present again, take renewed tickets.
 
-        At most `held_requests` are held at a time; beyond that, and when patience ends, the decision is
-        what `admit` says, and the page asks the person to press "send again". Raises LimiterUnavailable.
+        At most `held_requests` of HELD_AT_ONCE bytes together are held at a time; beyond that, and when patience
+        ends, the decision is what `admit` says, and the page asks the person to press "send again".
+        Raises LimiterUnavailable.
         """
         until = self._monotonic_s() + patience_s
         decision = await self.admit(group, route, token, size=size)
-        if self._seats <= 0:
+        if self._seats <= 0 or self._held + size > HELD_AT_ONCE:
             return decision
         self._seats -= 1
+        self._held += size
         try:
             while True:
                 match decision:
@@ -186,6 +192,7 @@ class Admission:
                 decision = await self.admit(group, route, token, size=size)
         finally:
             self._seats += 1
+            self._held -= size
 
     async def _decision(self, group: bytes, route: Route, token: Token, outcome: Outcome) -> Decision:
         match outcome:

@@ -29,10 +29,11 @@ BYTES: Final = "application/octet-stream"
 PROBLEM: Final = "application/problem+json"
 MAX_DEPTH: Final = 16
 MAX_HEADERS: Final = 8 * 1_024
-CHUNK_S: Final = 20.0  # the longest pause inside a body
-SLOWEST: Final = 4 * 1_024  # bytes a second over a whole body: a bad Tor circuit gives ten times as much
+CHUNK_S: Final = 20.0  # the longest pause inside a body, for a sender who has kept the pace
+SLOWEST: Final = 4 * 1_024  # bytes a second; a bad Tor circuit gives ten times as much
 LARGE: Final = 64 * 1_024
 LARGE_AT_ONCE: Final = 24  # bodies over LARGE that are read at one time: about 200 MiB at worst
+LARGE_WAITS_S: Final = 30.0  # for a place among them; whoever holds one has to keep sending
 
 _HEX16 = re.compile(r"[0-9a-f]{32}")
 _HEX32 = re.compile(r"[0-9a-f]{64}")
@@ -138,35 +139,49 @@ def check_headers(request: AnyRequest) -> None:
 
 
 async def read_body(request: AnyRequest, cap: int) -> bytes:
-    """Read a body of at most `cap` bytes. Raises TOO_LARGE before the excess is held, TOO_SLOW for a staller."""
+    """Read a body of at most `cap` bytes.
+
+    Raises TOO_LARGE before the excess is held, TOO_SLOW for a staller, BUSY when too many large ones are being read.
+    """
     declared = header(request, b"content-length") or ""
     if declared and not (declared.isascii() and declared.isdigit() and len(declared) < 16):
         raise ProblemError(Kind.BAD_REQUEST)
-    if declared and int(declared) > cap:
+    length = int(declared) if declared else None
+    if length is not None and length > cap:
         raise ProblemError(Kind.TOO_LARGE)
-    if cap <= LARGE or (declared and int(declared) <= LARGE):
-        return await _read(request, cap)
-    async with _large:
-        return await _read(request, cap)
-
-
-async def _read(request: AnyRequest, cap: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    now = asyncio.get_running_loop().time
-    last = now() + CHUNK_S + cap / SLOWEST
+    if cap <= LARGE or (length is not None and length <= LARGE):
+        return await _read(request, cap, length)
     try:
-        async with asyncio.timeout_at(now() + CHUNK_S) as patience:
+        await asyncio.wait_for(_large.acquire(), LARGE_WAITS_S)
+    except TimeoutError:
+        raise ProblemError(Kind.BUSY, retry_after_s=int(LARGE_WAITS_S)) from None
+    try:
+        return await _read(request, cap, length)
+    finally:
+        _large.release()
+
+
+async def _read(request: AnyRequest, cap: int, length: int | None) -> bytes:
+    """Read at the sender's pace, but no slower than SLOWEST: what they send buys time, up to CHUNK_S of it."""
+    whole, rest, size = b"", bytearray(), 0
+    now = asyncio.get_running_loop().time
+    until = now() + CHUNK_S
+    try:
+        async with asyncio.timeout_at(until) as patience:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > cap:
                     raise ProblemError(Kind.TOO_LARGE)
-                chunks.append(chunk)
-                if len(chunks) > 1:
-                    patience.reschedule(min(last, now() + CHUNK_S))
+                if size == len(chunk):
+                    whole = chunk
+                else:  # one object grows: many small pieces would take many times their size
+                    rest += chunk
+                if size != length:
+                    until = min(until + len(chunk) / SLOWEST, now() + CHUNK_S)
+                    patience.reschedule(until)
     except TimeoutError:
         raise ProblemError(Kind.TOO_SLOW) from None
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return whole + rest if rest else whole
 
 
 def decode_json(raw: bytes, shape: type[T]) -> T:

@@ -15,7 +15,16 @@ from abuse.plan import Limits
 from abuse.routes import NO_GROUP, AdmissionKey, Lane, Route
 from bench.flood import flood, solved
 from crypto.entropy import system
-from service.server.admission import BULK_FROM, Admission, Admitted, Again, Challenge, Decision, Waiting
+from service.server.admission import (
+    BULK_FROM,
+    HELD_AT_ONCE,
+    Admission,
+    Admitted,
+    Again,
+    Challenge,
+    Decision,
+    Waiting,
+)
 from service.storage.limiter import InProcessLimiter, LimiterUnavailable
 from service.storage.limiter_redis import UnfitForLimits, open_redis_limiter
 from service.storage.limiter_sqlite import SqliteLimiter
@@ -239,6 +248,27 @@ async def test_held_requests_are_bounded() -> None:
         assert why(await door.admission.admit_patiently(GROUP, Route.REPORTS, other)) is Why.EARLY
     wake.set()
     assert await first == Admitted(Lane.SLOW)
+
+
+async def test_held_bytes_are_bounded() -> None:
+    """Large forms that wait are held up to a number of bytes together; one more is decided at once."""
+    door = Door(SMALL, held=64)
+    asleep, wake = asyncio.Event(), asyncio.Event()
+
+    async def doze(seconds: float) -> None:
+        asleep.set()
+        await wake.wait()
+        door.clock.pass_s(seconds)
+
+    door.admission._sleep = doze
+    first, second = [(await door.challenge()).ticket for _ in range(2)]
+    held = door.admission.admit_patiently(GROUP, Route.REPORTS, first, size=HELD_AT_ONCE - 1_000)
+    waiting = asyncio.create_task(held)
+    await asleep.wait()
+    more = await door.admission.admit_patiently(GROUP, Route.REPORTS, second, size=1_001)
+    assert why(more) is Why.EARLY
+    wake.set()
+    assert await waiting == Admitted(Lane.SLOW)
 
 
 async def test_impatience_ends() -> None:

@@ -1,0 +1,112 @@
+"""Senders who take their time: a place for a large body is held by those who keep sending, and by nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.server import http
+from service.wire.problems import Kind
+from tests.support.groups import Group
+from tests.support.inprocess import World, in_process
+
+CHUNK_S = 0.3
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(http, "CHUNK_S", CHUNK_S)
+    monkeypatch.setattr(http, "_large", asyncio.Semaphore(2))
+    async with in_process(tmp_path) as opened:
+        yield opened
+
+
+async def post(world: World, group: Group, body: AsyncIterator[bytes] | bytes, length: int) -> httpx.Response:
+    """Send a body as a report, with a token that is good."""
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(length),
+        "Sottovoce-Admission": await world.token(group),
+    }
+    return await world.http.post(f"/v1/groups/{group.id.hex()}/reports", content=body, headers=headers)
+
+
+async def in_pieces(raw: bytes, size: int, pause_s: float) -> AsyncIterator[bytes]:
+    for at in range(0, len(raw), size):
+        yield raw[at : at + size]
+        await asyncio.sleep(pause_s)
+
+
+async def test_a_byte_now_and_then_buys_no_time(world: World) -> None:
+    """Bytes that come before the longest pause ends, but slower than the slowest pace: cut off all the same."""
+    group = Group.draw()
+    await world.found(group)
+    begun = asyncio.get_running_loop().time()
+    answer = await post(world, group, in_pieces(bytes(100), 1, CHUNK_S / 6), 8_000_000)
+    assert answer.json()["type"] == Kind.TOO_SLOW.type
+    assert asyncio.get_running_loop().time() - begun < 3 * CHUNK_S
+
+
+async def test_what_was_sent_fast_buys_one_pause_only(world: World) -> None:
+    """A megabyte at once, which at the slowest pace would take minutes, and then nothing: cut off after a pause."""
+    group = Group.draw()
+    await world.found(group)
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            yield bytes(500_000)
+        await asyncio.sleep(60)
+
+    begun = asyncio.get_running_loop().time()
+    assert (await post(world, group, body(), 8_000_000)).json()["type"] == Kind.TOO_SLOW.type
+    assert asyncio.get_running_loop().time() - begun < 3 * CHUNK_S
+
+
+async def test_a_slow_line_that_keeps_the_pace_gets_through(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For several times the longest pause, since what comes in buys the time; the report is whole."""
+    monkeypatch.setattr(http, "SLOWEST", 200_000)
+    group = Group.draw()
+    await world.found(group)
+    envelope = group.seal(os.urandom(200_000))
+    begun = asyncio.get_running_loop().time()
+    answer = await post(world, group, in_pieces(envelope, 16 * 1_024, 0.06), len(envelope))
+    assert answer.status_code == 200, answer.text
+    assert asyncio.get_running_loop().time() - begun > 2 * CHUNK_S
+    assert envelope in (await world.rows(f"g:{group.id.hex()}")).values()
+
+
+async def test_slow_senders_keep_large_reports_waiting_for_a_pause_at_most(world: World) -> None:
+    """All places taken by those who send nothing more: an honest report waits until they are cut off."""
+    group = Group.draw()
+    await world.found(group)
+    stalled = [
+        asyncio.create_task(post(world, group, in_pieces(bytes(8), 1, 60), 8_000_000)) for _ in range(2)
+    ]
+    await asyncio.sleep(0.05)
+    envelope = group.seal(os.urandom(100_000))
+    assert (await post(world, group, envelope, len(envelope))).status_code == 200
+    for task in stalled:
+        assert (await task).json()["type"] == Kind.TOO_SLOW.type
+
+
+async def test_whoever_gets_no_place_is_told_to_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small reports go on meanwhile; a large one is answered `busy`, with its token unspent."""
+    monkeypatch.setattr(http, "LARGE_WAITS_S", 0.05)
+    monkeypatch.setattr(http, "_large", asyncio.Semaphore(0))
+    group = Group.draw()
+    await world.found(group)
+    large = group.seal(os.urandom(100_000))
+    answer = await post(world, group, large, len(large))
+    assert answer.json()["type"] == Kind.BUSY.type
+    assert int(answer.headers["Retry-After"]) >= 1
+    small = group.seal(b"what happened")
+    assert (await post(world, group, small, len(small))).status_code == 200
