@@ -22,7 +22,7 @@ from service.cases.receipts import Receipt, day_of, envelope_digest, issue
 from service.cases.rosters import Roster
 from service.server.deps import Deps
 from service.server.records import Feed, Report, decode, encode, group_partition, u64
-from service.storage.protocol import Change, Conflict, Insert
+from service.storage.protocol import Change, Conflict, Insert, Present
 from service.wire.problems import Kind, ProblemError
 
 FollowUp = Literal[0, 1, 2]
@@ -88,11 +88,21 @@ async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Acc
 
 
 async def known(deps: Deps, group: bytes, digest: bytes) -> Receipt | None:
-    """Give the receipt of an envelope that is stored already."""
-    raw = await deps.store.read(group_partition(group), b"report/" + report_id(deps, group, digest))
-    if raw is None:
+    """Give the receipt of an envelope that is stored already, durably: also where an earlier try of it was not."""
+    partition, name = group_partition(group), b"report/" + report_id(deps, group, digest)
+    raw = await deps.store.read(partition, name)
+    if raw is None or not await lasts(deps, partition, name):
         return None
     return issue(deps.keys.receipts, digest, decode(raw, Report).day, group)
+
+
+async def lasts(deps: Deps, partition: str, name: bytes) -> bool:
+    """Wait until a record that was read is as durable as an acknowledgement promises; False if it is gone.
+
+    A read of Redis shows what its master has. A commit that was refused because its replicas were silent stands there
+    too, and would be lost with the master.
+    """
+    return not isinstance(await deps.store.commit(partition, [Present(name)]), Conflict)
 
 
 def report_id(deps: Deps, group: bytes, digest: bytes) -> bytes:

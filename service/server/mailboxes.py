@@ -47,7 +47,9 @@ async def post(deps: Deps, address: bytes, item: bytes, letter: bytes) -> Outcom
         if box.burned:
             return "burned"
         if before is not None:
-            return "done"
+            if await intake.lasts(deps, MAIL, posted):
+                return "done"
+            continue
         if box.count >= MAX_LETTERS:
             return "full"
         grown = encode(Box(False, box.count + 1))
@@ -86,7 +88,7 @@ async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Acc
         if not box.burned and box.count > letters_seen:
             return Unread()
         earlier = await intake.known(deps, accepted.group, accepted.digest)
-        if earlier is not None and box.burned:
+        if earlier is not None and box.burned and await intake.lasts(deps, MAIL, box_name):
             return Burned(earlier)
         follow_up = encode(Outgoing(accepted.group, day, not box.burned, accepted.raw))
         changes: list[Change] = [Insert(outbox, follow_up)]
@@ -106,10 +108,18 @@ async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Acc
     raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
 
 
+async def unread(deps: Deps, claim: Claim, letters_seen: int) -> bool:
+    """Whether letters came that were not seen, so that a burn would change nothing."""
+    raw = await deps.store.read(MAIL, b"box/" + address_of(claim))
+    box = Box(False, 0) if raw is None else decode(raw, Box)
+    return not box.burned and box.count > letters_seen
+
+
 async def repeated(deps: Deps, claim: Claim, accepted: intake.Accepted) -> Burned | None:
     """Give the answer of a burn that was made before with this same envelope; None when there was none."""
-    raw = await deps.store.read(MAIL, b"box/" + address_of(claim))
-    if raw is None or not decode(raw, Box).burned:
+    name = b"box/" + address_of(claim)
+    raw = await deps.store.read(MAIL, name)
+    if raw is None or not decode(raw, Box).burned or not await intake.lasts(deps, MAIL, name):
         return None
     receipt = await relay(deps, accepted.digest) or await intake.known(deps, accepted.group, accepted.digest)
     return None if receipt is None else Burned(receipt)
@@ -126,6 +136,8 @@ async def relay(deps: Deps, digest: bytes) -> Receipt | None:
         accepted = await intake.check(deps, outgoing.group, outgoing.envelope, follow_up=True)
     except ProblemError:
         # All its recipients have left since it was accepted; the receipt stands, the follow-up waits.
+        if not await intake.lasts(deps, MAIL, name):
+            return None
         return issue(deps.keys.receipts, digest, outgoing.day, outgoing.group)
     mark = intake.FIRST_USE if outgoing.first_use else intake.REPEATED_USE
     receipt = await intake.store(deps, accepted, follow_up=mark, day=outgoing.day)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from service.wire import calls
+from crypto.entropy import system
+from service.cases.receipts import envelope_digest
+from service.storage.addresses import open_store
+from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.problems import Kind
+from tests.support import inprocess
 from tests.support.groups import Group, admitted, server_key
 from tests.support.redis_server import redis_cluster, redis_sentinel
 from tests.support.server import RunningServer, running_server
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.redis
 
@@ -68,3 +77,41 @@ def test_many_groups_each_keep_their_own_report(server: RunningServer) -> None:
             (entry,) = client.do(calls.feed(group.signer("Ada"))).entries
             fetched = calls.fetch_report(group.signer("Bo"), group.id, bytes.fromhex(entry.report))
             assert client.do(fetched) == sealed[group.id]
+
+
+async def test_no_receipt_is_given_for_what_no_replica_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report that only the master has stays refused when it is sent again, and so does a letter; then both go in."""
+    monkeypatch.setattr(inprocess, "open_store", functools.partial(open_store, replicas=1))
+    with redis_sentinel(tmp_path / "redis") as setup:
+        folder = tmp_path / "server"
+        async with inprocess.in_process(folder, url=f"redis://{setup.master.address}") as world:
+            group = Group.draw()
+            await world.found(group)
+            setup.replicas[0].kill9()
+            envelope, address = group.seal(b"someone is in danger"), system(32)
+            submit = calls.submit(group.id, envelope, world.server_key, admission=await world.token(group))
+            letter = shapes.PostLetter(system(16).hex(), address.hex(), bytes(shapes.LETTER_SIZE))
+            for _ in range(2):
+                for again in (submit, calls.batch(group.signer("Ada"), [letter])):
+                    with pytest.raises(Declined) as declined:
+                        await world.client.do(again)
+                    assert declined.value.kind is Kind.UNAVAILABLE
+            setup.replicas[0].start()
+            receipt = await patient(world, submit)
+            assert receipt.envelope == envelope_digest(envelope)
+            answer = await world.client.do(calls.batch(group.signer("Ada"), [letter]))
+            assert [each.outcome for each in answer.outcomes] == ["done"]
+
+
+async def patient(world: inprocess.World, call: calls.Call[T]) -> T:
+    """Repeat a call until the replica is in step again."""
+    for _ in range(50):
+        try:
+            return await world.client.do(call)
+        except Declined as declined:
+            if declined.kind is not Kind.UNAVAILABLE:
+                raise
+        await asyncio.sleep(0.2)
+    raise AssertionError("the replica never came back")

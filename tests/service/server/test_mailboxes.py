@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from abuse.routes import Route
 from crypto.codes import Claim, ReplyCode, address_of, claim_of, mailbox_of
 from crypto.entropy import system
 from crypto.letters import LETTER_SIZE, open_letter, seal_letter
@@ -100,6 +101,26 @@ async def test_unseen_letters_stop_the_burn(world: World, group: Group) -> None:
     assert await world.burn(group, claim, 0, envelope) is None
     assert await world.everything(group) == before
     assert await world.burn(group, claim, 1, envelope) is not None
+
+
+async def test_a_burn_that_changes_nothing_takes_no_place_for_large_reports(
+    world: World, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody left out can't learn by burns of their own mailbox, free and traceless, whether a large report came."""
+    _, claim, address = drawn()
+    await post(world, group, address, bytes(LETTER_SIZE))
+    sizes: list[int] = []
+    admit = world.deps.gate.admit
+
+    async def seen(gid: bytes, route: Route, token: str | None, size: int) -> None:
+        sizes.append(size)
+        await admit(gid, route, token, size)
+
+    monkeypatch.setattr(world.deps.gate, "admit", seen)
+    envelope = group.seal(bytes(300_000))
+    assert await world.burn(group, claim, 0, envelope) is None
+    assert await world.burn(group, claim, 1, envelope) is not None
+    assert sizes == [0, len(envelope)]
 
 
 async def test_repeating_a_burn_is_harmless(world: World, group: Group) -> None:
