@@ -22,7 +22,8 @@ from service.storage.protocol import Change, Conflict, Delete, Insert, Put, Repl
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_shapes import MAX_WAITING, REQUESTS_PAGE
 
-LIVES_S: Final = 14 * 86_400
+DAY_S: Final = 86_400
+LIVES_S: Final = 14 * DAY_S
 _INDEX: Final = b"waiting"
 _REQUEST: Final = b"request/"
 _ATTEMPTS: Final = 32
@@ -52,7 +53,8 @@ async def post(deps: Deps, growing: GrowingRegistry, raw: bytes, ask: Ask) -> No
     except Refused:
         raise ProblemError(Kind.REQUEST_REFUSED) from None
     vouched = isinstance(ask, AskLeave) or not isinstance(ask.identity, BySsh)
-    new = Waiter(ask_digest(raw), account_of(ask), vouched, now_s + LIVES_S)
+    expires_s = -(-(now_s + LIVES_S) // DAY_S) * DAY_S  # says the day on which somebody asked, not the second
+    new = Waiter(ask_digest(raw), account_of(ask), vouched, expires_s)
 
     def added(waiters: Waiters) -> tuple[Waiters, list[Change]]:
         kept = tuple(each for each in waiters if each.expires_s > now_s and each.digest != new.digest)

@@ -370,12 +370,16 @@ async def test_a_flood_of_requests_is_bounded_and_keeps_nobody_vouched_for_out(
 
 
 async def test_requests_go_by_themselves(world: World, kept: Keeper, ssh: SshSigner) -> None:
-    """After fourteen days nothing is left of a request, nor of the list of them."""
+    """After fourteen days, at the end of a day, nothing is left of a request, nor of the list of them.
+
+    What is stored says the day on which it came, not the second.
+    """
     await send(world, kept.id, by_ssh(kept, "github.com/dana", ssh))
     world.clock.forward(registry_requests.LIVES_S - 1)
     await world.deps.store.sweep(world.deps.now_s())
     assert len(await waiting(world, kept.id)) == 1
-    world.clock.forward(1)
+    world.clock.forward(86_400 - (world.deps.now_s() + 1) % 86_400 + 1)  # to midnight
+    assert world.deps.now_s() % 86_400 == 0
     await world.deps.store.sweep(world.deps.now_s())
     assert await waiting(world, kept.id) == {}
     assert b"waiting" not in await world.rows(registry_partition(kept.id))
