@@ -22,6 +22,7 @@ from crypto.keyfiles import lock, unlock
 from service.console import (
     command,
     emit,
+    hex_id,
     json_option,
     passphrase_option,
     read_passphrase,
@@ -85,8 +86,7 @@ def init(
 ) -> None:
     """Make your key file, and the card that the holder of the group's root key adds to the roster."""
     home, passphrase_file = context.obj
-    if len(group) != 32 or any(c not in "0123456789abcdef" for c in group):
-        raise Refused("a group's id is 32 hexadecimal digits")
+    hex_id(group, 16, "a group's id")
     if (home / KEY_FILE).exists():
         raise Refused("there is a key file here already; it was not touched")
     key = HandlerKey.draw(system)
@@ -156,7 +156,7 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
 
 @desk.command()
 @click.argument("report")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(0, 65_535))
 @click.argument("to", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 @command
@@ -193,7 +193,10 @@ def _read(path: Path) -> bytes:
 
 
 def _read_setup(home: Path) -> Setup:
+    raw = _read(home / SETUP_FILE)
     try:
-        return msgspec.json.decode(_read(home / SETUP_FILE), type=Setup)
-    except msgspec.MsgspecError:
+        setup = msgspec.json.decode(raw, type=Setup)
+        hex_id(setup.group, 16, "a group's id")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Refused):
         raise Refused("desk.json is damaged: restore it") from None
+    return setup

@@ -31,22 +31,60 @@ CREATE TABLE IF NOT EXISTS records (
 """
 
 
+_DAMAGED = (
+    "desk.db is damaged: move it away, then `sottovoce desk sync` fetches the reports again; what was only there, such "
+    "as letters that were not sent, is lost unless you have a backup"
+)
+# SQLite's own words for these name no content. Every other error comes from what is in the file.
+_NOT_THE_FILES_FAULT = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+
+
 class VaultDamaged(Refused):
-    """A record doesn't open: another key's store, or a damaged disk."""
+    """The store or a record in it doesn't open: another key's store, or a damaged disk."""
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what SQLite raises into VaultDamaged, or Refused where the file is not at fault."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # without what extends it
+        if code in _NOT_THE_FILES_FAULT:
+            raise Refused(f"the desk's local store can't be used now: {error}") from None
+        raise VaultDamaged(_DAMAGED) from None
 
 
 class Vault:
     """Sealed records by (kind, name). One handler, one file; not for sharing between threads."""
 
     def __init__(self, path: Path, key: SymmetricKey) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        """Open the store, making it when there is none. Raises VaultDamaged; Refused when it can't be written."""
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise Refused(f"the desk's local store can't be written: {error.strerror}") from None
         self._key = key
         self._aead = Aead(keyed(key.reveal(), Label.DESK_STORE, b"seal"))
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-        self._db.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;" + _SCHEMA
-        )
+        with _explained():
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            try:
+                self._db.executescript(
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;" + _SCHEMA
+                )
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -58,30 +96,31 @@ class Vault:
         if self._db.in_transaction:
             yield
             return
-        self._db.execute("BEGIN IMMEDIATE")
+        self._run("BEGIN IMMEDIATE")
         try:
             yield
+            self._run("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite ends it by itself where the disk is full
+                self._run("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def put(self, kind: str, name: bytes, value: msgspec.Struct | bytes) -> None:
         """Write a record, replacing what was there."""
         raw = value if isinstance(value, bytes) else msgspec.json.encode(value)
         sealed = bytes(self._aead.encrypt(raw, self._bound(kind, name)))
-        self._db.execute(
+        self._run(
             "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed",
             (self._kind(kind), self._name(kind, name), sealed),
         )
 
     def read(self, kind: str, name: bytes) -> bytes | None:
         """Read a record's bytes; None when there is none. Raises VaultDamaged."""
-        row = self._db.execute(
+        rows = self._run(
             "SELECT sealed FROM records WHERE kind = ? AND name = ?",
             (self._kind(kind), self._name(kind, name)),
-        ).fetchone()
-        return None if row is None else self._open(kind, self._name(kind, name), row[0])
+        )
+        return self._open(kind, self._name(kind, name), rows[0][0]) if rows else None
 
     def get(self, kind: str, name: bytes, as_type: type[T]) -> T | None:
         """Read a record as the Struct it was written from."""
@@ -91,14 +130,18 @@ class Vault:
     def every(self, kind: str, as_type: type[T]) -> list[T]:
         """Read all records of a kind, in no meaningful order."""
         decoder = msgspec.json.Decoder(as_type)
-        rows = self._db.execute("SELECT name, sealed FROM records WHERE kind = ?", (self._kind(kind),))
+        rows = self._run("SELECT name, sealed FROM records WHERE kind = ?", (self._kind(kind),))
         return [decoder.decode(self._open(kind, name, sealed)) for name, sealed in rows]
 
     def delete(self, kind: str, name: bytes) -> None:
         """Delete a record; deleting what isn't there is no error."""
-        self._db.execute(
+        self._run(
             "DELETE FROM records WHERE kind = ? AND name = ?", (self._kind(kind), self._name(kind, name))
         )
+
+    def _run(self, statement: str, values: tuple[bytes, ...] = ()) -> list[tuple[bytes, ...]]:
+        with _explained():
+            return self._db.execute(statement, values).fetchall()
 
     def _kind(self, kind: str) -> bytes:
         return keyed(self._key.reveal(), Label.DESK_STORE, b"kind", kind.encode(), size=16)
@@ -112,5 +155,5 @@ class Vault:
     def _open(self, kind: str, hashed_name: bytes, sealed: bytes) -> bytes:
         try:
             return bytes(self._aead.decrypt(sealed, self._kind(kind) + hashed_name))
-        except (CryptoError, ValueError):
+        except (CryptoError, ValueError, TypeError):  # TypeError: something else than bytes stands there
             raise VaultDamaged("the desk's local store doesn't open with this key") from None

@@ -190,6 +190,7 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
     for arguments, code, told in (
         (("show", "abc"), 3, "four characters"),
         (("show", "ffff0000ffff"), 3, "no such report"),
+        (("extract", case, 70_000, ada.folder / "x"), 2, "70000"),
         (("extract", case, 7, ada.folder / "x"), 3, "no such attachment"),
         (("extract", case, 0, ada.folder / "passphrase"), 3, "exists already"),
         (("reply", case, "--text-file", ada.folder / "empty.txt"), 3, "empty"),
@@ -218,6 +219,13 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
         assert "Traceback" not in answer.output
     assert json.loads(ada.does("sync", "--json"))["sent"] == 0
     assert ada.type("list", home="nowhere").exit_code == 3
+    setup = ada.folder / "Ada" / "desk.json"
+    kept = setup.read_bytes()
+    for damaged in (kept.replace(ada.group.id.hex().encode(), b"z" * 32), b"{", b"\xff", b"[" * 100_000):
+        setup.write_bytes(damaged)
+        refused = ada.type("list")
+        assert (refused.exit_code, "desk.json is damaged" in refused.output) == (3, True), refused.output
+    setup.write_bytes(kept)
     (ada.folder / "passphrase").write_text("wrong\n")
     assert ada.type("list").exit_code == 4
 
