@@ -46,9 +46,8 @@ class Filed:
 class Burning:
     """The body of the request that burns a mailbox and stores a follow-up in one step."""
 
-    body: bytes = field(
-        repr=False
-    )  # it begins with the live claim, and whoever has that can burn the mailbox
+    # It begins with the live claim, and whoever has that can burn the mailbox.
+    body: bytes = field(repr=False)
     filed: Filed
 
 
