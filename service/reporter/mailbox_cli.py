@@ -1,6 +1,7 @@
 """`sottovoce mailbox`: read the answers to a report, get a new code, and answer.
 
-The old code is burned only when the new one was written down and every letter was shown.
+The old code is burned only when the new one was written down and every letter was shown, those too that came meanwhile:
+service.reporter.mailboxes says how that is known.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from service.cases.letters import Letter
 from service.cases.reports import File, FollowUp
 from service.cases.texts import tidy
 from service.console import command, emit, shown
-from service.reporter.mailboxes import NO_GROUP, read_mailbox
+from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
 from service.reporter.recipients import recipients, to_handlers
 from service.reporter.terminal import (
     FILE_OR_DASH,
@@ -37,7 +38,6 @@ from service.wire import calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
 from service.wire.patience import patiently
-from service.wire.shapes import MAX_LETTERS
 
 STATES: Final = {
     "received": "Your report was received.",
@@ -98,17 +98,14 @@ def mailbox(
                 click.echo("\n".join(shown_code(code)))
             if not noted:
                 _confirm(new)
-            while _burn(client, used, new, letters, seen, message, files, to, admission, wait) is None:
-                # Letters came meanwhile: show them, then burn with all of them seen.
-                before = seen
-                letters, seen = read_mailbox(client, used, opening)
-                if seen == before:
-                    # Something lies there that doesn't open with this code: nobody may lock a reporter out with that.
-                    seen = MAX_LETTERS
-                    continue
-                views = [_letter_view(client, gid, letter) for letter in letters]
-                if not as_json:
-                    click.echo(shown("\n\n".join(_letter_text(view) for view in views)))
+            envelope = _follow_up(used, new, seen, letters, message, files, to)
+            while not _burn(client, used, seen, envelope, to, admission, wait):
+                # Something lies there that was not seen: look at it, show it if it is a letter, and go on.
+                came, seen = read_next(client, used, seen, opening)
+                new_views = [_letter_view(client, gid, letter) for letter in came]
+                views += new_views
+                if new_views and not as_json:
+                    click.echo(shown("\n\n".join(_letter_text(view) for view in new_views)))
     emit(
         {"letters": views, "code": code, "sent": True},
         as_json,
@@ -116,18 +113,16 @@ def mailbox(
     )
 
 
-def _burn(
-    client: Client,
+def _follow_up(
     used: ReplyCode,
     new: ReplyCode,
-    letters: Sequence[Letter],
     seen: int,
+    letters: Sequence[Letter],
     message: str,
     files: Sequence[File],
     to: Recipients,
-    admission: Admission,
-    wait: Waiting,
-) -> object | None:
+) -> bytes:
+    """Seal the answer, once: the same envelope again is the same answer, whatever became of the first request."""
     follow_up = FollowUp(
         claim=proof_of(used),
         message=message,
@@ -135,16 +130,27 @@ def _burn(
         filed_on=datetime.now(UTC).date().isoformat(),
         attachments=tuple(file.described() for file in files),
     )
-    burning = burn_mailbox(used, new, seen, follow_up, files, to, system)
+    return burn_mailbox(used, new, seen, follow_up, files, to, system).filed.envelope
+
+
+def _burn(
+    client: Client,
+    used: ReplyCode,
+    seen: int,
+    envelope: bytes,
+    to: Recipients,
+    admission: Admission,
+    wait: Waiting,
+) -> bool:
+    """Burn the mailbox; False when more lies there than was seen, and nothing was changed."""
     key = VerifyKey(client.do(calls.server_info()).verify_key)
-    return patiently(
+    receipt = patiently(
         client,
         admission,
-        lambda token: calls.burn_mailbox(
-            claim(used), seen, burning.filed.envelope, to.group_id, key, admission=token
-        ),
+        lambda token: calls.burn_mailbox(claim(used), seen, envelope, to.group_id, key, admission=token),
         waiting=wait.under_pressure,
     )
+    return receipt is not None
 
 
 def _answer_to(client: Client, gid: bytes, letters: Sequence[Letter], leave_out: Sequence[str]) -> Recipients:

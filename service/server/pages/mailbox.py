@@ -3,7 +3,8 @@
 Code, letters and answer cross this process's memory and are forgotten; this is the only place of the server that opens
 letters, with the code just typed (crypto.letters, never crypto.opening). Guarantees: an unknown, a used and an empty
 mailbox give pages of the same bytes, and all pages of opened mailboxes have one length up to eight letters; the old
-code is burned only when two words of the new one were typed, in one step with the answer.
+code is burned only when two words of the new one were typed, in one step with the answer, and with exactly as many
+letters as were looked at: service.reporter.mailboxes says how that is known, though junk looks like noise.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
 from service.server.pages.uploads import FilesRefused, attached
 from service.server.pages.views import letter_view
-from service.wire.shapes import LETTER_SIZE, MAX_LETTERS, MAX_PAGE
+from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_PAGE
 
 PAGE_SIZE: Final = 96 * 1024
 """All pages of opened mailboxes are filled up to a multiple of this: eight letters and the page around them fit."""
@@ -165,13 +166,12 @@ class _Mailbox:
         except FilesRefused as refused:
             return await again("files", refused.sentence)
         accepted = await intake.check(self._deps, to.group_id, envelope, follow_up=True)
-        outcome = await mailboxes.burn(self._deps, claim_of(used), shown.seen, accepted)
-        if isinstance(outcome, mailboxes.Unread):
-            letters, seen = await self._letters(used)
-            if seen != shown.seen:
+        seen = shown.seen
+        while isinstance(await mailboxes.burn(self._deps, claim_of(used), seen, accepted), mailboxes.Unread):
+            came, seen = await self._next(used, seen)
+            if came:
+                letters, seen = await self._letters(used)
                 return await again("message", messages.UNREAD, msgspec.structs.replace(shown, seen=seen))
-            # Something lies there that doesn't open with this code: nobody may lock a reporter out with that.
-            await mailboxes.burn(self._deps, claim_of(used), MAX_LETTERS, accepted)
         told = [self._site.say(language, what) for what in removed]
         return self._site.page(language, "done.html", "", clear=True, removed=told)
 
@@ -198,17 +198,25 @@ class _Mailbox:
             raise FilesRefused(messages.FILES_TOO_LARGE) from None
 
     async def _letters(self, code: ReplyCode) -> tuple[list[Letter], int]:
-        """Open all letters of a code's mailbox, oldest first, and count what opened.
+        """Open all letters of a code's mailbox, oldest first, and count the slots up to the last that opens.
 
         All pages are looked at, whatever is in them: what is no letter hides no letter behind it.
         """
         claim, letters, seen = claim_of(code), list[Letter](), 0
-        for page in range(MAX_PAGE + 1):
+        # The last page first: what is filled while this goes on is then on a page still to come, or not counted.
+        for page in range(MAX_PAGE, -1, -1):
             raw = await mailboxes.slots(self._deps, claim, page)
-            found, opened = await asyncio.to_thread(_opened, code, raw)
-            letters += found
-            seen += opened
+            found, taken = await asyncio.to_thread(_opened, code, raw)
+            letters = found + letters
+            seen = max(seen, page * LETTER_SLOTS + taken if taken else 0)
         return letters, seen
+
+    async def _next(self, code: ReplyCode, seen: int) -> tuple[list[Letter], int]:
+        """Look at the slot behind those seen, which is taken: the letters that came, and what is seen now."""
+        page, first = divmod(seen, LETTER_SLOTS)
+        raw = await mailboxes.slots(self._deps, claim_of(code), page)
+        found, taken = await asyncio.to_thread(_opened, code, raw, first)
+        return found, max(page * LETTER_SLOTS + taken, seen + 1)
 
     async def _answer_to(self, letter: Letter) -> Recipients | None:
         """Name those whom the last letter names, by the roster in force; None when nobody of them is there."""
@@ -294,16 +302,20 @@ _NO_CODE: Final[dict[str, Any]] = {
 }
 
 
-def _opened(code: ReplyCode, raw: bytes) -> tuple[list[Letter], int]:
-    """Open what opens of eight slots, and count it; what isn't written as desks write is not shown as a letter."""
+def _opened(code: ReplyCode, raw: bytes, first: int = 0) -> tuple[list[Letter], int]:
+    """Open what opens of eight slots from the `first` on, and count the slots up to the last that does.
+
+    What isn't written as desks write is not shown as a letter.
+    """
     key, address = mailbox_of(code), address_of(claim_of(code))
-    found, opened = [], 0
-    for start in range(0, len(raw), LETTER_SIZE):
+    found, taken = list[Letter](), 0
+    for place in range(first, LETTER_SLOTS):
         try:
-            found.append(read_letter(open_letter(key, raw[start : start + LETTER_SIZE]), address))
+            slot = raw[place * LETTER_SIZE : (place + 1) * LETTER_SIZE]
+            found.append(read_letter(open_letter(key, slot), address))
         except DoesNotOpen:
             continue
         except Refused:
             pass  # sealed to this mailbox, padded or written wrongly: counted, and it hides no other
-        opened += 1
-    return found, opened
+        taken = place + 1
+    return found, taken

@@ -1,12 +1,15 @@
-// The mailbox page: the browser reads the code, fetches eight slots whatever is in them, opens letters itself, shows a new
+// The mailbox page: the browser reads the code, fetches all slots whatever is in them, opens letters itself, shows a new
 // code, and burns the old mailbox together with the answer. A used, a wrong and an empty code look the same.
+//
+// Junk that somebody put there looks like the server's noise. What was seen is counted as service/reporter/mailboxes.py
+// says, so that a mailbox is burned with exactly the letters that were looked at, and junk only slows a reporter down.
 
 import { Api } from "./api.ts";
-import { type Bytes, fromHex } from "./bytes.ts";
+import { bigEndian, type Bytes, fromHex, toHex } from "./bytes.ts";
 import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
 import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
 import { system } from "./entropy.ts";
-import { answerTo, authorOf, burnMailbox, readSlots, recipients } from "./filing.ts";
+import { answerTo, authorOf, burnMailbox, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
 import type { Letter } from "./letters.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import { dayOf, done, failure } from "./report-page.ts";
@@ -17,8 +20,8 @@ import { type Language, loadWords, type WordList } from "./words.ts";
 
 const WORKER = "/static/app/puzzle-worker.js";
 const MAX_PAGES = 8;
-/** What says that everything was seen, when something lies there that doesn't open: it must not lock a reporter out. */
-const ALL_LETTERS = 64;
+/** Where the body that burns a mailbox holds how many letters were seen. */
+const SEEN_AT = 32;
 
 class MailboxPage {
   readonly #api = new Api();
@@ -28,6 +31,7 @@ class MailboxPage {
   #fresh: ReplyCode | undefined;
   #list: WordList | undefined;
   #letters: readonly Letter[] = [];
+  /** Slots that are known to be taken and were looked at. */
   #seen = 0;
   #files: Files | undefined;
   #sealed: { readonly same: string; readonly body: Bytes } | undefined;
@@ -72,24 +76,45 @@ class MailboxPage {
     }
   }
 
+  /** Fetch all pages, the last one first: what is filled meanwhile is on a page still to come, or not counted as seen. */
   async #read(code: ReplyCode): Promise<void> {
     const letters: Letter[] = [];
     let seen = 0;
-    for (let page = 0; page < MAX_PAGES; page++) {
-      const token = await this.#token;
-      this.#token = Promise.resolve(undefined);
-      const slots = await this.#api.openMailbox(claimOf(code), page, {
-        worker: WORKER,
-        waiting: () => this.#say(sentence("waiting")),
-        ...(token === undefined ? {} : { token }),
-      });
-      const found = readSlots(code, slots);
-      letters.push(...found.letters);
-      seen += found.seen;
-      if (found.seen === 0) break; // what is no letter hides no letter behind it
+    for (let page = MAX_PAGES - 1; page >= 0; page--) {
+      const found = await this.#readPage(code, page, 0);
+      letters.unshift(...found.letters);
+      seen = Math.max(seen, found.seen);
     }
     this.#letters = letters;
     this.#seen = seen;
+  }
+
+  /** Look at the slot behind those seen, which the server said is taken. Whether letters came. */
+  async #readNext(code: ReplyCode): Promise<boolean> {
+    const next = this.#seen;
+    const found = await this.#readPage(code, Math.floor(next / LETTER_SLOTS), next % LETTER_SLOTS);
+    this.#letters = [...this.#letters, ...found.letters];
+    this.#seen = Math.max(found.seen, next + 1);
+    return found.letters.length > 0;
+  }
+
+  /** Open what opens of a page's slots from the `first` on. seen: all slots up to the last that does; 0 when none does. */
+  async #readPage(code: ReplyCode, page: number, first: number): Promise<{ letters: Letter[]; seen: number }> {
+    const token = await this.#token;
+    this.#token = Promise.resolve(undefined);
+    const slots = await this.#api.openMailbox(claimOf(code), page, {
+      worker: WORKER,
+      waiting: () => this.#say(sentence("waiting")),
+      ...(token === undefined ? {} : { token }),
+    });
+    const letters: Letter[] = [];
+    let seen = 0;
+    for (let place = first; place < LETTER_SLOTS; place++) {
+      const found = readSlots(code, [slots[place]!]);
+      letters.push(...found.letters);
+      if (found.seen > 0) seen = page * LETTER_SLOTS + place + 1;
+    }
+    return { letters, seen };
   }
 
   #show(): void {
@@ -168,25 +193,24 @@ class MailboxPage {
     const files = await this.#files!.attachments();
     at("burn-status").textContent = sentence("sealing");
     const followUp = { message, language: last.language, filedOn: dayOf(server) };
-    let seen = this.#seen;
-    for (;;) {
-      // The same answer is sent as the same bytes: repeating those is harmless after a lost response.
-      const same = JSON.stringify([message, seen, files.map((file) => file.sha256)]);
-      if (this.#sealed?.same !== same) this.#sealed = undefined;
-      const body = this.#sealed?.body ?? await burnMailbox(this.#used!, this.#fresh!, seen, followUp, files, recipients(roster, handlers), { entropy: system });
+    // The same answer is sent as the same envelope: repeating that is harmless after a lost response.
+    const same = JSON.stringify([message, last.language, toHex(roster.digest), handlers.map(({ id }) => id), files.map((file) => file.sha256)]);
+    if (this.#sealed?.same !== same) {
+      const body = await burnMailbox(this.#used!, this.#fresh!, this.#seen, followUp, files, recipients(roster, handlers), { entropy: system });
       this.#sealed = { same, body };
+    }
+    const { body } = this.#sealed!;
+    const waiting = (): void => void (at("burn-status").textContent = sentence("waiting"));
+    for (;;) {
+      body.set(bigEndian(this.#seen, 2), SEEN_AT);
       at("burn-status").textContent = sentence("sending");
-      const waiting = (): void => void (at("burn-status").textContent = sentence("waiting"));
       if (await this.#api.burn(body, roster.groupId, server.verifyKey, { worker: WORKER, waiting })) return true;
-      const before = this.#seen;
-      await this.#read(this.#used!);
-      if (this.#seen !== before) {
+      if (await this.#readNext(this.#used!)) {
         await this.#render();
         at("burn-status").textContent = sentence("unread");
         at("letters-title").focus();
         return false;
       }
-      seen = ALL_LETTERS;
     }
   }
 

@@ -1,0 +1,77 @@
+"""The mailbox page with scripts in real Chromium, in a mailbox that a rogue recipient writes to as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Route
+
+from crypto.codes import ReplyCode, to_words
+from crypto.entropy import system
+from service.wire import calls
+from service.wire.client import Client
+from tests.support.browsers import chromium, visit
+from tests.support.groups import Group
+from tests.support.letters import junk, posting, sealed_letter
+from tests.support.server import RunningServer, running_server
+from tests.support.typescript import bundle
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    bundle()
+    with running_server(tmp_path_factory.mktemp("mailbox")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with Client(server.base) as opened:
+        yield opened
+
+
+def test_junk_hides_no_letter_and_none_is_burned_unread(
+    server: RunningServer, browser: Browser, client: Client
+) -> None:
+    """A page of junk before the letter, junk behind it, and a letter that comes just before the second burn."""
+    group = Group.draw()
+    group.found(client)
+    code = ReplyCode.draw(system)
+
+    def put(*letters: bytes) -> None:
+        client.do(calls.batch(group.signer("Bo"), posting(code, letters)))
+
+    put(*(junk() for _ in range(8)), sealed_letter(code, group, "Ada", "Are you safe?"), junk(), junk())
+    burns: list[bytes] = []
+
+    def late(route: Route) -> None:
+        if len(burns) == 1:
+            put(sealed_letter(code, group, "Ada", "Call me."))
+        burns.append(route.request.post_data_buffer or b"")
+        route.continue_()
+
+    with visit(browser, server.base, scripts=True) as reporter:
+        reporter.page.route("**/v1/mailboxes/burn", late)
+        assert reporter.open(to_words(code)) == ["Are you safe?"]
+        reporter.fill(message="Yes.")
+        words = reporter.words()
+        for number in (1, 2):
+            position = int(reporter.page.locator(f'[data-position="{number}"]').inner_text())
+            reporter.page.locator(f"#word{number}").fill(words[position - 1])
+        reporter.page.locator("#burn button[type=submit]").click()
+        reporter.page.locator("#letters .letter").nth(1).wait_for()
+        assert len(reporter.page.locator("#letters .letter").all()) == 2
+        assert reporter.confirmed() == words
+        assert reporter.open(to_words(code)) == []
+    seen = [int.from_bytes(body[32:34], "big") for body in burns]
+    assert seen == [9, 10, 12]
+    assert len({body[34:] for body in burns}) == 1, "one answer, sealed once"

@@ -1,0 +1,153 @@
+"""Reading and burning a mailbox that a rogue recipient writes to as well: no honest letter is hidden or lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from crypto.codes import ReplyCode, claim_of, to_words
+from crypto.entropy import system
+from service.cli import main
+from service.reporter import mailbox_cli
+from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
+from service.wire import calls
+from service.wire.admitting import Admission
+from service.wire.client import Client
+from tests.support.groups import Group, burned
+from tests.support.letters import junk, posting, sealed_letter
+from tests.support.server import RunningServer, running_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("mailboxes")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with Client(server.base) as opened:
+        yield opened
+
+
+@pytest.fixture
+def group(client: Client) -> Group:
+    drawn = Group.draw()
+    drawn.found(client)
+    return drawn
+
+
+@pytest.fixture
+def code() -> ReplyCode:
+    return ReplyCode.draw(system)
+
+
+def put(client: Client, group: Group, code: ReplyCode, *letters: bytes) -> None:
+    """Post letters as Bo, who read the report."""
+    answer = client.do(calls.batch(group.signer("Bo"), posting(code, letters)))
+    assert {outcome.outcome for outcome in answer.outcomes} == {"done"}
+
+
+def read(client: Client, code: ReplyCode) -> tuple[list[str], int]:
+    with Admission(client, NO_GROUP, "mailbox") as admission:
+        letters, seen = read_mailbox(client, code, admission)
+    return [letter.text for letter in letters], seen
+
+
+def run(server: RunningServer, group: Group, code: ReplyCode, folder: Path) -> dict[str, Any]:
+    """`sottovoce mailbox` with an answer; what it printed."""
+    (folder / "code.txt").write_text(" ".join(to_words(code)))
+    (folder / "message.txt").write_text("My answer.")
+    typed = [
+        "mailbox", "--server", server.base, "--group", group.id.hex(), "--code-file", folder / "code.txt",
+        "--message-file", folder / "message.txt", "--yes-i-wrote-it-down", "--json",
+    ]  # fmt: skip
+    done = CliRunner().invoke(main, [str(word) for word in typed])
+    assert done.exit_code == 0, done.output
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_a_letter_behind_a_page_of_junk_is_read(client: Client, group: Group, code: ReplyCode) -> None:
+    """Eight pieces of junk fill the first page; the letter is on the second, another one on the last."""
+    put(client, group, code, *(junk() for _ in range(8)), sealed_letter(code, group, "Ada", "Are you safe?"))
+    assert read(client, code) == (["Are you safe?"], 9)
+    put(client, group, code, *(junk() for _ in range(54)), sealed_letter(code, group, "Ada", "And now?"))
+    assert read(client, code) == (["Are you safe?", "And now?"], 64)
+
+
+def test_an_empty_a_full_and_a_wrong_mailbox_are_asked_for_alike(
+    client: Client, group: Group, code: ReplyCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same pages in the same order, so that what the server sees doesn't tell whether answers came."""
+    put(client, group, code, sealed_letter(code, group, "Ada", "One."))
+    asked: list[int] = []
+    real = calls.open_mailbox
+
+    def noted(claim: Any, page: int = 0, *, admission: str) -> Any:
+        asked.append(page)
+        return real(claim, page, admission=admission)
+
+    monkeypatch.setattr(calls, "open_mailbox", noted)
+    assert read(client, code) == (["One."], 1)
+    with_letters = list(asked)
+    asked.clear()
+    assert read(client, ReplyCode.draw(system)) == ([], 0)
+    assert asked == with_letters
+    assert sorted(asked) == list(range(8))
+
+
+def test_unread_means_one_slot_more_and_it_is_looked_at(
+    client: Client, group: Group, code: ReplyCode
+) -> None:
+    """Junk behind the last letter costs a request each; a letter among it is found, and all before it is counted."""
+    put(client, group, code, sealed_letter(code, group, "Ada", "One."), junk(), junk())
+    assert read(client, code) == (["One."], 1)
+    put(client, group, code, sealed_letter(code, group, "Ada", "Two."), junk())
+    with Admission(client, NO_GROUP, "mailbox") as admission:
+        came, seen = read_next(client, code, 1, admission)
+        assert ([letter.text for letter in came], seen) == (["Two."], 4)
+        assert burned(client, group, claim_of(code), seen, group.seal()) is None
+        assert read_next(client, code, seen, admission) == ([], 5)
+    assert burned(client, group, claim_of(code), 5, group.seal()) is not None
+
+
+def test_a_letter_that_comes_while_junk_is_counted_is_shown_and_not_burned_unread(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group, code: ReplyCode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Junk behind the last letter makes the server say "unread"; whenever an honest letter comes then, it is read."""
+    put(client, group, code, sealed_letter(code, group, "Ada", "First."), *(junk() for _ in range(9)))
+    real = mailbox_cli._burn
+    burns: list[bool] = []
+
+    def burn(*arguments: Any) -> bool:
+        if len(burns) in {1, 9, 10}:  # just before the request, after everything was looked at
+            put(client, group, code, sealed_letter(code, group, "Ada", f"Before burn {len(burns)}."))
+        burns.append(real(*arguments))
+        return burns[-1]
+
+    monkeypatch.setattr(mailbox_cli, "_burn", burn)
+    told = run(server, group, code, tmp_path)
+    texts = [letter["text"] for letter in told["letters"]]
+    assert texts[:2] == ["First.", "Before burn 1."]
+    assert len(texts) == 1 + sum(len(burns) > at for at in (1, 9, 10))
+    assert burns[-1]
+    assert read(client, code) == ([], 0)
+    feed = client.do(calls.feed(group.signer("Ada")))
+    assert [entry.follow_up for entry in feed.entries] == ["first"]
+
+
+def test_a_mailbox_full_of_junk_locks_nobody_out(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group, code: ReplyCode
+) -> None:
+    """All 64 slots are junk but the first: it takes longer, and the code is used up."""
+    put(client, group, code, sealed_letter(code, group, "Ada", "First."), *(junk() for _ in range(63)))
+    told = run(server, group, code, tmp_path)
+    assert [letter["text"] for letter in told["letters"]] == ["First."]
+    assert read(client, code) == ([], 0)

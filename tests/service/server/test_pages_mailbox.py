@@ -1,0 +1,75 @@
+"""The mailbox pages without scripts: a rogue recipient hides no letter, and has none burned unread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crypto.codes import ReplyCode, to_words
+from crypto.entropy import system
+from service.server import mailboxes
+from service.wire import calls
+from tests.support.groups import Group
+from tests.support.inprocess import World
+from tests.support.letters import junk, posting, sealed_letter
+from tests.support.pages import Visitor
+
+
+@pytest.fixture
+async def group(world: World) -> Group:
+    drawn = Group.draw()
+    await world.found(drawn)
+    return drawn
+
+
+@pytest.fixture
+def code() -> ReplyCode:
+    return ReplyCode.draw(system)
+
+
+@pytest.fixture
+def visitor(world: World) -> Visitor:
+    return Visitor(world.http)
+
+
+async def put(world: World, group: Group, code: ReplyCode, *letters: bytes) -> None:
+    """Post letters as Bo, who read the report."""
+    answer = await world.client.do(calls.batch(group.signer("Bo"), posting(code, letters)))
+    assert {outcome.outcome for outcome in answer.outcomes} == {"done"}
+
+
+async def test_a_letter_behind_a_page_of_junk_is_shown_and_burned(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Eight pieces of junk on the first page, the letter on the second, and junk behind it: one answer burns all."""
+    letters = [junk() for _ in range(8)] + [sealed_letter(code, group, "Ada", "Are you safe?")]
+    await put(world, group, code, *letters, *(junk() for _ in range(10)))
+    mailbox = await visitor.open(to_words(code))
+    assert mailbox.letters == ["Are you safe?"]
+    assert (await visitor.answer(mailbox, "Yes.")).heading == "Done"
+    assert (await visitor.open(to_words(code))).letters == []
+
+
+async def test_a_letter_that_comes_while_junk_is_counted_is_shown_and_not_burned_unread(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late it comes: the page shows it, keeps the answer, and the next try goes through."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "First."), *(junk() for _ in range(9)))
+    mailbox = await visitor.open(to_words(code))
+    real = mailboxes.burn
+    burns = 0
+
+    async def burn(*arguments: Any) -> Any:
+        nonlocal burns
+        burns += 1
+        if burns in {2, 20}:
+            await put(world, group, code, sealed_letter(code, group, "Ada", f"Before burn {burns}."))
+        return await real(*arguments)
+
+    monkeypatch.setattr(mailboxes, "burn", burn)
+    page = await visitor.answer(mailbox, "My answer")
+    assert (page.status, page.letters) == (422, ["First.", "Before burn 2."])
+    assert page.value("message") == "My answer"
+    assert (await visitor.answer(page, "My answer")).heading == "Done"
+    assert (await visitor.open(to_words(code))).letters == []
