@@ -1,6 +1,7 @@
 """Asking, on a terminal, what a report says: one question at a time, most of them skippable, any text kept as typed.
 
-Ends a long answer with a line holding only a full stop, so that paragraphs can be written; an empty answer skips.
+A line holding only a full stop, or Ctrl-D, ends a long answer, so that paragraphs can be written; an empty one skips.
+What a report has no room for is asked for again at once, so that nothing is refused when all is typed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import click
 from msgspec.structs import replace
 
 from service.cases.reports import Kind, Person, Urgency
-from service.cases.texts import LINE, LONG_TEXT, SHORT_TEXT
+from service.cases.texts import LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT, tidy
 from service.reporter.answers import Answers
 
 KINDS: tuple[tuple[Kind, str], ...] = (
@@ -34,18 +35,14 @@ DANGER = (
 def ask(language: str) -> Answers:
     """Put all questions. Raises click.Abort on Ctrl-C; nothing has left the machine by then."""
     kind = cast("Kind", _choose("What brings you here?", KINDS))
-    what = ""
-    while not what.strip():
-        what = _paragraphs("What happened? In your own words, in any language.", LONG_TEXT)
-        if not what.strip():
-            click.echo("This one answer is needed; a single sentence is enough.", err=True)
+    what = paragraphs("What happened? In your own words, in any language.", LONG_TEXT, needed=True)
     when = _line("When was it, as far as you know?", SHORT_TEXT)
     where = _line("Where was it?", SHORT_TEXT)
-    who = _people()
+    who = ask_people()
     links = _list("Is it visible online? One address a line.", SHORT_TEXT)
     witnesses = _list("Who else may know? One a line.", LINE)
-    wants = _paragraphs("What would you like to happen?", SHORT_TEXT)
-    fears = _paragraphs("What are you afraid of, if anything?", SHORT_TEXT)
+    wants = paragraphs("What would you like to happen?", SHORT_TEXT)
+    fears = paragraphs("What are you afraid of, if anything?", SHORT_TEXT)
     click.echo(DANGER, err=True)
     urgency = cast("Urgency", _choose("How urgent is it?", URGENCIES))
     answers = Answers(
@@ -73,10 +70,10 @@ def _shortened(answers: Answers, field: Literal["what", "links"], limit: int) ->
         err=True,
     )
     if field == "what":
-        what = _paragraphs("What happened, in fewer words?", min(limit, LONG_TEXT))
-        return replace(answers, what=what) if what.strip() else answers  # and then it is asked again
-    links = _paragraphs("Where is it visible online? One address a line; leave some out.", limit)
-    return replace(answers, links=tuple(line for line in links.split("\n") if line.strip()))
+        fits = min(limit, LONG_TEXT)
+        return replace(answers, what=paragraphs("What happened, in fewer words?", fits, needed=True))
+    question = "Where is it visible online? One address a line; leave some out."
+    return replace(answers, links=_list(question, SHORT_TEXT, limit))
 
 
 def _choose(question: str, options: Sequence[tuple[str, str]]) -> str:
@@ -96,28 +93,60 @@ def _line(question: str, limit: int) -> str:
         click.echo(f"That is longer than {limit} characters; please shorten it.", err=True)
 
 
-def _paragraphs(question: str, limit: int) -> str:
+def paragraphs(question: str, limit: int, *, needed: bool = False) -> str:
+    """Ask for a text of several lines, up to a full stop alone or Ctrl-D. needed: it has to say something."""
+    ended_on_nothing = 0
     while True:
         click.echo(
             f"\n{question} (end with a line holding only a full stop; a full stop at once skips)", err=True
         )
-        lines: list[str] = []
-        while (line := click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)) != ".":
-            lines.append(line)
+        lines, ended = _lines()
         text = "\n".join(lines)
-        if len(text) <= limit:
+        if len(text) > limit:
+            click.echo(f"That is longer than {limit} characters; please shorten it.", err=True)
+        elif needed and not tidy(text):
+            ended_on_nothing += ended
+            if ended_on_nothing > 1:  # no terminal, but a pipe that holds nothing more
+                raise click.Abort
+            click.echo("This one answer is needed; a single sentence is enough.", err=True)
+        else:
             return text
-        click.echo(f"That is longer than {limit} characters; please shorten it.", err=True)
 
 
-def _list(question: str, limit: int) -> tuple[str, ...]:
-    return tuple(line for line in _paragraphs(question, 50 * limit).split("\n") if line.strip())
+def _lines() -> tuple[list[str], bool]:
+    """Read lines up to the full stop. Returns them, and whether Ctrl-D came instead of it."""
+    lines: list[str] = []
+    while True:
+        try:
+            line: str = click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)
+        except click.Abort as stopped:
+            if not isinstance(stopped.__context__, EOFError):  # Ctrl-C
+                raise
+            click.echo(err=True)
+            return lines, True
+        if line == ".":
+            return lines, False
+        lines.append(line)
 
 
-def _people() -> tuple[Person, ...]:
-    people = []
+def _list(question: str, each: int, fits: int | None = None) -> tuple[str, ...]:
+    """Ask for up to MAX_ITEMS lines of `each` characters; of `fits` all together, when that is less."""
+    while True:
+        text = paragraphs(question, MAX_ITEMS * (each + 1) if fits is None else fits)
+        lines = tuple(line for line in text.split("\n") if line.strip())
+        if len(lines) > MAX_ITEMS:
+            click.echo(f"There is room for {MAX_ITEMS} lines; please leave some out.", err=True)
+        elif any(len(line) > each for line in lines):
+            click.echo(f"A line is longer than {each} characters; please shorten it.", err=True)
+        else:
+            return lines
+
+
+def ask_people() -> tuple[Person, ...]:
+    """Ask whom it is about."""
+    people: list[Person] = []
     click.echo("\nWho is it about? A platform and a name there, such as 'github' and 'somebody'.", err=True)
-    while handle := _line("Name or handle", LINE):
+    while len(people) < MAX_ITEMS and (handle := _line("Name or handle", LINE)):
         platform = _line("On which platform?", LINE)
         people.append(Person(platform=platform, handle=handle))
     return tuple(people)

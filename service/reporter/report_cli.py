@@ -5,24 +5,25 @@ The group's id stands for its root key: a server that shows other people than th
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
 
-from crypto.codes import ReplyCode, to_words
+from crypto.codes import ReplyCode, mailbox_of, to_words
 from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
 from service.cases.receipts import Receipt
-from service.cases.reports import Report
+from service.cases.reports import LANGUAGE_TAG, MAX_JSON, MAX_PLAINTEXT, File, Report, Unsealed
 from service.console import command, emit, passphrase_option, shown, write_private
 from service.member_keys import FILE as KEY_FILE
 from service.member_keys import HOME
-from service.reporter.answers import EXAMPLE, read_answers
-from service.reporter.questionnaire import ask
+from service.reporter.answers import EXAMPLE, Answers, read_answers
+from service.reporter.questionnaire import ask, ask_people
 from service.reporter.recipients import ask_left_out, introduce, recipients
 from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
 from service.reporter.voicing import Speaker, open_voice
@@ -84,32 +85,38 @@ def report(
 ) -> None:
     """File a report that only the people you choose can read."""
     gid = group_id(group)
+    # Whatever can be wrong with the options is said now: nothing that somebody typed is lost over it.
+    _check_language(language)
+    _check_key_file(voice)
+    from_file = None if file is None else read_answers(file)
+    files, removed = files_of(attach, attach_original)
+    if from_file is None:
+        _check_room(files)
     _check_receipt(receipt_file)
     wait = Waiting()
     with Client(server, proxy=proxy) as client:
         roster = client.do(calls.roster(gid)).latest
         introduce(roster)
-        if file is None and not leave_out:
+        if from_file is None and not leave_out:
             leave_out = ask_left_out(roster)
         chosen = recipients(client, roster, leave_out)
         with Admission(client, chosen.to.group_id, progress=wait.solving) as admission:
             admission.begin()  # the puzzle is solved while the person writes: none of it waits for them
             speaker = None if voice is None else open_voice(client, chosen.roster, voice, passphrase_file)
-            answers = read_answers(file) if file is not None else ask(language)
+            answers = ask(language) if from_file is None else from_file
             if answers.voice and speaker is None:
                 raise Refused(
                     "the answers ask for a voice: name your key file with --voice, or say voice = false"
                 )
-            files, removed = files_of(attach, attach_original)
             written = answers.to_report(files, datetime.now(UTC).date())
             click.echo(f"\nIt goes to: {shown(chosen.told)}.", err=True)
             for what in removed:
                 click.echo(f"Removed from your files: {what}.", err=True)
             code = ReplyCode.draw(system)
             if speaker is not None:
-                written = _with_voice(speaker, written, code)
-            if not yes and not click.confirm("Send it?", default=True, err=True):
-                raise Refused("nothing was sent")
+                written, speaker = _with_voice(speaker, written, code, asking=from_file is None)
+            if not yes:
+                _confirm(typed=from_file is None)
             filed = file_report(written, files, chosen.to, code, system)
             key = VerifyKey(client.do(calls.server_info()).verify_key)
             urgent = answers.urgency == "danger"
@@ -140,6 +147,64 @@ def report(
         _keep_receipt(receipt_file, receipt)
 
 
+def _with_voice(
+    speaker: Speaker, report: Report, code: ReplyCode, *, asking: bool
+) -> tuple[Report, Speaker | None]:
+    """Tell what the voice proves and reveals, and put it in.
+
+    asking: somebody typed the report, so a voice that isn't possible is left out, or people are named, as they like.
+    """
+    while True:
+        try:
+            spoken = speaker.speak(report, code, system)
+        except Refused as error:
+            if not asking:
+                raise
+            click.echo(f"\nNo voice is possible: {error.reason}.", err=True)
+            if click.confirm("Go on without your voice?", default=False, err=True):
+                return report, None
+            report = msgspec.structs.replace(report, who=ask_people())
+            continue
+        about, without = speaker.about(report.who)
+        click.echo(f"\n{shown(speaker.explained())}", err=True)
+        click.echo(shown(f"It is about: {', '.join(about)}."), err=True)
+        if without:
+            click.echo(shown(f"No voice is possible about: {', '.join(without)}."), err=True)
+        return spoken, speaker
+
+
+def _confirm(*, typed: bool) -> None:
+    """Ask whether to send; Refused when not. typed: what somebody typed is thrown away only when they say so."""
+    while not click.confirm("Send it?", default=True, err=True):
+        if not typed or click.confirm("Discard what you wrote?", default=False, err=True):
+            raise Refused("nothing was sent")
+
+
+def _check_language(language: str) -> None:
+    if re.fullmatch(LANGUAGE_TAG, language) is None:
+        raise Refused("the language is not a language tag such as en or pt-BR")
+
+
+def _check_key_file(path: Path | None) -> None:
+    """Refuse a key file that can't be read. That it opens is seen before the questions too, when the group is known."""
+    if path is None:
+        return
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise Refused("there is no member's key file: make one with `sottovoce member new`") from None
+    except OSError as error:
+        raise Refused(f"the member's key file can't be read: {error.strerror}") from None
+
+
+def _check_room(files: tuple[File, ...]) -> None:
+    """Refuse files that no report could carry, or that leave no room for the longest text."""
+    shortest = Answers(what="-").to_report(files, datetime.now(UTC).date())
+    Unsealed(shortest, files, bytes(32), mailbox_of(ReplyCode.draw(system)).public_key()).to_bytes()
+    if sum(len(file.content) for file in files) > MAX_PLAINTEXT - MAX_JSON:
+        raise Refused("the files leave no room for a report: all together have to be below 7 MiB")
+
+
 def _check_receipt(path: Path | None) -> None:
     """Refuse a place where no receipt can be kept, by making the file and taking it away again."""
     if path is None:
@@ -161,14 +226,3 @@ def _keep_receipt(path: Path, receipt: Receipt) -> None:
         click.echo(f"sottovoce: the receipt was not kept: {error.reason}", err=True)
     except OSError as error:
         click.echo(f"sottovoce: the receipt was not kept: {error.strerror}", err=True)
-
-
-def _with_voice(speaker: Speaker, report: Report, code: ReplyCode) -> Report:
-    """Tell what the voice proves and reveals, and put it in."""
-    spoken = speaker.speak(report, code, system)
-    about, without = speaker.about(report.who)
-    click.echo(f"\n{shown(speaker.explained())}", err=True)
-    click.echo(shown(f"It is about: {', '.join(about)}."), err=True)
-    if without:
-        click.echo(shown(f"No voice is possible about: {', '.join(without)}."), err=True)
-    return spoken

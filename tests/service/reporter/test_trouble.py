@@ -76,3 +76,51 @@ def test_a_receipt_that_fails_at_the_end_costs_no_code(
     assert filed.exit_code == 0, filed.output
     assert len(json.loads(filed.stdout)["code"]) == 12
     assert "the receipt was not kept" in filed.stderr
+
+
+def questions(*, what: str = "I need help.", send: str = "y") -> str:
+    """What somebody types who leaves nobody out, says one thing and skips the rest."""
+    return "\n".join(["", "1", what, ".", "", "", "", ".", ".", ".", ".", "1", send, ""])
+
+
+def test_wrong_options_are_told_before_the_first_question(
+    tmp_path: Path, server: RunningServer, group: Group
+) -> None:
+    """No file, one that can't be cleaned, too much of them, no language tag, no key file: nothing was typed by then."""
+    (tmp_path / "blob.bin").write_bytes(b"\x00\x01")
+    (tmp_path / "large.txt").write_bytes(b"a" * (7 << 20))
+    (tmp_path / "line\nbreak\x07.txt").write_bytes(b"a")
+    for options, told in (
+        (("--attach", tmp_path / "none.jpg"), "can't be read"),
+        (("--attach", tmp_path / "blob.bin"), "can't be cleaned"),
+        (("--attach-original", tmp_path / "large.txt"), "7 MiB"),
+        (("--attach", tmp_path / "line\nbreak\x07.txt"), "control character"),
+        (("--language", "no language"), "language tag"),
+        (("--voice", tmp_path / "none.key"), "no member's key file"),
+        (("--voice", tmp_path), "can't be read"),
+    ):
+        refused = run(server, group, *options, typed=questions())
+        assert refused.exit_code in {2, 3}, (options, refused.output)
+        assert told in refused.stderr or "is a directory" in refused.stderr
+        assert not any(asked in refused.stderr for asked in ("Leave out", "What brings you here"))
+
+
+def test_saying_no_to_sending_loses_nothing_by_itself(server: RunningServer, group: Group) -> None:
+    """Enter at the second question goes back to the first; only a yes discards."""
+    kept = run(server, group, typed=questions(send="n\n\ny"))
+    assert kept.exit_code == 0, kept.output
+    assert "Discard what you wrote?" in kept.stderr
+    assert " 12. " in kept.stdout
+    discarded = run(server, group, typed=questions(send="n\ny"))
+    assert discarded.exit_code == 3
+    assert "nothing was sent" in discarded.stderr
+
+
+def test_what_a_report_has_no_room_for_is_asked_for_again(server: RunningServer, group: Group) -> None:
+    """51 links, a witness of 301 characters, a text of control characters only: nothing is refused at the end."""
+    typed = ["", "1", "\x07", ".", "I need help.", ".", "", "", ""]
+    typed += [*["https://example.org"] * 51, ".", "https://example.org", ".", "w" * 301, ".", "w" * 300, "."]
+    filed = run(server, group, typed="\n".join([*typed, ".", ".", "1", "y", ""]))
+    assert filed.exit_code == 0, filed.output
+    for told in ("This one answer is needed", "room for 50 lines", "longer than 300 characters"):
+        assert filed.stderr.count(told) == 1
