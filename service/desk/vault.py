@@ -101,8 +101,7 @@ class Vault:
             yield
             self._run("COMMIT")
         except BaseException:
-            if self._db.in_transaction:  # SQLite ends it by itself where the disk is full
-                self._run("ROLLBACK")
+            self._roll_back()
             raise
 
     def put(self, kind: str, name: bytes, value: msgspec.Struct | bytes) -> None:
@@ -138,6 +137,10 @@ class Vault:
         self._run(
             "DELETE FROM records WHERE kind = ? AND name = ?", (self._kind(kind), self._name(kind, name))
         )
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # SQLite ends it by itself where the disk is full
+            self._run("ROLLBACK")
 
     def _run(self, statement: str, values: tuple[bytes, ...] = ()) -> list[tuple[bytes, ...]]:
         with _explained():
