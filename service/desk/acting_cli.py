@@ -13,17 +13,19 @@ from typing import Any
 
 import click
 
+from abuse.evidence import link_id, witness_id
+from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
 from service.cases.texts import tidy
-from service.console import command, emit, json_option
+from service.console import command, emit, json_option, shown, write_private
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import client_of, desk, opened
 from service.desk.recording import record_report
 from service.desk.records import Waiting
-from service.desk.session import handlers_named
+from service.desk.session import Session, handlers_named
 from service.files import read_answers, read_file
 
 _HAND_OVER = (
@@ -69,15 +71,15 @@ def ask(context: click.Context, report: str, text_file: Path | None, as_json: bo
 @command
 def note(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
     """Leave a note for the other handlers of this report."""
-    text = _read_text(text_file, "Note")
     with opened(context) as session:
         case = session.find(report)
 
-        def note_of(words: str) -> list[Waiting]:
-            return [actions.log(session.desk(int(time.time())), case.first, Note(text=words))]
+        def note_of(text: str) -> list[Waiting]:
+            if not text:
+                raise Refused("the note is empty")
+            return [actions.log(session.desk(int(time.time())), case.first, Note(text=text))]
 
-        items = _fitting(text, text_file, note_of)
-        session.enqueue(items)
+        items = _enqueued(context, session, text_file, note_of)
     _queued(items, as_json)
 
 
@@ -118,9 +120,13 @@ def triage(context: click.Context, report: str, priority: Priority, as_json: boo
 @click.pass_context
 @command
 def check(context: click.Context, report: str, item: str, finding: Finding, said: str, as_json: bool) -> None:
-    """Say what you found when you looked at a link or asked a witness."""
-    act = Checked(item=tidy(item), finding=finding, note=tidy(said))
-    _act(context, report, lambda d, case: [actions.log(d, case.first, act)], as_json)
+    """Say what you found when you looked at a link or asked a witness: as `show` names them, or a link's number."""
+
+    def checked(d: actions.Desk, case: Case) -> list[Waiting]:
+        act = Checked(item=_item_of(case, item), finding=finding, note=tidy(said))
+        return [actions.log(d, case.first, act)]
+
+    _act(context, report, checked, as_json)
 
 
 @desk.command()
@@ -203,33 +209,91 @@ def record(
 def _write(
     context: click.Context, report: str, text_file: Path | None, *, question: bool, as_json: bool
 ) -> None:
-    text = _read_text(text_file, "Letter")
     with opened(context) as session:
         case = session.find(report)
         roster = session.roster_of(bytes.fromhex(case.first.group))
 
-        def letter_of(words: str) -> list[Waiting]:
-            return actions.write_letter(
-                session.desk(int(time.time())), case, roster, words, question=question
-            )
+        def letter_of(text: str) -> list[Waiting]:
+            return actions.write_letter(session.desk(int(time.time())), case, roster, text, question=question)
 
-        items = _fitting(text, text_file, letter_of)
-        session.enqueue(items)
+        items = _enqueued(context, session, text_file, letter_of)
     _queued(items, as_json)
 
 
-def _fitting(text: str, path: Path | None, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
-    """Make items of a text. One that was written in the editor and is refused goes back there, so that none is lost."""
-    while True:
-        try:
-            return make(text)
-        except Refused as refused:
-            if path is not None:
-                raise
-            click.echo(f"sottovoce: {refused.reason}", err=True)
-            if not click.confirm("Open the editor again with your text?", default=True, err=True):
-                raise
-            text = tidy(click.edit(text) or text)
+def _enqueued(
+    context: click.Context, session: Session, path: Path | None, make: Callable[[str], list[Waiting]]
+) -> list[Waiting]:
+    """Put what is made of a text, from a file or the editor, into the outbox.
+
+    Called with the desk open and the case found, so that nobody writes a letter that a mistyped id or passphrase loses.
+    """
+    if path is None:
+        return _edited(context, session, make)
+    items = make(_read_text(path))
+    session.enqueue(items)
+    return items
+
+
+def _edited(context: click.Context, session: Session, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
+    """Have a text written in the editor. One that is refused goes back there or into a file: none is lost."""
+    written = click.edit("")
+    if written is None:
+        raise Refused("nothing was written")
+    if not written.strip():
+        return make("")  # which says that it is empty
+    try:
+        while True:
+            try:
+                items = make(tidy(written))
+            except Refused as refused:
+                click.echo(f"sottovoce: {refused.reason}", err=True)
+                if not _wants_to_go_on():
+                    raise
+                written = click.edit(written) or written
+            else:
+                session.enqueue(items)
+                return items
+    except Refused as refused:
+        raise Refused(f"{refused.reason}. {_kept(context, written)}") from None
+    except BaseException:
+        click.echo(_kept(context, written), err=True)
+        raise
+
+
+def _wants_to_go_on() -> bool:
+    try:
+        return click.confirm("Open the editor again with your text?", default=True, err=True)
+    except click.Abort:  # also where there is nobody to ask
+        return False
+
+
+def _kept(context: click.Context, written: str) -> str:
+    """Keep a text that was not taken in a new file, or on the screen where even that fails; say where."""
+    home: Path = context.obj[0]
+    path = home / f"not-sent-{system(4).hex()}.txt"
+    try:
+        write_private(path, written.encode("utf-8", "replace"))
+    except Refused:
+        return f"Your text can't be kept in a file; here it is:\n{shown(written)}"
+    return f"Your text is kept in {path}: use it with --text-file, then delete it"
+
+
+def _item_of(case: Case, wanted: str) -> str:
+    """Find a link or a witness among those that a report names: a finding on anything else would corroborate it too."""
+    names = {witness_id(wanted), witness_id(wanted.removeprefix("witness "))}  # as `subjects` prints them
+    for name in case.first.witnesses:
+        if witness_id(name) in names:
+            return name
+    links = case.first.links
+    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 6 and 1 <= int(wanted) <= len(links):
+        return links[int(wanted) - 1]
+    sought = link_id(wanted.removeprefix("link "))
+    for link in links:
+        if link_id(link) == sought:
+            return link
+    raise Refused(
+        "the report names no such link or witness: copy it from `sottovoce desk show`, or give a link's number there"
+    )
 
 
 def _act(
@@ -245,16 +309,11 @@ def _queued(items: list[Waiting], as_json: bool) -> None:
     emit({"queued": len(items)}, as_json, "Kept. It goes out with the next `sottovoce desk sync`.")
 
 
-def _read_text(path: Path | None, what: str) -> str:
-    if path is None:
-        edited = click.edit("")
-        if edited is None:
-            raise Refused("nothing was written")
-        return tidy(edited)
+def _read_text(path: Path) -> str:
     try:
         raw = sys.stdin.buffer.read(100_000) if str(path) == "-" else path.read_bytes()
         return tidy(raw.decode())
     except OSError as error:
         raise Refused(f"the text can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Refused(f"{what} is not UTF-8 text") from None
+        raise Refused("the text is not UTF-8") from None

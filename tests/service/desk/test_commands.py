@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from crypto.errors import Refused
 from service.cases.answers import Answers
 from service.cases.reports import File, Person
 from service.cli import main
@@ -65,7 +67,9 @@ def ada(tmp_path: Path, server: RunningServer) -> Iterator[Handler]:
             home_of(tmp_path / name, server.base, group, name, PASSPHRASE)
         reporter = Reporter(client, group)
         who = (Person(platform="github", handle="mallory"),)
-        answers = Answers(what="It happened here.", who=who, links=("https://example.org/1",))
+        answers = Answers(
+            what="It happened here.", who=who, links=("https://example.org/1",), witnesses=("Some Body",)
+        )
         reporter.report(answers, [File("note.txt", "text/plain", b"what I saw")])
         yield Handler(tmp_path, group, other, reporter)
 
@@ -83,15 +87,17 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     ada.does("ask", case, "--text-file", ada.text("Who else was there?"))
     ada.does("note", case, "--text-file", ada.text("I know the channel."))
     ada.does("triage", case, "P2")
-    ada.does("check", case, "somebody", "unclear", "--note", "doesn't answer")
+    ada.does("check", case, "some  body", "unclear", "--note", "doesn't answer")
     ada.does("verify-link", case, 1, "confirmed", "--note", "seen")
     ada.does("state", case, "looking")
     ada.does("forward", case, "--to-group", ada.other.id.hex(), "--to", "Dan", "--reason", "theirs too")
     assert json.loads(ada.does("sync", "--json"))["waiting"] == 0
+    ada.does("check", case, 1, "unclear")
+    ada.does("check", case, "example.org/1/", "verified")
     view = json.loads(ada.does("show", case, "--json"))
     assert (view["state"], view["priority"]) == ("looking", "P2")
     said = "\n".join(entry["said"] for entry in view["log"])
-    for words in ("note: I know", "P2", "somebody: unclear", "https://example.org/1: verified", "to Dan"):
+    for words in ("note: I know", "P2", "Some Body: unclear", "https://example.org/1: verified", "to Dan"):
         assert words in said
     assert [letter.text for letter in ada.reporter.letters()] == ["We read it.", "Who else was there?", ""]
     assert json.loads(ada.does("subject", "github:mallory", "--json"))["score"]["corroborated"]
@@ -173,11 +179,57 @@ def test_a_text_that_is_too_long_goes_back_to_the_editor(
         kept = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input="y\n")
         assert kept.exit_code == 0, kept.output
         assert "is longer than" in kept.output
-        left = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input="n\n")
-        assert left.exit_code == 3
+        for answer in ("n\n", ""):
+            left = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input=answer)
+            assert left.exit_code == 3
+            [kept_in] = (ada.folder / "Ada").glob("not-sent-*.txt")
+            assert str(kept_in) in left.output
+            assert stat.S_IMODE(kept_in.stat().st_mode) == 0o600
+            assert kept_in.read_text() == "x" * 6_000
+            kept_in.unlink()
     shown = json.loads(ada.does("show", row["id"], "--json"))
     assert [len(turn["text"]) for turn in shown["conversation"]] == [4_000]
     assert f"note: {'x' * 4_000}" in [one["said"] for one in shown["log"]]
+
+
+def test_nobody_writes_a_letter_that_a_typo_loses(ada: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The editor opens when the id and the passphrase were right, and what it leaves empty is refused."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    editor = ada.folder / "editor"
+    editor.write_text(f'#!/bin/sh\ntouch "{ada.folder}/opened"\necho > "$1"\ntouch -d 2040-01-01 "$1"\n')
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    for act, what in (("reply", "letter"), ("ask", "letter"), ("note", "note")):
+        assert ada.type(act, "ffff0000").exit_code == 3
+        (ada.folder / "passphrase").write_text("wrong\n")
+        assert ada.type(act, row["id"]).exit_code == 4
+        (ada.folder / "passphrase").write_text(PASSPHRASE + "\n")
+        assert not (ada.folder / "opened").exists()
+        empty = ada.type(act, row["id"])
+        assert (empty.exit_code, f"the {what} is empty" in empty.output) == (3, True), empty.output
+        (ada.folder / "opened").unlink()
+        assert list((ada.folder / "Ada").glob("not-sent-*")) == []
+
+
+def test_what_was_written_is_not_lost_when_the_desk_fails(
+    ada: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is not the text that is at fault."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    monkeypatch.setattr("click.edit", lambda _text: "Dear reporter")
+    for error, code in ((Refused("the disk is full"), 3), (RuntimeError("a bug"), 1)):
+
+        def fails(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("service.desk.session.Session.enqueue", fails)
+        refused = ada.type("reply", row["id"])
+        [kept_in] = (ada.folder / "Ada").glob("not-sent-*.txt")
+        assert (refused.exit_code, str(kept_in) in refused.output) == (code, True)
+        assert kept_in.read_text() == "Dear reporter"
+        kept_in.unlink()
 
 
 def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
@@ -199,6 +251,12 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
         (("triage", case, "P9"), 2, "P9"),
         (("state", case, "received"), 2, "received"),
         (("check", case, "x", "true"), 2, "true"),
+        (("check", case, "somebody else", "verified"), 3, "no such link or witness"),
+        (("check", case, "https://example.org/2", "verified"), 3, "no such link or witness"),
+        (("check", case, "99", "verified"), 3, "no such link or witness"),
+        (("check", case, "0000001", "verified"), 3, "no such link or witness"),
+        (("check", case, "", "verified"), 3, "no such link or witness"),
+        (("note", case, "--text-file", ada.folder / "empty.txt"), 3, "the note is empty"),
         (("verify-link", case, 2, "confirmed"), 3, "no such link"),
         (("verify-link", case, 0, "confirmed"), 3, "no such link"),
         (("verify-link", case, "https://example.org/2", "gone"), 3, "no such link"),
