@@ -25,6 +25,7 @@ from service.booth.voting import Checked
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
+from service.wire.poll_views import left_out_told
 
 IDLE_S: Final = 1_800
 """The page goes by itself after half an hour without a request."""
@@ -71,7 +72,9 @@ class BoothPage:
         secret: str,
         moment: Callable[[int], str],
         sent: str,
+        left_out: str,
     ) -> None:
+        self._left_out = left_out
         self._manifest, self._summary, self._cast = manifest, summary, cast
         self._host, self.base = host, f"/{secret}"
         self._until, self._sent, self._moment = moment(manifest.closes_at), sent, moment
@@ -131,6 +134,7 @@ class BoothPage:
             why=why,
             until=self._until,
             sent=self._sent,
+            left_out=self._left_out,
             **context,
         )
         return Answer(status, text.encode())
@@ -216,7 +220,14 @@ def serve(
     with LocalServer() as server:
         secret = system(16).hex()
         server.page = BoothPage(
-            checked.manifest, summary, cast, host=server.host, secret=secret, moment=moment, sent=sent
+            checked.manifest,
+            summary,
+            cast,
+            host=server.host,
+            secret=secret,
+            moment=moment,
+            sent=sent,
+            left_out=left_out_told(checked.snapshot, checked.left_out),
         )
         echo(f"Open this in a browser on this machine; Ctrl-C ends it:\n  http://{server.host}/{secret}/")
         try:

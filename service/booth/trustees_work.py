@@ -12,6 +12,7 @@ from typing import Any
 
 from crypto.entropy import system
 from crypto.errors import Refused
+from crypto.group import Point
 from crypto.seal import DoesNotOpen
 from polls import closing
 from polls.audit import Mapper
@@ -27,7 +28,7 @@ from service.cases.verdicts import Verdict, open_decryption, seal_decryption, se
 from service.wire import calls, poll_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_views import BoardView, PollView, left_out_of, trustee_signer
+from service.wire.poll_views import BoardView, PollView, left_out_of, left_out_told, trustee_signer
 from service.wire.registry_pins import fetch
 
 _AFTER_CLOSE = ("closed", "decided", "delivered", "acknowledged", "implemented")
@@ -90,8 +91,9 @@ class Trustee:
         proof = closing.prove_share(view.trustees, share, place, phi, system)
         after = self.client.do(poll_calls.prove_share(self._signer(view), phi, proof))
         missing = after.shape.proofs_needed - len(after.shape.proved)
+        _, _, told = self._electorate(view)
         return Done(
-            [f"Trustee {place} has shown its share."],
+            [f"Trustee {place} has shown its share.", told],
             [f"Waits for {missing} more trustees."] if missing > 0 else [],
         )
 
@@ -102,8 +104,8 @@ class Trustee:
             raise Refused(f"poll: it is {view.state}; trustees decrypt when it has closed")
         if now < view.manifest.closes_at:
             raise Refused("poll: by this machine's clock it has not closed")
-        closed, history = self.verified(phi)
-        done = Done(["Verified the board, every certificate and every ballot, against the registry."])
+        closed, history, told = self.verified(phi)
+        done = Done(["Verified the board, every certificate and every ballot, against the registry.", told])
         tally = hash_hex(closed.tally_raw)
         self.home.will_tell(phi, tally=tally)
         if not closed.quorum_met:
@@ -119,7 +121,7 @@ class Trustee:
             missing = view.trustees.threshold - len(held)
             done.waits.append(f"Waits for {missing} more trustees to decrypt. Run this again then.")
             return done
-        verdict = self._verdict(view, closed, place, held)
+        verdict = self._verdict(view, closed, place, held, done)
         if place not in view.shape.signed:
             call = poll_calls.post_statement(
                 self._signer(view), phi, verdict.outcome, verdict.outcome_signature
@@ -136,18 +138,14 @@ class Trustee:
             done.waits.append(f"The council has the result when {missing} more trustees have sent it.")
         return done
 
-    def verified(self, phi: bytes) -> tuple[Closed[Any, Any], RosterHistory]:
-        """Download a closed poll and verify all of it up to the tally; Refused for the first thing that fails."""
+    def verified(self, phi: bytes) -> tuple[Closed[Any, Any], RosterHistory, str]:
+        """Download a closed poll and verify all of it up to the tally; Refused for the first thing that fails.
+
+        Also gives the group's roster, and who was left out of the poll, in a sentence.
+        """
         gathered = gather(self.client, phi)
         manifest = gathered.view.manifest
-        history = self.client.do(calls.roster(bytes.fromhex(manifest.group_id)))
-        self.home.accept(history)
-        if history.latest.registry is None:
-            raise Refused("poll: the group's root key names no registry of members")
-        registry = fetch(self.client, history.latest.registry, self.home.folder)
-        electorate = self.client.do(poll_calls.electorate(manifest))
-        left_out_of(electorate, registry)
-        members = [each.member_key for each in registry.snapshot(electorate.shape.snapshot).members]
+        history, members, told = self._electorate(gathered.view)
         closed: Closed[Any, Any] = check_closed(
             ED25519,
             gathered.archive(self.mapper),
@@ -156,7 +154,20 @@ class Trustee:
             registry=members,
             mapper=self.mapper,
         )
-        return closed, history
+        return closed, history, told
+
+    def _electorate(self, view: PollView) -> tuple[RosterHistory, list[Point], str]:
+        """Hold a poll's electorate against the registry that the group's root key names; say who was left out."""
+        history = self.client.do(calls.roster(bytes.fromhex(view.manifest.group_id)))
+        self.home.accept(history)
+        if history.latest.registry is None:
+            raise Refused("poll: the group's root key names no registry of members")
+        registry = fetch(self.client, history.latest.registry, self.home.folder)
+        electorate = self.client.do(poll_calls.electorate(view.manifest))
+        left_out = left_out_of(electorate, registry)
+        snapshot = electorate.shape.snapshot
+        members = [each.member_key for each in registry.snapshot(snapshot).members]
+        return history, members, left_out_told(snapshot, left_out)
 
     def _poll(self, phi: bytes) -> tuple[PollView, BoardView, int]:
         view = self.client.do(poll_calls.poll(phi))
@@ -185,9 +196,10 @@ class Trustee:
         return held
 
     def _verdict(
-        self, view: PollView, closed: Closed[Any, Any], place: int, held: dict[int, bytes]
+        self, view: PollView, closed: Closed[Any, Any], place: int, held: dict[int, bytes], done: Done
     ) -> Verdict:
-        decided = closing.decide(closed, held)
+        decided, false = closing.decide_and_name(closed, held)
+        done.did += [f"WARNING: what trustee {at} sent is false and was left out." for at in false]
         outcome, counts = closing.statements(closed, decided)
         self.home.will_tell(
             closed.manifest.phi,

@@ -27,6 +27,7 @@ from service.member_keys import read as read_keys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
+from service.wire.poll_views import left_out_told
 
 SENT = (
     "What is sent: an encrypted ballot, and a proof that one of the {n} voters cast it. "
@@ -112,6 +113,7 @@ def told(checked: Checked, summary: str | None) -> list[str]:
         "",
         f"{manifest.electorate_size} may vote, until {moment(manifest.closes_at)}; quorum {manifest.quorum}; "
         f"rule: {manifest.rule.value}.",
+        left_out_told(checked.snapshot, checked.left_out),
     ]
 
 

@@ -35,11 +35,16 @@ class NotAVoter(Refused):
 
 @dataclass(frozen=True)
 class Checked:
-    """A poll of which everything was checked that a voter can check before the close."""
+    """A poll of which everything was checked that a voter can check before the close.
+
+    left_out: the accounts of the members' snapshot that may not vote. Whoever makes a poll chooses them: look.
+    """
 
     view: PollView
     electorate: Electorate
     election: Election[Any, Any]
+    snapshot: str
+    left_out: tuple[str, ...]
 
     @property
     def manifest(self) -> Manifest:
@@ -52,8 +57,9 @@ def check_poll(client: Client, phi: bytes, folder: Path) -> Checked:
     view = client.do(poll_calls.poll(phi))
     found = client.do(poll_calls.electorate(view.manifest))
     registry = fetch(client, bytes.fromhex(found.shape.registry), folder)
-    left_out_of(found, registry)
-    return Checked(view, found.electorate, election_of(view.manifest, view.trustees))
+    left_out = left_out_of(found, registry)
+    election = election_of(view.manifest, view.trustees)
+    return Checked(view, found.electorate, election, found.shape.snapshot, left_out)
 
 
 def check_open(checked: Checked) -> None:

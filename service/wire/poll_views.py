@@ -6,6 +6,7 @@ is replayed message by message; φ is the manifest's digest; heads and outcome c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,12 @@ def left_out_of(view: ElectorateView, registry: Registry) -> tuple[str, ...]:
     if Electorate(snapshot.rings(missing)).digest != view.electorate.digest:
         raise Refused("electorate: not what the registry's snapshot gives")
     return missing
+
+
+def left_out_told(snapshot: str, left_out: Sequence[str]) -> str:
+    """Say who of a snapshot's members may not vote. Whoever makes a poll chooses them, so everybody is told."""
+    named = ", ".join(left_out) if left_out else "nobody"
+    return f"Of the members in the snapshot {snapshot!r}, left out: {named}."
 
 
 def board_id(group: bytes, definition: shapes.DefineBoard) -> bytes:

@@ -45,13 +45,23 @@ def world() -> World:
     return World(voters=5)
 
 
+LEFT_OUT = "Of the members in the snapshot 'spring', left out: github.com/m0."
+
+
 @contextmanager
 def served(manifest: Manifest, cast: object) -> Iterator[str]:
     """The page on its own port; gives its address."""
     with LocalServer() as server:
         server.page = BoothPage(
-            manifest, SUMMARY, cast, host=server.host, secret=SECRET, moment=moment, sent=SENT.format(n=5)  # type: ignore[arg-type]
-        )  # fmt: skip
+            manifest,
+            SUMMARY,
+            cast,  # type: ignore[arg-type]
+            host=server.host,
+            secret=SECRET,
+            moment=moment,
+            sent=SENT.format(n=5),
+            left_out=LEFT_OUT,
+        )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://{server.host}/{SECRET}/"
         server.shutdown()
@@ -95,6 +105,7 @@ def test_a_vote_from_summary_to_receipt(
                 assert page.evaluate(LOOK, RULES) == []
 
         page.goto(address)
+        assert page.get_by_text(LEFT_OUT).count() == 1
         look("choose")
         assert "<script>alert" not in page.content()
         heights = [box["height"] for each in page.locator(".option").all() if (box := each.bounding_box())]
@@ -129,7 +140,14 @@ def page_of(world: World) -> BoothPage:
         raise AssertionError("nothing may be cast")
 
     return BoothPage(
-        world.manifest, SUMMARY, never, host="127.0.0.1:4", secret=SECRET, moment=moment, sent=""
+        world.manifest,
+        SUMMARY,
+        never,
+        host="127.0.0.1:4",
+        secret=SECRET,
+        moment=moment,
+        sent="",
+        left_out=LEFT_OUT,
     )
 
 

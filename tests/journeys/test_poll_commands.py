@@ -128,7 +128,8 @@ class World:
         assert made == again  # a repeat makes no second poll
         phi: str = made["poll"]
         for n in (1, 2, 3):
-            self.at("trustee", self.trustee(n), "prove", "--poll", phi)
+            shown = self.at("trustee", self.trustee(n), "prove", "--poll", phi)
+            assert shown["did"][-1].endswith("left out: github.com/m0.")
         return phi
 
     def vote(self, phi: str, account: str, option: int) -> bytes:

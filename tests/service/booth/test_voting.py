@@ -89,6 +89,7 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
             "0. No action",
             "3. Abstain",
             "Nobody learns which of them",
+            "Of the members in the snapshot 'spring', left out: github.com/m0.",
             "vote again until",
         ):
             assert said in first.output
@@ -249,6 +250,7 @@ async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_pa
 
         page, done = await asyncio.to_thread(voted)
         assert SUMMARY in page
+        assert "left out: github.com/m0." in page
         assert "Your ballot is in" in done
         kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
