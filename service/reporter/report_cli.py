@@ -6,8 +6,10 @@ The group's id stands for its root key: a server that shows other people than th
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -29,8 +31,12 @@ from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_
 from service.reporter.voicing import Speaker, open_voice
 from service.wire import calls
 from service.wire.admitting import Admission
-from service.wire.client import Client
+from service.wire.calls import Call
+from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import patiently
+
+SERVER_ERROR: Final = 500
+"""From this HTTP status on, a server may have stored what it was sent."""
 
 
 def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -96,6 +102,7 @@ def report(
     wait = Waiting()
     with Client(server, proxy=proxy) as client:
         roster = client.do(calls.roster(gid)).latest
+        key = VerifyKey(client.do(calls.server_info()).verify_key)
         introduce(roster)
         if from_file is None and not leave_out:
             leave_out = ask_left_out(roster)
@@ -118,17 +125,19 @@ def report(
             if not yes:
                 _confirm(typed=from_file is None)
             filed = file_report(written, files, chosen.to, code, system)
-            key = VerifyKey(client.do(calls.server_info()).verify_key)
-            urgent = answers.urgency == "danger"
-            receipt = patiently(
-                client,
-                admission,
+            shown_words = to_words(filed.code, words)
+            receipt = _sent(
+                lambda make: patiently(client, admission, make, waiting=wait.under_pressure),
                 lambda token: calls.submit(
-                    chosen.to.group_id, filed.envelope, key, admission=token, urgent=urgent
+                    chosen.to.group_id,
+                    filed.envelope,
+                    key,
+                    admission=token,
+                    urgent=answers.urgency == "danger",
                 ),
-                waiting=wait.under_pressure,
+                shown_words,
+                typed=from_file is None,
             )
-    shown_words = to_words(filed.code, words)
     result = {
         "code": shown_words,
         "recipients": chosen.told,
@@ -178,6 +187,57 @@ def _confirm(*, typed: bool) -> None:
     while not click.confirm("Send it?", default=True, err=True):
         if not typed or click.confirm("Discard what you wrote?", default=False, err=True):
             raise Refused("nothing was sent")
+
+
+def _sent(
+    patience: Callable[[Callable[[str], Call[Receipt]]], Receipt],
+    make: Callable[[str], Call[Receipt]],
+    words: Sequence[str],
+    *,
+    typed: bool,
+) -> Receipt:
+    """Send what is sealed. Every try sends the same, which the server counts once.
+
+    patience: sends a call and waits as long as that makes sense. words: the reply code. typed: it is held in this
+    machine's memory only, so somebody is asked before it is given up. Raises what went wrong last; the code was shown
+    then, unless the server surely has nothing.
+    """
+    tries = 0
+
+    def counted(token: str) -> Call[Receipt]:
+        nonlocal tries
+        tries += 1
+        return make(token)
+
+    while True:
+        try:
+            return patience(counted)
+        except (Unreachable, Declined, Refused) as error:
+            if typed and _try_again(error):
+                continue
+            nothing_arrived = tries == 0 or (
+                tries == 1 and isinstance(error, Declined) and error.status < SERVER_ERROR
+            )
+            if not nothing_arrived:
+                _tell_unsure(words)
+            raise
+
+
+def _try_again(error: Exception) -> bool:
+    told = error.reason if isinstance(error, Refused) else str(error)
+    click.echo(f"\nIt did not get through: {told}", err=True)
+    click.echo("What you wrote is still here, and nowhere else on this machine.", err=True)
+    try:
+        return click.confirm("Try again?", default=True, err=True)
+    except click.Abort:
+        return False
+
+
+def _tell_unsure(words: Sequence[str]) -> None:
+    click.echo(
+        "\nIt may have arrived although no answer came. If so, these words open the answers:", err=True
+    )
+    click.echo("\n".join(shown_code(words)), err=True)
 
 
 def _check_language(language: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,9 +14,13 @@ from click.testing import CliRunner, Result
 from service.cli import main
 from service.console import write_private
 from service.reporter import report_cli
-from service.wire.client import Client
+from service.wire.calls import Call
+from service.wire.client import Client, Unreachable
+from service.wire.patience import TRIES, patiently
 from tests.support.groups import Group
 from tests.support.server import RunningServer, running_server
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,37 @@ def answers(tmp_path: Path) -> Path:
     file = tmp_path / "report.toml"
     file.write_text('what = "It happened."\n', encoding="utf-8")
     return file
+
+
+class Breaking(Client):
+    """A client whose connection breaks `breaks` times when it sends a report, after the server took it when `late`."""
+
+    breaks = 0
+    late = False
+    asked_for_the_key = 0
+
+    def do(self, call: Call[T]) -> T:
+        mine = type(self)
+        if call.target == "/v1/server":
+            mine.asked_for_the_key += 1
+        if not (call.method == "POST" and "reports" in call.target) or not mine.breaks:
+            return super().do(call)
+        mine.breaks -= 1
+        if mine.late:
+            super().do(call)
+        raise Unreachable
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> type[Breaking]:
+    """A new kind of client for one test, whose patience takes no time."""
+
+    class Now(Breaking):
+        pass
+
+    monkeypatch.setattr(report_cli, "Client", Now)
+    monkeypatch.setattr(report_cli, "patiently", partial(patiently, sleep=lambda _: None))
+    return Now
 
 
 def run(
@@ -124,3 +161,42 @@ def test_what_a_report_has_no_room_for_is_asked_for_again(server: RunningServer,
     assert filed.exit_code == 0, filed.output
     for told in ("This one answer is needed", "room for 50 lines", "longer than 300 characters"):
         assert filed.stderr.count(told) == 1
+
+
+def test_a_broken_connection_loses_nothing_that_was_typed(
+    server: RunningServer, group: Group, breaking: type[Breaking]
+) -> None:
+    """One is not even noticed; when none gets through, what is in memory is sent again as often as asked for."""
+    breaking.breaks = 1
+    unnoticed = run(server, group, typed=questions())
+    assert unnoticed.exit_code == 0, unnoticed.output
+    assert "Try again?" not in unnoticed.stderr
+    breaking.breaks = 2 * TRIES
+    again = run(server, group, typed=questions(send="y\n\ny"))
+    assert again.exit_code == 0, again.output
+    assert again.stderr.count("Try again?") == 2
+    assert again.stdout.count(" 12. ") == 1
+
+
+def test_the_servers_key_is_asked_for_before_the_questions(
+    server: RunningServer, group: Group, breaking: type[Breaking]
+) -> None:
+    """Nothing but the report itself is left to go wrong after somebody typed it."""
+    stopped = run(server, group, typed="")
+    assert stopped.exit_code != 0
+    assert "What brings you here" not in stopped.stderr
+    assert breaking.asked_for_the_key == 1
+
+
+def test_who_gives_up_is_told_the_code_of_what_may_have_arrived(
+    server: RunningServer, group: Group, answers: Path, breaking: type[Breaking]
+) -> None:
+    """The server took it and its answer was lost: the words open the answers, on a terminal and from a file."""
+    breaking.late = True
+    for options, typed in (((), questions(send="y\nn")), (("--file", answers, "--yes", "--json"), "")):
+        breaking.breaks = TRIES
+        given_up = run(server, group, *options, typed=typed)
+        assert given_up.exit_code == 5
+        assert given_up.stdout == ""
+        assert "may have arrived" in given_up.stderr
+        assert " 12. " in given_up.stderr
