@@ -89,7 +89,7 @@ class _Mailbox:
         language = language_of(tag)
         posted = await read_form(request, MAX_SMALL)
         ticket = posted.text("ticket")
-        shown = self._shown_before(request, ticket)
+        shown = self._shown_before(request, posted)
         if shown is None:
             try:
                 code = from_words(posted.text("codewords"), language.words)
@@ -102,7 +102,7 @@ class _Mailbox:
             letters, seen = await self._letters(code)
             shown = Shown(
                 purpose="mailbox",
-                form=form_digest(ticket),
+                form=form_digest(posted),
                 new=ReplyCode.draw(self._deps.entropy).reveal(),
                 used=code.reveal(),
                 words=language.words,
@@ -227,13 +227,13 @@ class _Mailbox:
         people = tuple(h for h in roster.active if wanted & set(h.key_ids))
         return Recipients(roster.group, roster.digest, tuple(h.seal_key for h in people)) if people else None
 
-    def _shown_before(self, request: AnyRequest, ticket: str) -> Shown | None:
+    def _shown_before(self, request: AnyRequest, posted: Posted) -> Shown | None:
         """Find what this very form led to when it was sent before: a reload must not show other words."""
         try:
             shown = open_token(self._deps.keys.cookie, cookie_of(request), "mailbox", self._deps.now_s())
         except StaleToken:
             return None
-        return shown if shown.form == form_digest(ticket) else None
+        return shown if shown.form == form_digest(posted) else None
 
     def _typo(self, language: Language, typo: CodeTypo | UnclearLanguage) -> str:
         if isinstance(typo, UnclearLanguage):

@@ -2,7 +2,8 @@
 
 Without scripts the words cross this process's memory once: read, checked, sealed, forgotten. Guarantees: nothing is
 acknowledged that isn't durable; a mistake keeps what was typed; sending the same form twice shows the same code and
-files one report; the code is never in an address, a title or a log. Who may send is admission's to say.
+files one report, and a changed one is another form, kept and not taken for received; the code is never in an address, a
+title or a log. Who may send is admission's to say.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class _Filing:
         roster, view = await self._group(group)
         posted = await read_form(request, MAX_FORM)
         form = read_report_form(_kind(kind), language, posted)
-        again = self._sent_before(request, language, form)
+        again = self._sent_before(request, language, posted)
         if again is not None:
             return again
 
@@ -168,7 +169,7 @@ class _Filing:
         await intake.store(self._deps, accepted, urgent=form.urgency == "danger")
         return Shown(
             "report",
-            form_digest(form.ticket),
+            form_digest(posted),
             code.reveal(),
             b"",
             form.words,
@@ -188,14 +189,14 @@ class _Filing:
             raise FilesRefused(messages.FILES_TOO_LARGE) from None
 
     def _sent_before(
-        self, request: AnyRequest, language: Language, form: ReportForm
+        self, request: AnyRequest, language: Language, posted: Posted
     ) -> Response[bytes] | None:
         """Show the code again when this very form was sent before: the browser brings the cookie."""
         try:
             shown = open_token(self._deps.keys.cookie, cookie_of(request), "report", self._deps.now_s())
         except StaleToken:
             return None
-        return self._code(language, shown, []) if shown.form == form_digest(form.ticket) else None
+        return self._code(language, shown, []) if shown.form == form_digest(posted) else None
 
     def _again(
         self, language: Language, view: GroupView, form: ReportForm, posted: Posted, errors: list[Wrong]

@@ -21,6 +21,7 @@ from crypto.errors import Refused
 from crypto.hashing import digest, keyed
 from crypto.labels import Label
 from crypto.secrets import SymmetricKey
+from service.server.pages.forms import Posted
 
 COOKIE: Final = "__Host-sottovoce"
 LIVES_S: Final = 86_400
@@ -39,8 +40,9 @@ class StaleToken(Refused):
 class Shown(Struct, frozen=True, array_like=True):
     """A code that a page showed and that is not confirmed yet.
 
-    form: 16-byte digest of the form that led there, so that sending it twice shows the same page. used: the code that
-    was opened; empty after a report. seen: letters shown. names, removed: what the page said.
+    form: 16-byte digest of the form that led there, so that sending that very one twice shows the same page. used: the
+    code that was opened; empty after a report. seen: slots of the mailbox that were looked at and are known to be taken.
+    names, removed: what the page said.
     """
 
     purpose: Literal["report", "mailbox"]
@@ -57,9 +59,19 @@ class Shown(Struct, frozen=True, array_like=True):
         return "<Shown hidden>"
 
 
-def form_digest(ticket: str) -> bytes:
-    """Name a form by the ticket in it, which no other has."""
-    return digest(Label.COOKIE, b"form", ticket.encode(), size=16)
+def form_digest(posted: Posted) -> bytes:
+    """Name a form by everything that was sent in it: its ticket, which no other has, what was typed, and the files.
+
+    So only an identical form is a repeat. One that was changed under a ticket already spent is not, and nothing that
+    was added to it is taken for received.
+    """
+    parts = [b"form"]
+    for name in sorted(posted.fields):
+        values = posted.fields[name]
+        parts += [name.encode(), len(values).to_bytes(4, "big"), *(value.encode() for value in values)]
+    for upload in posted.uploads:
+        parts += [b"file", upload.name.encode(), digest(Label.COOKIE, upload.content)]
+    return digest(Label.COOKIE, *parts, size=16)
 
 
 def seal_token(key: SymmetricKey, shown: Shown, entropy: Entropy) -> str:

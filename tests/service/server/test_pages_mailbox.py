@@ -73,3 +73,17 @@ async def test_a_letter_that_comes_while_junk_is_counted_is_shown_and_not_burned
     assert page.value("message") == "My answer"
     assert (await visitor.answer(page, "My answer")).heading == "Done"
     assert (await visitor.open(to_words(code))).letters == []
+
+
+async def test_another_code_in_the_same_form_opens_its_own_mailbox(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Gone back and another code typed: the letters of the first are not shown for it."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "First."))
+    ticket = (await visitor.get("mailbox")).hidden("ticket")
+    fields = {"ticket": ticket, "codewords": " ".join(to_words(code))}
+    assert (await visitor.post("mailbox", fields)).letters == ["First."]
+    other = {"ticket": ticket, "codewords": " ".join(to_words(ReplyCode.draw(system)))}
+    page = await visitor.post("mailbox", other)
+    assert (page.status, page.letters) == (422, [])
+    assert (await visitor.post("mailbox", {**other, "ticket": page.hidden("ticket")})).letters == []

@@ -1,0 +1,80 @@
+"""The report page without scripts: what counts as sent before, and which room a report goes through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crypto.envelope import parse_envelope
+from crypto.opening import open_report
+from service.cases.reports import Report, Unsealed
+from service.wire import calls
+from tests.support.groups import Group
+from tests.support.inprocess import World
+from tests.support.pages import Visitor
+
+
+@pytest.fixture
+async def group(world: World) -> Group:
+    drawn = Group.draw()
+    await world.found(drawn)
+    return drawn
+
+
+@pytest.fixture
+def visitor(world: World) -> Visitor:
+    return Visitor(world.http)
+
+
+async def reports(world: World, group: Group, name: str) -> list[str]:
+    """What happened, in all reports that a handler can read."""
+    found = []
+    for entry in (await world.client.do(calls.feed(group.signer(name)))).entries:
+        report = bytes.fromhex(entry.report)
+        raw = await world.client.do(calls.fetch_report(group.signer(name), group.id, report))
+        opened = Unsealed.from_bytes(open_report(parse_envelope(raw), group.member(name).sealing).plaintext)
+        assert isinstance(opened.content, Report)
+        found.append(opened.content.what)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changed", "files"),
+    [
+        ({"what": "It happened. And the weapon is in room 5."}, [("a.txt", b"one")]),
+        ({"leave_out": "Ada"}, [("a.txt", b"one")]),
+        ({}, [("a.txt", b"two")]),
+        ({}, [("b.txt", b"one")]),
+        ({}, []),
+    ],
+)
+async def test_a_form_that_was_changed_is_another_one(
+    world: World, group: Group, visitor: Visitor, changed: dict[str, str], files: list[tuple[str, bytes]]
+) -> None:
+    """Sent, gone back, changed, sent again: it is not taken for received; it is said and kept, and can be sent."""
+    path = f"groups/{group.id.hex()}/report/conduct"
+    first: dict[str, Any] = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "It happened."}
+    sent = await visitor.post(path, first, [("a.txt", b"one")])
+    assert sent.status == 200
+    if "leave_out" in changed:
+        changed = {"leave_out": group.member("Ada").id.hex()}
+    again = {**first, **changed}
+    page = await visitor.post(path, again, files)
+    assert (page.status, page.words) == (422, [])
+    assert "sent before" in page.errors[0][1]
+    assert page.value("what") == again["what"]
+    assert len(await reports(world, group, "Cy")) == 1
+    done = await visitor.post(path, {**again, "ticket": page.hidden("ticket")}, files)
+    assert (done.status, done.words != sent.words) == (200, True)
+    assert sorted(await reports(world, group, "Cy")) == sorted(["It happened.", again["what"]])
+    assert len(await reports(world, group, "Ada")) == (1 if "leave_out" in changed else 2)
+
+
+async def test_the_same_form_with_a_file_is_sent_once(world: World, group: Group, visitor: Visitor) -> None:
+    """A reload sends the file again too: same code, one report."""
+    path = f"groups/{group.id.hex()}/report/conduct"
+    fields = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "It happened."}
+    first, again = [await visitor.post(path, fields, [("a.txt", b"one")]) for _ in range(2)]
+    assert first.words == again.words
+    assert len(await reports(world, group, "Ada")) == 1
