@@ -137,11 +137,12 @@ def poll(folder: Path, base: str, council: str, passphrase: str, stretching: Str
 def _trustee(
     folder: Path, name: str, passphrase: str, stretching: Stretching
 ) -> tuple[TrusteeHome, TrusteeKeys]:
-    keys = TrusteeKeys.draw(system)
+    home, keys = TrusteeHome(folder, None), TrusteeKeys.draw(system)
     locked = lock(keys.payload(), Passphrase(passphrase), stretching, entropy=system, kind=TRUSTEE_KIND)
+    home.begin_memory()
     write_private(folder / TRUSTEE_FILE, locked)
     write_whole(folder / CARD_FILE, msgspec.json.encode(keys.card(name.capitalize())))
-    return TrusteeHome(folder, None), keys
+    return home, keys
 
 
 def _poll(

@@ -3,11 +3,16 @@
 `trustee.key` holds the ceremony's seed and the request key under a passphrase (crypto.keyfiles, kind `trustee`);
 `trustee.json` is public and says which boards this trustee sits on, which messages they sent, which tally of a poll
 they decrypted and which outcome they signed. Guarantees: it is on the disk before anything leaves the machine, and
-nothing that contradicts it is said: a server that shows two boards or two tallies gets one answer.
+nothing that contradicts it is said: a server that shows two boards or two tallies gets one answer, also when two
+commands run at once. A folder restored from an old backup has forgotten what was said since; nothing here can tell.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,9 +36,14 @@ KEY_FILE: Final = "trustee.key"
 CARD_FILE: Final = "card.json"
 MEMORY_FILE: Final = "trustee.json"
 PINS_FILE: Final = "pins.json"
+LOCK_FILE: Final = "trustee.lock"
 HOME: Final = Path.home() / ".sottovoce" / "trustee"
 _MAX_KEY: Final = 16 * 1_024
 _MAX_MEMORY: Final = 1_024 * 1_024
+_RESTORE: Final = (
+    "restore the newest backup. An older one makes this trustee forget what was said since, and say something else "
+    "when a server asks again"
+)
 
 
 class Contradiction(Refused):
@@ -91,18 +101,28 @@ class TrusteeHome:
     passphrase_file: Path | None
 
     def new(self, name: str) -> TrusteeCard:
-        """Make new keys and the card. Refused when there are keys here already."""
-        if (self.folder / KEY_FILE).exists():
+        """Make new keys and the card, or only a card that is missing. Refused when there are both already."""
+        has_key = (self.folder / KEY_FILE).exists()
+        if has_key and (self.folder / CARD_FILE).exists():
             raise Refused("there is a trustee's key here already; it was not touched")
-        keys = TrusteeKeys.draw(system)
+        keys = self.keys() if has_key else TrusteeKeys.draw(system)
         try:
             card = msgspec.convert(msgspec.to_builtins(keys.card(name)), type=TrusteeCard)
-        except msgspec.ValidationError:
+            encoded = msgspec.json.encode(card)
+        except (msgspec.ValidationError, UnicodeEncodeError):
             raise Refused("a trustee's name has 1 to 120 characters") from None
-        passphrase = read_passphrase(self.passphrase_file, "New passphrase", confirm=True)
-        write_private(self.folder / KEY_FILE, lock(keys.payload(), passphrase, entropy=system, kind=KIND))
-        write_whole(self.folder / CARD_FILE, msgspec.json.encode(card))
+        if not has_key:
+            passphrase = read_passphrase(self.passphrase_file, "New passphrase", confirm=True)
+            self.begin_memory()  # before the key: with a key and no memory, nothing can be said
+            write_private(self.folder / KEY_FILE, lock(keys.payload(), passphrase, entropy=system, kind=KIND))
+        write_whole(self.folder / CARD_FILE, encoded)
         return card
+
+    def begin_memory(self) -> None:
+        """Begin an empty record of what was said, for a key that is about to be made. One that is here stays."""
+        with self._alone():
+            if not (self.folder / MEMORY_FILE).exists():
+                self._keep(Memory())
 
     def keys(self) -> TrusteeKeys:
         """Unlock the keys. Raises WrongPassphrase or DamagedKeyFile; Refused when there are none."""
@@ -114,47 +134,70 @@ class TrusteeHome:
     def card(self) -> TrusteeCard:
         """Read the public card; needs no passphrase."""
         if not (self.folder / CARD_FILE).exists():
+            if (self.folder / KEY_FILE).exists():
+                raise Refused("the card is missing: `sottovoce trustee new` makes it again from the key")
             raise Refused("there is no trustee's key here: make one with `sottovoce trustee new`")
         return read_card(self.folder / CARD_FILE)
 
     def memory(self) -> Memory:
-        """Read what was said before. Refused when it is damaged: forgetting it would undo it."""
+        """Read what was said before. Refused when it is damaged, or missing beside a key: forgetting would undo it."""
         path = self.folder / MEMORY_FILE
         if not path.exists():
+            if (self.folder / KEY_FILE).exists():
+                raise Refused(f"the record of what this trustee said, {MEMORY_FILE}, is missing: {_RESTORE}")
             return Memory()
         try:
             return msgspec.json.decode(read_whole(path, _MAX_MEMORY), type=Memory)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Refused(
-                "the record of what this trustee said is damaged: restore it from a backup"
+                f"the record of what this trustee said, {MEMORY_FILE}, is damaged: {_RESTORE}"
             ) from None
 
     def will_say(self, board: bytes, step: str, digest: str) -> None:
         """Remember a message of the ceremony. Raises Contradiction when another one was said in this step."""
-        memory = self.memory()
-        said = memory.said.get(board.hex(), {})
-        if said.get(step, digest) != digest:
-            raise Contradiction("ceremony: another message was sent in this step before; nothing was sent")
-        self._keep(Memory({**memory.said, board.hex(): {**said, step: digest}}, memory.polls))
+        with self._alone():
+            memory = self.memory()
+            said = memory.said.get(board.hex(), {})
+            if said.get(step, digest) != digest:
+                raise Contradiction(
+                    "ceremony: another message was sent in this step before; nothing was sent"
+                )
+            self._keep(Memory({**memory.said, board.hex(): {**said, step: digest}}, memory.polls))
 
     def will_tell(
         self, phi: bytes, *, tally: str | None = None, outcome: str | None = None, counts: str | None = None
     ) -> None:
         """Remember a tally to be decrypted or statements to be signed. Raises Contradiction for a second, other one."""
-        memory = self.memory()
-        known = memory.polls.get(phi.hex(), PollMemory())
-        for before, now in ((known.tally, tally), (known.outcome, outcome), (known.counts, counts)):
-            if before is not None and now is not None and before != now:
-                raise Contradiction(
-                    "poll: this trustee decrypted or signed something else before; nothing was sent"
-                )
-        told = PollMemory(known.tally or tally, known.outcome or outcome, known.counts or counts)
-        self._keep(Memory(memory.said, {**memory.polls, phi.hex(): told}))
+        with self._alone():
+            memory = self.memory()
+            known = memory.polls.get(phi.hex(), PollMemory())
+            for before, now in ((known.tally, tally), (known.outcome, outcome), (known.counts, counts)):
+                if before is not None and now is not None and before != now:
+                    raise Contradiction(
+                        "poll: this trustee decrypted or signed something else before; nothing was sent"
+                    )
+            told = PollMemory(known.tally or tally, known.outcome or outcome, known.counts or counts)
+            self._keep(Memory(memory.said, {**memory.polls, phi.hex(): told}))
 
     def accept(self, history: RosterHistory) -> None:
         """Pin a group's roster. Raises pins.RolledBack or pins.Forked."""
         path = self.folder / PINS_FILE
-        pins.save(path, pins.load(path).accept(history))
+        with self._alone():
+            pins.save(path, pins.load(path).accept(history))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other command reads and writes what was said: two at once could both find that nothing was."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Refused(f"the trustee's folder can't be written: {error.strerror}") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)  # which unlocks, as the end of the process would
 
     def _keep(self, memory: Memory) -> None:
         write_whole(self.folder / MEMORY_FILE, msgspec.json.encode(memory))

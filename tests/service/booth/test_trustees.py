@@ -1,0 +1,139 @@
+"""The folder of a trustee: what is made, what is remembered, and what is missing or asked twice at once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillWaiting
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from crypto.errors import Refused
+from polls.encoding import hash_hex
+from service.booth.trustees import (
+    CARD_FILE,
+    KEY_FILE,
+    LOCK_FILE,
+    MEMORY_FILE,
+    Contradiction,
+    Memory,
+    PollMemory,
+    TrusteeHome,
+)
+from service.cli import main
+
+BOARD, PHI, ONE, OTHER = bytes(16), bytes(32), hash_hex(b"one"), hash_hex(b"other")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Stretch little, so that the tests take seconds; the parameters are in the file as always."""
+    from crypto import keyfiles
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
+        yield
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> TrusteeHome:
+    """A trustee's folder, just made."""
+    (tmp_path / "passphrase").write_text("open sesame\n")
+    made = TrusteeHome(tmp_path / "trustee", tmp_path / "passphrase")
+    made.new("Ana")
+    return made
+
+
+def typed(home: TrusteeHome, *arguments: str) -> Result:
+    """Run `sottovoce trustee --home … arguments`."""
+    options = ["--home", str(home.folder), "--passphrase-file", str(home.passphrase_file)]
+    return CliRunner().invoke(main, ["trustee", *options, *arguments])
+
+
+@pytest.mark.parametrize(
+    "between",
+    [Memory({BOARD.hex(): {"certificate": OTHER}}, {}), Memory({}, {PHI.hex(): PollMemory(tally=OTHER)})],
+    ids=["said", "told"],
+)
+def test_two_commands_at_once_say_one_thing(home: TrusteeHome, between: Memory) -> None:
+    """While another command has the folder, this one waits, and then finds what the other said."""
+    handle = os.open(home.folder / LOCK_FILE, os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as second:
+        if between.said:
+            says = second.submit(home.will_say, BOARD, "certificate", ONE)
+        else:
+            says = second.submit(home.will_tell, PHI, tally=ONE)
+        with pytest.raises(StillWaiting):
+            says.result(0.1)
+        (home.folder / MEMORY_FILE).write_bytes(msgspec.json.encode(between))
+        os.close(handle)
+        with pytest.raises(Contradiction):
+            says.result(10)
+    assert home.memory() == between
+
+
+def test_a_missing_memory_is_not_an_empty_one(home: TrusteeHome) -> None:
+    """With the key and without trustee.json nothing is said, and the person is told what an old backup does."""
+    assert home.memory() == Memory()
+    home.will_say(BOARD, "certificate", ONE)
+    (home.folder / MEMORY_FILE).unlink()
+    for refuses in (
+        home.memory,
+        lambda: home.will_say(BOARD, "certificate", OTHER),
+        lambda: home.will_tell(PHI, tally=ONE),
+    ):
+        with pytest.raises(Refused, match="forget what was said"):
+            refuses()
+    assert not (home.folder / MEMORY_FILE).exists()
+    told = typed(home, "status")
+    assert (told.exit_code, "is missing: restore the newest backup" in told.output) == (3, True)
+    (home.folder / MEMORY_FILE).write_bytes(b"[" * 100_000)
+    assert typed(home, "status").exit_code == 3
+
+
+def test_a_memory_outlives_a_new_key(home: TrusteeHome) -> None:
+    """Whoever loses the key and makes another has still said what they said."""
+    home.will_say(BOARD, "certificate", ONE)
+    for name in (KEY_FILE, CARD_FILE):
+        (home.folder / name).unlink()
+    assert typed(home, "new", "--name", "Ana").exit_code == 0
+    with pytest.raises(Contradiction):
+        home.will_say(BOARD, "certificate", OTHER)
+
+
+@pytest.mark.parametrize("name", ["\udcff", "", "x" * 121])
+def test_a_name_that_is_none_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
+    """A byte that is no UTF-8 comes as a lone surrogate: refused before there is a key without a card."""
+    (tmp_path / "passphrase").write_text("open sesame\n")
+    home = TrusteeHome(tmp_path / "trustee", tmp_path / "passphrase")
+    refused = typed(home, "new", "--name", name)
+    assert (refused.exit_code, "a trustee's name" in refused.output) == (3, True), refused.output
+    assert not home.folder.exists()
+
+
+def test_a_missing_card_is_made_again_from_the_key(home: TrusteeHome) -> None:
+    """By `new`, which otherwise touches nothing that is there."""
+    before = {path.name: path.read_bytes() for path in home.folder.iterdir()}
+    again = typed(home, "new", "--name", "Eve")
+    assert (again.exit_code, "not touched" in again.output) == (3, True)
+    (home.folder / CARD_FILE).unlink()
+    missing = typed(home, "status")
+    assert (missing.exit_code, "makes it again" in missing.output) == (3, True)
+    made = typed(home, "new", "--name", "Ana", "--json")
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["key"] == home.card().key.hex()
+    assert {path.name: path.read_bytes() for path in home.folder.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """A file stands in its place."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Refused, match="can't be written"):
+        TrusteeHome(tmp_path / "file", None).will_say(BOARD, "certificate", ONE)
