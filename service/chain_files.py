@@ -16,6 +16,8 @@ def read_whole(path: Path, limit: int) -> bytes:
             raw = file.read(limit + 1)
     except OSError as error:
         raise Refused(f"a file can't be read: {error.strerror}") from None
+    except ValueError:  # a name with a zero byte, as a file can give it
+        raise Refused("a file can't be read: that is no file's name") from None
     if len(raw) > limit:
         raise Refused("a file is larger than it can be")
     return raw

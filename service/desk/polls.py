@@ -238,11 +238,12 @@ def _read(raw: bytes, beside: Path) -> tuple[PollFile, str]:
     """Read a poll.toml and the summary in its folder."""
     try:
         table: Any = tomllib.loads(raw.decode())
-        file = msgspec.convert(table, PollFile)
     except UnicodeDecodeError:
         raise Refused("poll.toml is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also a number of 4,301 digits, or 1,000 brackets
         raise Refused("poll.toml is not TOML: `sottovoce poll create --example` shows one") from None
+    try:
+        file = msgspec.convert(table, PollFile)
     except msgspec.ValidationError:
         raise Refused(
             "poll.toml lacks a field or has one of another kind: `sottovoce poll create --example`"

@@ -115,7 +115,11 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
                 values.update(tomllib.load(file))
         except FileNotFoundError:
             raise SettingsRefused("The settings file does not exist.") from None
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        except (
+            OSError,
+            ValueError,
+            RecursionError,
+        ):  # no TOML or UTF-8, a number of 4,301 digits, 1,000 brackets
             raise SettingsRefused("The settings file can't be read: it has to be TOML.") from None
     values.update(_from_environment(environment))
     try:
@@ -167,7 +171,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
         if text is None:
             continue
         if name in _NUMBERS:
-            if not (text.isascii() and text.isdigit()):
+            if not (text.isascii() and text.isdigit() and len(text) <= 20):
                 raise SettingsRefused(f"A setting is wrong: {ENV}{name.upper()} has to be a number.")
             values[name] = int(text)
         elif name in _FLAGS:

@@ -30,11 +30,14 @@ def test_the_example_is_a_poll_file(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ("question =", "question", "is not TOML"),
+        ("quorum = 10", "quorum = " + "1" * 5_000, "is not TOML"),
+        ("quorum = 10", "quorum = " + "[" * 5_000 + "]" * 5_000, "is not TOML"),
         ("quorum = 10", 'quorum = "ten"', "of another kind"),
         ("quorum = 10", "", "lacks a field"),
         ("quorum = 10", "quorum = 10\nwinner = 1", "of another kind"),
         ('rule = "median"', 'rule = "loudest"', "of another kind"),
         ('"summary.txt"', '"other.txt"', "can't be read"),
+        ('"summary.txt"', '"other\\u0000.txt"', "can't be read"),
     ],
 )
 def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.server.settings import Settings, SettingsRefused, limiter_url, load, store_url
+from tests.support.redis_server import free_port
 
 
 def written(folder: Path, text: str) -> Path:
@@ -36,6 +37,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     [
         ("", {}),
         ("data = ", {}),
+        ('data = "x"\nport = ' + "1" * 5_000, {}),
+        ('data = "x"\nport = ' + "1" * 100, {}),
+        ('data = "x"\nport = ' + "[" * 5_000 + "]" * 5_000, {}),
+        ('data = "x"', {"SOTTOVOCE_PORT": "1" * 5_000}),
         ('data = "x"\nsecret-word = 1', {}),
         ('data = "x"\nport = "secret-word"', {}),
         ('data = "x"\nport = 70000', {}),
@@ -81,7 +86,7 @@ def test_limits_of_many_workers_are_shared() -> None:
     assert limiter_url(Settings(data="x"), {"SOTTOVOCE_LIMITER_URL": "redis://l"}) == "redis://l"
 
 
-@pytest.mark.parametrize("text", ["", "data = 7", 'data = "x"\nstore = "redis"'])
+@pytest.mark.parametrize("text", ["", "data = 7", 'data = "x"\nstore = "redis"', "port = " + "1" * 5_000])
 def test_serve_refuses_with_a_sentence(tmp_path: Path, text: str) -> None:
     """Exit code 3 and one line, no traceback."""
     text = text.replace('"x"', f'"{tmp_path}/data"')
@@ -99,6 +104,6 @@ def test_serve_refuses_a_readable_key(tmp_path: Path) -> None:
     data.mkdir()
     (data / "receipts.key").write_bytes(bytes(32))
     (data / "receipts.key").chmod(0o644)
-    result = CliRunner().invoke(main, ["serve", "--data", str(data)])
+    result = CliRunner().invoke(main, ["serve", "--data", str(data), "--port", str(free_port())])
     assert result.exit_code == 3
     assert "0600" in result.output
