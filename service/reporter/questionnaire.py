@@ -6,16 +6,36 @@ What a report has no room for is asked for again at once, so that nothing is ref
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Literal, cast
+from importlib import import_module
+from types import ModuleType
+from typing import Final, Literal, cast
 
 import click
 from msgspec.structs import replace
 
 from service.cases.reports import Kind, Person, Urgency
 from service.cases.texts import LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT, tidy
+from service.console import shown
 from service.reporter.answers import Answers
 
+readline: ModuleType | None
+try:
+    readline = import_module("readline")
+except ImportError:  # Windows, and some builds of Python
+    readline = None
+
+KERNELS_LINE: Final = 4_095
+"""Bytes of a line that Linux keeps while it waits for Enter (N_TTY_BUF_SIZE - 1); what follows is dropped."""
+# The first: a paste is one piece, with its line breaks in it. The next three: text stays as it is in any locale.
+_EDITING: Final = (
+    "set enable-bracketed-paste on",
+    "set input-meta on",
+    "set output-meta on",
+    "set convert-meta off",
+    "tab: self-insert",
+)
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("help", "I need help"),
     ("conduct", "I want to report something"),
@@ -87,7 +107,7 @@ def _choose(question: str, options: Sequence[tuple[str, str]]) -> str:
 def _line(question: str, limit: int) -> str:
     while True:
         click.echo(f"\n{question} (Enter to skip)", err=True)
-        text: str = click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)
+        text = _typed()
         if len(text) <= limit:
             return text
         click.echo(f"That is longer than {limit} characters; please shorten it.", err=True)
@@ -118,15 +138,63 @@ def _lines() -> tuple[list[str], bool]:
     lines: list[str] = []
     while True:
         try:
-            line: str = click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)
+            # What is pasted at once may be many lines. A full stop ends them only as the last: no pasted line is lost.
+            *before, last = _typed().split("\n")
         except click.Abort as stopped:
             if not isinstance(stopped.__context__, EOFError):  # Ctrl-C
                 raise
             click.echo(err=True)
             return lines, True
-        if line == ".":
+        lines += before
+        if last == ".":
             return lines, False
-        lines.append(line)
+        lines.append(last)
+
+
+def _typed() -> str:
+    """Read what somebody types up to Enter, whole: the kernel's own editing keeps 4,095 bytes of a line and is silent.
+
+    Raises click.Abort on Ctrl-C and, with an EOFError as its context, on Ctrl-D.
+    """
+    if readline is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _typed_in_pieces()
+    readline.set_auto_history(False)
+    for setting in _EDITING:
+        readline.parse_and_bind(setting)
+    try:
+        # Not click.prompt(err=True): it puts standard error in the place of standard output, and then Python's input()
+        # takes neither for a terminal and leaves the editing to the kernel.
+        return input("> ")
+    except (KeyboardInterrupt, EOFError):
+        raise click.Abort from None
+    except UnicodeDecodeError as error:
+        return _readable(error.object)
+
+
+def _typed_in_pieces() -> str:
+    """Read a line without readline; where the kernel may have cut it, say so and ask for the rest."""
+    whole = ""
+    while True:
+        try:
+            piece: str = click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)
+            size = len(piece.encode(errors="surrogateescape"))
+        except UnicodeDecodeError as cut:  # within a character
+            raw = cut.object.rstrip(b"\n")
+            size = len(raw)
+            piece = raw.decode(errors="ignore") if size >= KERNELS_LINE else _readable(raw)
+        whole += piece
+        if size < KERNELS_LINE or not sys.stdin.isatty():
+            return whole
+        click.echo(
+            "That line was too long for this terminal and may have been cut. "
+            f"It ends with:\n  {shown(whole[-40:])}\nGo on from there, or press Enter if nothing is missing.",
+            err=True,
+        )
+
+
+def _readable(raw: bytes) -> str:
+    click.echo("Some characters could not be read and are left out.", err=True)
+    return raw.decode(errors="ignore")
 
 
 def _list(question: str, each: int, fits: int | None = None) -> tuple[str, ...]:

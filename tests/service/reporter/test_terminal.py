@@ -51,9 +51,9 @@ class Terminal:
             assert time.monotonic() < until
             self._read()
 
-    def type(self, text: str) -> None:
+    def type(self, text: str, encoding: str = "utf-8") -> None:
         """Type, and read meanwhile what the program echoes."""
-        raw = text.encode()
+        raw = text.encode(encoding)
         while raw:
             self._read(0.0)
             if select.select([], [self._master], [], WITHIN_S)[1]:
@@ -134,3 +134,72 @@ def test_ctrl_d_ends_a_paragraph(tmp_path: Path) -> None:
         skip_the_rest(person)
         assert person.ends() == 0, person.seen
     assert json.loads((tmp_path / "answers.json").read_bytes())["what"] == "It happened."
+
+
+PARAGRAPH = ("Sie sagte »nein«, und dann 再び. " * 220)[:6_600]
+
+
+def test_a_long_paragraph_arrives_whole(tmp_path: Path) -> None:
+    """6,600 characters without a line break, typed; in any locale, and without a trace in a history."""
+    assert len(PARAGRAPH) == 6_600
+    for locale in ("C.UTF-8", "C"):
+        with terminal(
+            "-c", ASKING, tmp_path / locale, environment={"LC_ALL": locale, "HOME": str(tmp_path)}
+        ) as person:
+            person.until("Number")
+            person.type("\r")
+            person.until("> ")
+            person.edited()
+            person.type(PARAGRAPH + "\tend" + "\r")
+            person.until("> ")
+            person.edited()
+            person.type("\x1b[200~two pasted\r.\rlines\x1b[201~\r")
+            person.until("> ")
+            person.edited()
+            person.type("\x1b[A\x04")  # the arrow up finds nothing
+            skip_the_rest(person)
+            assert person.ends() == 0, person.seen
+        told = json.loads((tmp_path / locale).read_bytes())
+        assert told["what"] == PARAGRAPH + "\tend" + "\ntwo pasted\n.\nlines"
+    assert {path.name for path in tmp_path.iterdir()} == {"C", "C.UTF-8"}
+
+
+def test_a_line_that_the_kernel_cut_is_noticed(tmp_path: Path) -> None:
+    """Without readline, or with the result going to a file: the person sees how far it came, and types the rest."""
+    without = ASKING.replace("import pathlib", "sys.modules['readline'] = None; import pathlib")
+    for asking, elsewhere in ((without, False), (ASKING, True)):
+        for text in ("abcdefghij" * 660, "a" + "é" * 3_000):  # the second is cut within a character
+            answers = tmp_path / "answers.json"
+            with (
+                open(os.devnull, "wb") as nowhere,
+                terminal("-c", asking, answers, stdout=nowhere.fileno() if elsewhere else None) as person,
+            ):
+                person.until("Number")
+                person.type("\r")
+                person.until("> ")
+                person.type(text + "\r")
+                person.until("may have been cut")
+                person.until("> ")
+                kept = len(text.encode()[:4_095].decode(errors="ignore"))
+                person.type(text[kept:] + "\r")
+                person.until("> ")
+                person.type(".\r")
+                skip_the_rest(person)
+                assert person.ends() == 0, person.seen
+            assert json.loads(answers.read_bytes())["what"] == text
+
+
+def test_characters_of_another_encoding_cost_no_more_than_themselves(tmp_path: Path) -> None:
+    """A terminal that sends Latin-1 to a program that expects UTF-8: said, and the rest is kept."""
+    without = ASKING.replace("import pathlib", "sys.modules['readline'] = None; import pathlib")
+    with terminal("-c", without, tmp_path / "answers.json", environment={"LC_ALL": "C.UTF-8"}) as person:
+        person.until("Number")
+        person.type("\r")
+        person.until("> ")
+        person.type("a caf\xe9 here\r", "latin-1")
+        person.until("left out")
+        person.until("> ")
+        person.type(".\r")
+        skip_the_rest(person)
+        assert person.ends() == 0, person.seen
+    assert json.loads((tmp_path / "answers.json").read_bytes())["what"] == "a caf here"
