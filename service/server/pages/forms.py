@@ -52,6 +52,12 @@ class Posted:
         """Give all values of a field, in order."""
         return tuple(self.fields.get(name, ()))
 
+    @property
+    def size(self) -> int:
+        """Bytes of all texts and files."""
+        texts = (value for values in self.fields.values() for value in values)
+        return sum(len(text.encode()) for text in texts) + sum(len(upload.content) for upload in self.uploads)
+
     def lines(self, name: str) -> tuple[str, ...]:
         """Give the lines of a field that hold something."""
         return tuple(line.strip() for line in self.text(name).split("\n") if line.strip())

@@ -40,7 +40,7 @@ from service.cases.texts import LONG_TEXT
 from service.server import intake, mailboxes
 from service.server.http import AnyRequest, check_headers, no_query
 from service.server.pages import messages
-from service.server.pages.admitting import admitted
+from service.server.pages.admitting import admitted, admitted_as_stored, sealed_size
 from service.server.pages.forms import MAX_FORM, MAX_SMALL, Posted, read_form
 from service.server.pages.languages import WORD_LISTS, Language
 from service.server.pages.report import AT_ONCE, wrong_words
@@ -146,13 +146,8 @@ class _Mailbox:
         to = await self._answer_to(letters[-1])
         if to is None:
             return await again("message", messages.NOBODY_LEFT)
-        waiting = await admitted(
-            self._deps.gate.admission,
-            to.group_id,
-            Route.REPORTS,
-            posted.text("ticket"),
-            size=sum(len(upload.content) for upload in posted.uploads),
-        )
+        admission, size = self._deps.gate.admission, sealed_size(posted.size, to)
+        waiting = await admitted(admission, to.group_id, Route.REPORTS, posted.text("ticket"), size=size)
         if waiting is not None:
             return await again("send", messages.BUSY)
         used, new = ReplyCode(shown.used), ReplyCode(shown.new)
@@ -165,6 +160,9 @@ class _Mailbox:
                 )
         except FilesRefused as refused:
             return await again("files", refused.sentence)
+        waiting = await admitted_as_stored(admission, to, Route.REPORTS, envelope, admitted_for=size)
+        if waiting is not None:
+            return await again("send", messages.BUSY)
         accepted = await intake.check(self._deps, to.group_id, envelope, follow_up=True)
         seen = shown.seen
         while isinstance(await mailboxes.burn(self._deps, claim_of(used), seen, accepted), mailboxes.Unread):

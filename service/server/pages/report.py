@@ -26,7 +26,7 @@ from service.cases.rosters import Roster
 from service.server import intake
 from service.server.http import AnyRequest, hex16, no_query
 from service.server.pages import messages
-from service.server.pages.admitting import admitted
+from service.server.pages.admitting import admitted, admitted_as_stored, sealed_size
 from service.server.pages.forms import MAX_FORM, MAX_SMALL, Posted, read_form
 from service.server.pages.languages import LANGUAGES, WORD_LISTS, Language
 from service.server.pages.report_form import (
@@ -104,20 +104,28 @@ class _Filing:
             errors += [] if wrong is None else [wrong]
         if errors or to is None:
             return self._again(language, view, form, posted, errors)
-        waiting = await admitted(
-            self._deps.gate.admission, to.group_id, Route.REPORTS, form.ticket, size=_size(posted)
-        )
+        admission, size = self._deps.gate.admission, sealed_size(posted.size, to)
+        waiting = await admitted(admission, to.group_id, Route.REPORTS, form.ticket, size=size)
         if waiting is not None:
             said = messages.SENT_BEFORE if waiting.spent else messages.BUSY
             return self._again(
                 language, view, form.with_ticket(waiting.ticket), posted, [Wrong("send", say(said))]
             )
         try:
-            shown = await self._file(form, posted, to, names)
+            code, raw, removed = await self._sealed(form, posted, to)
         except FilesRefused as refused:
             challenge = await self._deps.gate.admission.challenge(to.group_id, Route.REPORTS, renewed=True)
             wrong = Wrong("files", say(refused.sentence))
             return self._again(language, view, form.with_ticket(challenge.ticket), posted, [wrong])
+        waiting = await admitted_as_stored(admission, to, Route.REPORTS, raw, admitted_for=size)
+        if waiting is not None:
+            busy = Wrong("send", say(messages.BUSY))
+            return self._again(language, view, form.with_ticket(waiting.ticket), posted, [busy])
+        await self._store(form, to, raw)
+        expires_s = self._deps.now_s() + LIVES_S
+        shown = Shown(
+            "report", form_digest(posted), code.reveal(), b"", form.words, 0, expires_s, names, removed
+        )
         return self._code(language, shown, [])
 
     async def confirm(self, request: AnyRequest, tag: str) -> Response[bytes]:
@@ -159,38 +167,32 @@ class _Filing:
             return None, (), Wrong("leave_out", say(messages.TOO_FEW_AT_ALL))
         return _to(other.latest, people), tuple(h.pseudonym for h in people), None
 
-    async def _file(self, form: ReportForm, posted: Posted, to: Recipients, names: tuple[str, ...]) -> Shown:
-        now_s = self._deps.now_s()
-        code = ReplyCode.draw(self._deps.entropy)
-        async with self._sealing:
-            files, removed = await asyncio.to_thread(attached, posted.uploads, original=form.original)
-            raw = await asyncio.to_thread(self._sealed, form, files, to, code, now_s)
-        accepted = await intake.check(self._deps, to.group_id, raw, follow_up=False)
-        await intake.store(self._deps, accepted, urgent=form.urgency == "danger")
-        return Shown(
-            "report",
-            form_digest(posted),
-            code.reveal(),
-            b"",
-            form.words,
-            0,
-            now_s + LIVES_S,
-            names,
-            removed,
+    async def _sealed(
+        self, form: ReportForm, posted: Posted, to: Recipients
+    ) -> tuple[ReplyCode, bytes, tuple[str, ...]]:
+        """Draw a code and seal the report. Gives both, and the sentences for what was removed from files."""
+        code, today = (
+            ReplyCode.draw(self._deps.entropy),
+            datetime.fromtimestamp(self._deps.now_s(), UTC).date(),
         )
 
-    def _sealed(
-        self, form: ReportForm, files: tuple[File, ...], to: Recipients, code: ReplyCode, now_s: int
-    ) -> bytes:
-        report = form.answers().to_report(files, datetime.fromtimestamp(now_s, UTC).date())
-        try:
-            return file_report(report, files, to, code, self._deps.entropy).envelope
-        except Refused:
-            raise FilesRefused(messages.FILES_TOO_LARGE) from None
+        def seal(files: tuple[File, ...]) -> bytes:
+            report = form.answers().to_report(files, today)
+            try:
+                return file_report(report, files, to, code, self._deps.entropy).envelope
+            except Refused:
+                raise FilesRefused(messages.FILES_TOO_LARGE) from None
 
-    def _sent_before(
-        self, request: AnyRequest, language: Language, posted: Posted
-    ) -> Response[bytes] | None:
+        async with self._sealing:
+            files, removed = await asyncio.to_thread(attached, posted.uploads, original=form.original)
+            raw = await asyncio.to_thread(seal, files)
+        return code, raw, removed
+
+    async def _store(self, form: ReportForm, to: Recipients, raw: bytes) -> None:
+        accepted = await intake.check(self._deps, to.group_id, raw, follow_up=False)
+        await intake.store(self._deps, accepted, urgent=form.urgency == "danger")
+
+    def _sent_before(self, request: AnyRequest, language: Language, posted: Posted) -> Response[bytes] | None:
         """Show the code again when this very form was sent before: the browser brings the cookie."""
         try:
             shown = open_token(self._deps.keys.cookie, cookie_of(request), "report", self._deps.now_s())
@@ -260,7 +262,3 @@ def _kind(kind: str) -> Kind:
     if kind not in KINDS:
         raise ProblemError(Problem.NOT_FOUND)
     return cast("Kind", kind)
-
-
-def _size(posted: Posted) -> int:
-    return sum(len(upload.content) for upload in posted.uploads)

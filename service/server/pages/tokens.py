@@ -41,8 +41,8 @@ class Shown(Struct, frozen=True, array_like=True):
     """A code that a page showed and that is not confirmed yet.
 
     form: 16-byte digest of the form that led there, so that sending that very one twice shows the same page. used: the
-    code that was opened; empty after a report. seen: slots of the mailbox that were looked at and are known to be taken.
-    names, removed: what the page said.
+    code that was opened; empty after a report. seen: slots of the mailbox that were looked at and are known to be
+    taken. names, removed: what the page said.
     """
 
     purpose: Literal["report", "mailbox"]
