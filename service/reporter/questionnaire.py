@@ -164,11 +164,11 @@ def _typed() -> str:
     try:
         # Not click.prompt(err=True): it puts standard error in the place of standard output, and then Python's input()
         # takes neither for a terminal and leaves the editing to the kernel.
-        return input("> ")
+        return _readable(input("> ").encode(errors="surrogateescape"))
     except (KeyboardInterrupt, EOFError):
         raise click.Abort from None
     except UnicodeDecodeError as error:
-        return _readable(error.object)
+        return _readable(error.object.rstrip(b"\n"))
 
 
 def _typed_in_pieces() -> str:
@@ -177,13 +177,17 @@ def _typed_in_pieces() -> str:
     while True:
         try:
             piece: str = click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)
-            size = len(piece.encode(errors="surrogateescape"))
-        except UnicodeDecodeError as cut:  # within a character
-            raw = cut.object.rstrip(b"\n")
-            size = len(raw)
-            piece = raw.decode(errors="ignore") if size >= KERNELS_LINE else _readable(raw)
-        whole += piece
-        if size < KERNELS_LINE or not sys.stdin.isatty():
+            raw = piece.encode(errors="surrogateescape")
+        except UnicodeDecodeError as error:
+            raw = error.object.rstrip(b"\n")
+        except click.Abort as stopped:
+            if whole and isinstance(stopped.__context__, EOFError):
+                return whole
+            raise
+        maybe_cut = sys.stdin.isatty() and len(raw) >= KERNELS_LINE
+        # The kernel may have cut within a character, whose rest is typed again.
+        whole += raw.decode(errors="ignore") if maybe_cut else _readable(raw)
+        if not maybe_cut:
             return whole
         click.echo(
             "That line was too long for this terminal and may have been cut. "
@@ -193,8 +197,11 @@ def _typed_in_pieces() -> str:
 
 
 def _readable(raw: bytes) -> str:
-    click.echo("Some characters could not be read and are left out.", err=True)
-    return raw.decode(errors="ignore")
+    """Give what is UTF-8 of a line, and say so when something isn't."""
+    text = raw.decode(errors="ignore")
+    if text.encode() != raw:
+        click.echo("Some characters could not be read and are left out.", err=True)
+    return text
 
 
 def _list(question: str, each: int, fits: int | None = None) -> tuple[str, ...]:

@@ -192,14 +192,15 @@ def test_a_line_that_the_kernel_cut_is_noticed(tmp_path: Path) -> None:
 def test_characters_of_another_encoding_cost_no_more_than_themselves(tmp_path: Path) -> None:
     """A terminal that sends Latin-1 to a program that expects UTF-8: said, and the rest is kept."""
     without = ASKING.replace("import pathlib", "sys.modules['readline'] = None; import pathlib")
-    with terminal("-c", without, tmp_path / "answers.json", environment={"LC_ALL": "C.UTF-8"}) as person:
-        person.until("Number")
-        person.type("\r")
-        person.until("> ")
-        person.type("a caf\xe9 here\r", "latin-1")
-        person.until("left out")
-        person.until("> ")
-        person.type(".\r")
-        skip_the_rest(person)
-        assert person.ends() == 0, person.seen
-    assert json.loads((tmp_path / "answers.json").read_bytes())["what"] == "a caf here"
+    for environment in ({"LC_ALL": "C.UTF-8"}, {"PYTHONIOENCODING": "utf-8:strict"}):
+        with terminal("-c", without, tmp_path / "answers.json", environment=environment) as person:
+            person.until("Number")
+            person.type("\r")
+            person.until("> ")
+            person.type("a caf\xe9 here\r", "latin-1")
+            person.until("left out")
+            person.until("> ")
+            person.type(".\r")
+            skip_the_rest(person)
+            assert person.ends() == 0, person.seen
+        assert json.loads((tmp_path / "answers.json").read_bytes())["what"] == "a caf here"
