@@ -47,7 +47,7 @@ from service.server.pages.report import AT_ONCE, wrong_words
 from service.server.pages.routing import cookie_of, language_of, on_page
 from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
-from service.server.pages.uploads import FilesRefused, attached
+from service.server.pages.uploads import FilesRefused
 from service.server.pages.views import letter_view
 from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_PAGE
 
@@ -152,9 +152,9 @@ class _Mailbox:
             return await again("send", messages.BUSY)
         used, new = ReplyCode(shown.used), ReplyCode(shown.new)
         try:
+            original = posted.text("original") == "1"
+            files, removed = await self._site.cleaner.attached(posted.uploads, original=original)
             async with self._sealing:
-                original = posted.text("original") == "1"
-                files, removed = await asyncio.to_thread(attached, posted.uploads, original=original)
                 envelope = await asyncio.to_thread(
                     self._sealed, used, new, shown.seen, letters[-1].language, message, files, to
                 )

@@ -39,7 +39,7 @@ from service.server.pages.report_form import (
 from service.server.pages.routing import cookie_of, language_of, on_page
 from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
-from service.server.pages.uploads import FilesRefused, attached
+from service.server.pages.uploads import FilesRefused
 from service.server.pages.views import GroupView, group_view
 from service.wire.problems import Kind as Problem
 from service.wire.problems import ProblemError
@@ -183,8 +183,8 @@ class _Filing:
             except Refused:
                 raise FilesRefused(messages.FILES_TOO_LARGE) from None
 
+        files, removed = await self._site.cleaner.attached(posted.uploads, original=form.original)
         async with self._sealing:
-            files, removed = await asyncio.to_thread(attached, posted.uploads, original=form.original)
             raw = await asyncio.to_thread(seal, files)
         return code, raw, removed
 

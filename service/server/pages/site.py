@@ -23,6 +23,7 @@ from service.server.pages import messages
 from service.server.pages.catalogues import translations
 from service.server.pages.languages import LANGUAGES, Language
 from service.server.pages.tokens import COOKIE
+from service.server.pages.uploads import Cleaner
 
 HTML: Final = "text/html"
 STATIC: Final = Path(__file__).parent.parent / "static"
@@ -70,6 +71,7 @@ class Site:
         self.files = _files()
         self.style = _asset("style.css", self.files["style.css"][0])
         self.script = _script()
+        self.cleaner = Cleaner()
         self._environments: dict[str, Environment] = {}
         self._collecting = Collecting(FORGET_AFTER_S)
 

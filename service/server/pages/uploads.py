@@ -1,7 +1,12 @@
-"""Files sent without scripts: cleaned in memory, unless the reporter wants the originals kept as evidence."""
+"""Files sent without scripts: cleaned in memory, unless the reporter wants the originals kept as evidence.
+
+Guarantees: one form's files at a time, of all pages together. A picture of a few kilobytes may unpack to a gigabyte;
+several at once would take the memory of the whole server.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from crypto.errors import Refused
@@ -18,6 +23,28 @@ class FilesRefused(Refused):
     def __init__(self, sentence: str) -> None:
         super().__init__("the files can't be sent as they are")
         self.sentence = sentence
+
+
+class Cleaner:
+    """Cleans files for all pages of a site, one form after the other."""
+
+    def __init__(self) -> None:
+        self._alone = asyncio.Semaphore(1)
+
+    async def attached(
+        self, uploads: Sequence[Upload], *, original: bool
+    ) -> tuple[tuple[File, ...], tuple[str, ...]]:
+        """Make attachments, in a thread. Gives them and the sentences for what was removed. Raises FilesRefused.
+
+        Forms with nothing to clean don't wait for those with something.
+        """
+        if original or not uploads:
+            return attached(uploads, original=original)
+        await self._alone.acquire()
+        cleaning = asyncio.ensure_future(asyncio.to_thread(attached, uploads, original=False))
+        # A thread can't be stopped: the place is free when it is done, even if nobody waits for it any more.
+        cleaning.add_done_callback(lambda _: self._alone.release())
+        return await asyncio.shield(cleaning)
 
 
 def attached(uploads: Sequence[Upload], *, original: bool) -> tuple[tuple[File, ...], tuple[str, ...]]:

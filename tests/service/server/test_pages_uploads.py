@@ -1,0 +1,104 @@
+"""Files sent without scripts: pictures unpack one form at a time, whatever pages they come from."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from crypto.codes import ReplyCode, to_words
+from crypto.entropy import system
+from service.cases.attachments import Cleaned
+from service.server.pages import uploads
+from service.server.pages.forms import Upload
+from service.server.pages.uploads import Cleaner
+from service.wire import calls
+from tests.support.groups import Group
+from tests.support.inprocess import World
+from tests.support.letters import posting, sealed_letter
+from tests.support.pages import Visitor
+
+FILE = [("a.txt", b"one")]
+
+
+class Slow:
+    """Stands for a picture that takes long: cleans nothing until it is let go, and counts how many are at it."""
+
+    def __init__(self) -> None:
+        self.go, self.begun = threading.Event(), threading.Event()
+        self.now = self.most = self.done = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, content: bytes) -> Cleaned:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.begun.set()
+        self.go.wait(20)
+        with self._lock:
+            self.now -= 1
+            self.done += 1
+        return Cleaned(content, "text/plain", ())
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    cleaning = Slow()
+    monkeypatch.setattr(uploads, "clean", cleaning)
+    yield cleaning
+    cleaning.go.set()
+
+
+@pytest.fixture
+async def group(world: World) -> Group:
+    drawn = Group.draw()
+    await world.found(drawn)
+    return drawn
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def test_files_of_all_pages_are_cleaned_one_form_at_a_time(
+    world: World, group: Group, slow: Slow
+) -> None:
+    """Three reports and an answer at once; a report without files is through before the first of them is."""
+    code = ReplyCode.draw(system)
+    letter = sealed_letter(code, group, "Ada", "Are you safe?")
+    await world.client.do(calls.batch(group.signer("Ada"), posting(code, [letter])))
+    answering = Visitor(world.http)
+    mailbox = await answering.open(to_words(code))
+    sent = [
+        asyncio.create_task(Visitor(world.http).report(group.id, files=FILE, what="See.")) for _ in range(3)
+    ]
+    sent.append(asyncio.create_task(answering.answer(mailbox, "See.", FILE)))
+    await until(slow.begun.is_set)
+    assert (await Visitor(world.http).report(group.id, what="No file.")).status == 200
+    originals = await Visitor(world.http).report(group.id, files=FILE, what="As it is.", original="1")
+    assert originals.status == 200
+    assert slow.done == 0
+    slow.go.set()
+    assert [page.status for page in await asyncio.gather(*sent)] == [200] * 4
+    assert (slow.most, slow.done) == (1, 4)
+
+
+async def test_who_gives_up_waiting_frees_no_place_that_is_still_in_use(slow: Slow) -> None:
+    """The thread goes on after its request ended; the next file waits for it."""
+    cleaner, upload = Cleaner(), Upload("a.txt", b"one")
+    given_up = asyncio.create_task(cleaner.attached([upload], original=False))
+    await until(slow.begun.is_set)
+    given_up.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await given_up
+    following = asyncio.create_task(cleaner.attached([upload], original=False))
+    await asyncio.sleep(0.05)
+    assert (slow.most, slow.done) == (1, 0)
+    slow.go.set()
+    await following
+    assert (slow.most, slow.done) == (1, 2)
