@@ -54,7 +54,7 @@ async def post(deps: Deps, address: bytes, item: bytes, letter: bytes) -> Outcom
             return "full"
         grown = encode(Box(False, box.count + 1))
         changes: list[Change] = [
-            Insert(box_name, grown) if raw is None else Replace(box_name, raw, grown),
+            Insert(box_name, grown, scattered=True) if raw is None else Replace(box_name, raw, grown),
             Insert(posted, MARK),
             Insert(entry_name(b"letter/" + address, box.count + 1), letter),
         ]
@@ -95,7 +95,7 @@ async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Acc
         if not box.burned:
             ashes = encode(Box(True, 0))
             changes += [
-                Insert(box_name, ashes) if raw is None else Replace(box_name, raw, ashes),
+                Insert(box_name, ashes, scattered=True) if raw is None else Replace(box_name, raw, ashes),
                 *await _letters_of(deps, address),
             ]
         outcome = await deps.store.commit(MAIL, changes)

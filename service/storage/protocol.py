@@ -56,11 +56,16 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Insert(Message, frozen=True):
-    """Write a record that must not exist yet."""
+    """Write a record that must not exist yet.
+
+    scattered: keep it in a random place among others, so that the files don't tell what was written before and after
+    it. It costs more, and Redis, whose file is a list of commands, ignores it until that file is rewritten.
+    """
 
     name: bytes
     value: bytes
     expires_s: int | None = None
+    scattered: bool = False
 
 
 class Put(Message, frozen=True):

@@ -6,6 +6,7 @@ are not disturbed.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -27,12 +28,13 @@ from service.storage.protocol import (
 
 _ASKED_AT_ONCE: Final = 64
 _AT_ONCE: Final = 1_024
-"""Rows of one statement; SQLite takes 32,766 parameters, four for each row."""
+"""Rows of one statement; SQLite takes 32,766 parameters, five for each row."""
 
 _EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
 _HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
 _LAST: Final = "SELECT last FROM logs WHERE partition = ? AND log = ?"
 _INSERT: Final = "INSERT INTO records (partition, name, expires_s, value) VALUES (?, ?, ?, ?)"
+_INSERT_AT: Final = "INSERT INTO records (id, partition, name, expires_s, value) VALUES (?, ?, ?, ?, ?)"
 _UPSERT: Final = (
     _INSERT + " ON CONFLICT (partition, name) DO UPDATE"
     " SET value = excluded.value, expires_s = excluded.expires_s"
@@ -161,8 +163,13 @@ def _insert(connection: sqlite3.Connection, rows: list[tuple[str, Insert]]) -> N
     """Write records, many in one statement."""
     for at in range(0, len(rows), _AT_ONCE):
         some = rows[at : at + _AT_ONCE]
-        values = [value for p, c in some for value in (p, c.name, c.expires_s, c.value)]
-        connection.execute(_INSERT + ", (?, ?, ?, ?)" * (len(some) - 1), values)
+        values = [value for p, c in some for value in (_place(c), p, c.name, c.expires_s, c.value)]
+        connection.execute(_INSERT_AT + ", (?, ?, ?, ?, ?)" * (len(some) - 1), values)
+
+
+def _place(change: Insert) -> int | None:
+    """Where a row goes: at the end, or at a random place before all that went there (whose ids are above zero)."""
+    return -1 - (int.from_bytes(os.urandom(8), "big") >> 2) if change.scattered else None
 
 
 def _existing(connection: sqlite3.Connection, partition: str, names: list[bytes]) -> set[bytes]:

@@ -6,6 +6,8 @@ spilt into temporary files. The tables:
 
 - `records(partition, name, expires_s, value)`: an ordinary rowid table, so that 8 KiB values go to the end of one
   b-tree and only the short names are kept in order (measured: twice the inserts of WITHOUT ROWID).
+  Scattered records have random ids below zero. A row of no partition, 0, keeps the others' ids above it: SQLite
+  counts on from the largest id there is.
 - `logs(partition, log, last)`: the last number given out in each log.
 - `probe`: one row that `healthy` writes, to find out whether a write is durable.
 """
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS records (
     expires_s INTEGER,
     value BLOB NOT NULL
 );
+INSERT OR IGNORE INTO records VALUES (0, '', x'', NULL, x'');
 CREATE UNIQUE INDEX IF NOT EXISTS records_by_name ON records (partition, name);
 CREATE INDEX IF NOT EXISTS records_by_expiry ON records (expires_s) WHERE expires_s IS NOT NULL;
 CREATE TABLE IF NOT EXISTS logs (

@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from service.storage import Committed, Delete, Insert, Put, StoreRefused, StoreUnavailable, sqlite_files
+from service.storage import (
+    Committed,
+    Conflict,
+    Delete,
+    Insert,
+    Put,
+    StoreRefused,
+    StoreUnavailable,
+    sqlite_files,
+)
 from service.storage.protocol import MAX_VALUE
 from service.storage.sqlite import SqliteStore, open_sqlite
 from service.storage.sqlite_writer import ThreadWriter
@@ -282,3 +291,23 @@ async def test_the_clock_is_the_one_given(path: Path) -> None:
     store = await open_sqlite(path, lambda: 12.5)
     assert await store.clock_s() == 12.5
     await store.close()
+
+
+async def test_a_scattered_record_stands_nowhere_near_its_neighbours_in_time(
+    path: Path, store: SqliteStore
+) -> None:
+    """By their places in the file nobody can tell between which records scattered ones were written."""
+    for n in range(40):
+        name = b"%02d" % n
+        both = [Insert(b"box/" + name, b"", scattered=True), Insert(b"report/" + name, b"x")]
+        assert await store.commit("p", both) == Committed()
+    db = sqlite3.connect(path)
+    order = [bytes(row[0]) for row in db.execute("SELECT name FROM records ORDER BY id")]
+    db.close()
+    boxes, reports = order[:40], order[41:]  # between them, the row that is no record
+    assert reports == [b"report/%02d" % n for n in range(40)]
+    assert sorted(boxes) == [b"box/%02d" % n for n in range(40)]
+    assert boxes != sorted(boxes)  # by chance once in 40! times
+    assert boxes != sorted(boxes, reverse=True)
+    assert await store.read("p", b"box/07") == b""
+    assert await store.commit("p", [Insert(b"box/07", b"", scattered=True)]) == Conflict(b"box/07")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from abuse.routes import Route
@@ -194,3 +197,20 @@ async def test_racing_burns_have_one_first(world: World, group: Group) -> None:
     await asyncio.gather(*(world.burn(group, claim, 0, group.seal(bytes([n]))) for n in range(12)))
     page = await world.client.do(calls.feed(group.signer("Ada")))
     assert sorted(entry.follow_up for entry in page.entries) == ["first"] + ["repeat"] * 11
+
+
+async def test_a_used_mailbox_stands_nowhere_near_the_follow_up_that_came_with_it(
+    world: World, group: Group, tmp_path: Path
+) -> None:
+    """Whoever has the database's file can't tell by places which follow-up came with which mailbox."""
+    address = b""
+    for _ in range(5):
+        _, claim, address = drawn()
+        await world.burn(group, claim, 0, group.seal(b"follow"))
+    db = sqlite3.connect(tmp_path / "store.db")
+    places = dict(db.execute("SELECT name, id FROM records").fetchall())
+    db.close()
+    boxes = [place for name, place in places.items() if name.startswith(b"box/")]
+    assert b"box/" + address in places
+    assert len(boxes) == 5
+    assert max(boxes) < 0 <= min(place for name, place in places.items() if not name.startswith(b"box/"))
