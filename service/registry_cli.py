@@ -23,7 +23,7 @@ from service.cases.registry_statements import (
     Registrars,
     Statement,
 )
-from service.console import command, emit, json_option, passphrase_option, shown, write_private
+from service.console import command, emit, hex_id, json_option, passphrase_option, shown, write_private
 from service.registry_home import (
     InvitationFile,
     RegistryHome,
@@ -102,7 +102,7 @@ def new_registrar(home: RegistryHome, as_json: bool) -> None:
 def registrars(home: RegistryHome, keys: tuple[str, ...], as_json: bool) -> None:
     """Say who may invite from now on, all anew. The root key always may."""
     _, growing = home.growing()
-    raw = tuple(registry_id(key) for key in keys)  # the same form: 32 bytes
+    raw = tuple(hex_id(key, 32, "a registrar's key, as `registry new-registrar` shows it,") for key in keys)
     signed(home, [built(Registrars, on=today(growing.registry), keys=raw)], as_json)
 
 

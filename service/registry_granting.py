@@ -16,7 +16,7 @@ from service.cases.registry import GrowingRegistry
 from service.cases.registry_statements import ByInvitation, ByOldKey, BySsh
 from service.cases.ssh_signatures import SshKey
 from service.chain_files import read_whole
-from service.console import command, emit, json_option, shown
+from service.console import command, emit, hex_id, json_option, shown
 from service.registry_cli import proxy_option, registry, server_option, signed
 from service.registry_home import RegistryHome, registry_id, today
 from service.wire import registry_calls
@@ -88,10 +88,10 @@ def admit(
     asks = [decode_ask(read_whole(path, MAX_REQUEST)) for path in files]
     if (digests or vouched) and server is None:
         raise Refused("say where the requests wait with --server")
+    wanted = [_digest(each) for each in digests]
     if server is not None:
         with Client(server, proxy=proxy) as client:
             found = _waiting(client, now.id)
-        wanted = [registry_id(each) for each in digests]
         if any(each not in found for each in wanted):
             raise Refused(
                 "a request does not wait there any more: list them with `sottovoce registry applications`"
@@ -101,6 +101,9 @@ def admit(
             others = [ask for each, ask in found.items() if _vouched(ask) and each not in wanted]
             grantable = [ask for ask in others if not _problem(growing, ask)]
             asks, skipped = asks + grantable, len(others) - len(grantable)
+    if not asks and vouched:
+        left_out = f"; {skipped} that do can't be granted: see `applications`" if skipped else ""
+        raise Refused(f"no request waits there that rests on an invitation or a member's consent{left_out}")
     if not asks:
         raise Refused("no request to grant: name files, --digest or --vouched")
     if not published and not all(map(_vouched, asks)):
@@ -132,12 +135,22 @@ def dismiss(
 ) -> None:
     """Drop requests that wait on the server."""
     rid = home.growing()[1].registry.id if registry_hex is None else registry_id(registry_hex)
-    wanted = [registry_id(each) for each in digests]
+    wanted = sorted({_digest(each) for each in digests})
     key, dropped = home.signing_key(), 0
     with Client(server, proxy=proxy) as client:
         for at in range(0, len(wanted), MAX_DISMISSED):
             dropped += client.do(registry_calls.dismiss(rid, wanted[at : at + MAX_DISMISSED], key))
+    if dropped < len(wanted):
+        raise Refused(
+            f"{len(wanted) - dropped} of these requests did not wait there, or no longer; {dropped} were dropped: "
+            "see `sottovoce registry applications`"
+        )
     emit({"dropped": dropped}, as_json, f"{dropped} requests dropped.")
+
+
+def _digest(text: str) -> bytes:
+    """Read a request's digest as a person gives it."""
+    return hex_id(text, 32, "a request's digest, as `sottovoce registry applications` shows it,")
 
 
 def _waiting(client: Client, rid: bytes) -> dict[bytes, Ask]:

@@ -23,6 +23,7 @@ from crypto.keyfiles import lock, unlock
 from crypto.labels import Label
 from crypto.signatures import SigningKey
 from service.cases.joining import registry_id_of
+from service.cases.names import checked_name
 from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Account, ByInvitation, Found, Hex32, Statement, encode_statement
 from service.chain_files import read_whole
@@ -96,9 +97,10 @@ class RegistryHome:
     passphrase_file: Path | None
 
     def found(self, name: str) -> Registry:
-        """Make the root key and the first statement. Refused when there is a root key already."""
+        """Make the root key and the first statement. Refused when there is a root key already, or the name is none."""
         if (self.folder / ROOT_FILE).exists():
             raise Refused("there is a root key here already; it was not touched")
+        checked_name(name)
         root = SigningKey(system(SigningKey.SIZE))
         said = built(Found, on=today(), name=name, root=root.verify_key().raw)
         chain = chains.append(chains.empty(root.verify_key(), Label.REGISTRY), encode_statement(said), root)

@@ -264,7 +264,17 @@ def test_what_cannot_be_granted_keeps_nothing_else_waiting(
     assert [bool(each["problem"]) for each in told] == [each["account"] == "github.com/cy" for each in told]
     admitted = keeper.does("registry", "admit", "--vouched", *at)
     assert (admitted["members"], admitted["skipped"]) == (2, 1)
-    assert "no request" in keeper.refused("registry", "admit", "--vouched", *at)
+    keeper.does("registry", "publish", *at)
+    nothing = keeper.refused("registry", "admit", "--vouched", *at)
+    assert "no request waits there that rests on an invitation" in nothing
+    assert "1 that do can't be granted" in nothing
+    [left] = keeper.does("registry", "applications", *at)["requests"]
+    unknown = ("--digest", "ab" * 32)
+    assert keeper.does("registry", "dismiss", "--digest", left["digest"], *at)["dropped"] == 1
+    assert "1 of these requests did not wait" in keeper.refused("registry", "dismiss", *unknown, *at)
+    gone = keeper.refused("registry", "dismiss", *unknown, "--digest", left["digest"], *at)
+    assert "2 of these requests did not wait there, or no longer; 0 were dropped" in gone
+    assert "can't be granted" not in keeper.refused("registry", "admit", "--vouched", *at)
 
 
 def test_a_rotation_survives_a_crash_at_any_point(
@@ -445,6 +455,9 @@ def test_a_chain_with_an_operators_member_is_not_accepted(keeper: Person, tmp_pa
         (("beacon", "--name", "x", "--value", "ab" * 32), "no snapshot"),
         (("beacon", "--name", "x", "--value", "ab"), "wrong form"),
         (("registrars", "--key", "ab"), "64 hexadecimal"),
+        (("registrars", "--key", "zz"), "a registrar's key"),
+        (("admit", "--digest", "zz", "--server", "SERVER"), "a request's digest"),
+        (("dismiss", "--digest", "zz", "--server", "SERVER"), "a request's digest"),
         (("registrars", "--key", "00" * 32), "key"),
         (("invite", "--account", "alice", "--until", "2099-12-31", "--out", "OUT"), "where and who"),
         (("invite", "--account", "a.org/x", "--until", "2020-01-01", "--out", "OUT"), "over already"),
@@ -458,7 +471,7 @@ def test_a_chain_with_an_operators_member_is_not_accepted(keeper: Person, tmp_pa
     ],
 )
 def test_keepers_mistakes_are_explained(
-    keeper: Person, tmp_path: Path, arguments: tuple[str, ...], said: str
+    keeper: Person, tmp_path: Path, server: RunningServer, arguments: tuple[str, ...], said: str
 ) -> None:
     """Exit code 3, a sentence, nothing signed and nothing written."""
     other = Person.at(tmp_path / "other keeper")
@@ -473,6 +486,7 @@ def test_keepers_mistakes_are_explained(
         "OUT": str(tmp_path / "out.json"),
         "MISSING": str(tmp_path / "missing"),
         "NONSENSE": str(tmp_path / "nonsense"),
+        "SERVER": server.base,
         "FOREIGN": str(foreign.folder / "request.json"),
         "USED": str(ann.folder / "request.json"),
     }
@@ -480,6 +494,14 @@ def test_keepers_mistakes_are_explained(
     assert said in keeper.refused("registry", *(names.get(each, each) for each in arguments))
     assert (keeper.home / CHAIN_FILE).read_bytes() == before
     assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize("name", ["", "  ", " Aurora", "Aurora\n", "\u200b", "\udcff", "x" * 121])
+def test_a_registry_is_not_founded_without_a_name(tmp_path: Path, name: str) -> None:
+    """Nothing that everybody will see as empty, or differently, is signed for good."""
+    keeper = Person.at(tmp_path / "keeper")
+    assert "name" in keeper.refused("registry", "create", "--name", name)
+    assert not keeper.home.exists()
 
 
 @pytest.mark.parametrize(
