@@ -172,14 +172,16 @@ def settings(
     as_json: bool,
 ) -> None:
     """Change the group's name, languages, minimum or alternate group."""
+    if name is None and not languages and minimum is None and alternate is None:
+        raise Refused("say what to change: --name, --language, --minimum or --alternate")
     now = verified(read_chain(context.obj[0])).latest
     kept = now.alternate.hex() if now.alternate else None
     said = statement(
         rosters.Settings,
-        name=name or now.name,
+        name=now.name if name is None else name,
         languages=languages or now.languages,
         minimum=minimum or now.minimum,
-        alternate=None if alternate == "none" else alternate or kept,
+        alternate=None if alternate == "none" else kept if alternate is None else alternate,
     )
     append(context, said, as_json)
 

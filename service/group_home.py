@@ -82,7 +82,11 @@ def card_of(path: Path) -> rosters.HandlerCard:
 
 
 def read_chain(home: Path) -> chains.VerifiedChain:
-    """Read the folder's chain and verify it."""
+    """Read the folder's chain and verify it. Refused when there is none yet."""
+    if not (home / CHAIN_FILE).exists():
+        if (home / KEY_FILE).exists():
+            raise Refused(f"{CHAIN_FILE} is missing: restore it from a backup")
+        raise Refused("there is no group here yet: `sottovoce group create` makes one")
     try:
         stored = msgspec.json.decode(read_whole(home / CHAIN_FILE, MAX_CHAIN_FILE), type=RosterChain)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

@@ -133,6 +133,24 @@ def test_nothing_is_signed_with_a_wrong_passphrase(home: Path) -> None:
     assert (home / CHAIN_FILE).read_bytes() == before
 
 
+def test_a_group_is_made_before_anything_else(home: Path) -> None:
+    """Said as such, and not as a file that can't be read; a chain that is lost is not called a new start."""
+    for arguments in (
+        ("show",),
+        ("publish", "--server", "http://127.0.0.1:1"),
+        ("retire", "Ada"),
+        ("policy",),
+    ):
+        early = run(home, *arguments)
+        assert (early.exit_code, "`sottovoce group create` makes one" in early.output) == (3, True), (
+            early.output
+        )
+    created(home)
+    (home / CHAIN_FILE).unlink()
+    lost = run(home, "show")
+    assert (lost.exit_code, "restore it from a backup" in lost.output) == (3, True), lost.output
+
+
 def test_a_key_is_never_overwritten(home: Path) -> None:
     """Creating twice in one folder is refused and touches nothing."""
     created(home)
@@ -150,6 +168,9 @@ def test_a_key_is_never_overwritten(home: Path) -> None:
         (("add", "--card", "MISSING"), "can't be read"),
         (("add", "--card", "NOT A CARD"), "card can't be read"),
         (("add", "--card", "FORGED"), "signature does not hold"),
+        (("settings",), "say what to change"),
+        (("settings", "--name", ""), "wrong form"),
+        (("settings", "--alternate", ""), "wrong form"),
         (("settings", "--alternate", "xyz"), "wrong form"),
         (("settings", "--alternate", "OWN"), "own alternate"),
         (("settings", "--language", "Klingon!"), "wrong form"),
