@@ -21,6 +21,13 @@ LINES = [
     if line.startswith("sottovoce ")
 ]
 
+# In polls.md a command in a sentence is to be typed as well, unless it only names one.
+LINES += [
+    span.replace("…", "x")
+    for span in re.findall(r"`(sottovoce [^`]+)`", (DOCS / "polls.md").read_text(encoding="utf-8"))
+    if len(span.split()) > 3
+]
+
 
 def parsed(line: str) -> click.Command:
     """Let click read a line as far as it can without doing anything."""
