@@ -13,22 +13,9 @@ from typing import Final
 import click
 
 from crypto.errors import Refused
-from polls.board import Found, check_receipt
-from polls.casting import Receipt, page_due, read_receipt
-from polls.encoding import decode, hash_hex
+from polls.encoding import hash_hex
 from polls.group import ED25519
-from polls.manifest import parse_manifest
 from polls.verify import check_closed
-from service.booth.receipts import (
-    MAX_FILE,
-    Kept,
-    broken,
-    check_receipts,
-    read_kept,
-    told_of,
-    words_of,
-)
-from service.chain_files import read_whole
 from service.console import command, emit, json_option, passphrase_option, poll_id, server_options, shown
 from service.desk.cli import client_of, opened
 from service.desk.polls_results import result
@@ -36,7 +23,7 @@ from service.poll_files import export_poll, verify_files
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_views import PollView, signed_board
+from service.wire.poll_views import PollView
 
 _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
 
@@ -219,51 +206,6 @@ def verify(file: Path, evidence: Path | None, manifest: Path, registry: Path, as
     emit({"passed": found.passed, "checks": checks}, as_json, shown(str(found)))
     if not found.passed:
         raise Refused("this record does not hold")
-
-
-@poll.command("check-receipt")
-@click.argument("receipt", type=click.Path(path_type=Path, dir_okay=False))
-@server_options
-@json_option
-@command
-def check_receipt_(receipt: Path, server: str, proxy: str | None, as_json: bool) -> None:
-    """Say what became of the ballot of a receipt. After the close: counted, replaced, or proof that it was dropped."""
-    raw = read_whole(receipt, MAX_FILE)
-    if b'"receipts"' in raw[: 256 * 1_024]:
-        _check_kept(read_kept(raw), server, proxy, as_json)
-        return
-    phi = _named_in(raw)
-    with Client(server, proxy=proxy) as client:
-        view = client.do(poll_calls.poll(phi))
-        read = read_receipt(view.manifest, raw)
-        if view.state in {"waiting", "open"}:
-            due = page_due(view.manifest, read.page)
-            sealed = due <= view.shape.now
-            said = f"page {read.page} is sealed" if sealed else f"page {read.page} is sealed at {when(due)}"
-        elif view.state == "archived":
-            said = "the board was destroyed after the cooling-off"
-        else:
-            pages = client.do(poll_calls.opened_board(view.manifest))
-            said = words_of(check_receipt(pages.board, read), signed=signed_board(view, pages))
-    text = f"The server's signature holds; {said}."
-    emit({"poll": phi.hex(), "page": read.page, "found": said}, as_json, text)
-    if said == Found.DROPPED.value:
-        raise Refused("the ballot is not on the board: this receipt proves that the server dropped it")
-
-
-def _check_kept(kept: Kept, server: str, proxy: str | None, as_json: bool) -> None:
-    """Check a file that `sottovoce vote` keeps: all receipts of one voter, who may have voted again."""
-    manifest = parse_manifest(kept.manifest)
-    with Client(server, proxy=proxy) as client:
-        found, _ = check_receipts(client, manifest, kept)
-    items, text = told_of(found)
-    emit({"poll": manifest.phi.hex(), "receipts": items}, as_json, text)
-    if broken(found):
-        raise Refused("a ballot is not on the board: its receipt proves that the server dropped it")
-
-
-def _named_in(raw: bytes) -> bytes:
-    return poll_id(decode(raw, Receipt, "receipt").poll)
 
 
 def view_of(poll_hex: str, server: str, proxy: str | None) -> PollView:

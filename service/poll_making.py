@@ -16,11 +16,13 @@ from service.console import command, emit, json_option, poll_id, server_options,
 from service.desk import polls as making
 from service.desk.cli import client_of, opened
 from service.poll_cli import needs_record, poll, view_of, when
+from service.poll_receipts import check_one
 from service.poll_reports import file_report, reports
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_shapes import DefineBoard
 
+poll.add_command(check_one)
 poll.add_command(file_report)
 poll.add_command(reports)
 
