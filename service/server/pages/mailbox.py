@@ -2,9 +2,10 @@
 
 Code, letters and answer cross this process's memory and are forgotten; this is the only place of the server that opens
 letters, with the code just typed (crypto.letters, never crypto.opening). Guarantees: an unknown, a used and an empty
-mailbox give pages of the same bytes, and all pages of opened mailboxes have one length up to eight letters; the old
-code is burned only when two words of the new one were typed, in one step with the answer, and with exactly as many
-letters as were looked at: service.reporter.mailboxes says how that is known, though junk looks like noise.
+mailbox give pages of the same bytes, and all pages of opened mailboxes have one length up to eight letters, headers
+and cookie included; the old code is burned only when two words of the new one were typed, in one step with the answer,
+and with exactly as many letters as were looked at: service.reporter.mailboxes says how that is known, though junk
+looks like noise.
 """
 
 from __future__ import annotations
@@ -233,6 +234,14 @@ class _Mailbox:
             return None
         return shown if shown.form == form_digest(posted) else None
 
+    def _opens_nothing(self, shown: Shown) -> Shown:
+        """Give what a cookie holds where there are no letters: as long as the other, and no code that anybody has.
+
+        A browser that was given no cookie would tell whoever reads its traffic or its disk that no letter was there.
+        """
+        form, new, used = (self._deps.entropy(16) for _ in range(3))
+        return msgspec.structs.replace(shown, form=form, new=new, used=used)
+
     def _typo(self, language: Language, typo: CodeTypo | UnclearLanguage) -> str:
         if isinstance(typo, UnclearLanguage):
             return self._site.say(language, messages.CODE_UNCLEAR)
@@ -270,6 +279,7 @@ class _Mailbox:
         group = bytes.fromhex(letters[-1].group) if letters else NO_GROUP
         challenge = await self._deps.gate.admission.challenge(group, Route.REPORTS)
         token = seal_token(self._deps.keys.cookie, shown, self._deps.entropy)
+        nothing = seal_token(self._deps.keys.cookie, self._opens_nothing(shown), self._deps.entropy)
         new = ReplyCode(shown.new)
         words = to_words(
             new, shown.words
@@ -279,7 +289,7 @@ class _Mailbox:
             "letters.html",
             "",
             status=422 if errors else 200,
-            cookie=token if letters else None,
+            cookie=token if letters else nothing,
             size=PAGE_SIZE,
             letters=[await letter_view(self._deps, letter, states) for letter in letters],
             token=token if letters else "",

@@ -1,8 +1,9 @@
 """What the server must remember between two pages of a reporter without scripts, and doesn't: it hands it over, sealed.
 
 A token is a PyNaCl SecretBox under the server's cookie key, in a hidden field and in the one `__Host-` cookie that the
-pages ever set: from the page with a reply code until the reporter has confirmed it. The cookie lets a reload show
-the same code again, and is cleared at the end. Holds a code only in the form a browser can't read. design.md §3.
+pages ever set: from the page with a reply code until the reporter has confirmed it, and from every opened mailbox, so
+that it doesn't tell whether letters were there. The cookie lets a reload show the same code again, and is cleared at
+the end. Holds a code only in the form a browser can't read. design.md §3.
 """
 
 from __future__ import annotations

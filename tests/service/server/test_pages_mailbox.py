@@ -9,6 +9,7 @@ import pytest
 from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
 from service.server import mailboxes
+from service.server.pages.tokens import COOKIE, open_token
 from service.wire import calls
 from tests.support.groups import Group
 from tests.support.inprocess import World
@@ -87,3 +88,31 @@ async def test_another_code_in_the_same_form_opens_its_own_mailbox(
     page = await visitor.post("mailbox", other)
     assert (page.status, page.letters) == (422, [])
     assert (await visitor.post("mailbox", {**other, "ticket": page.hidden("ticket")})).letters == []
+
+
+async def test_with_letters_and_without_the_same_cookie_is_set(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Names, lengths and attributes of all headers are alike, and so is the length of the page."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "First."))
+    shapes = []
+    for one in (code, ReplyCode.draw(system), ReplyCode.draw(system)):
+        page = await Visitor(world.http).open(to_words(one))
+        headers = [(name, len(value), value.partition(b";")[2]) for name, value in page.headers.raw]
+        shapes.append((sorted(headers), len(page.html.encode())))
+        assert "set-cookie" in page.headers
+    assert shapes[0] == shapes[1] == shapes[2]
+
+
+async def test_the_cookie_of_a_mailbox_without_letters_opens_none(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """It holds neither the code that was typed nor a new one: a letter that comes later is not in it."""
+    form = {"ticket": (await visitor.get("mailbox")).hidden("ticket"), "codewords": " ".join(to_words(code))}
+    assert (await visitor.post("mailbox", form)).letters == []
+    await put(world, group, code, sealed_letter(code, group, "Ada", "First."))
+    kept = open_token(world.deps.keys.cookie, visitor.cookies[COOKIE], "mailbox", world.deps.now_s())
+    assert code.reveal() not in {kept.used, kept.new}
+    again = await visitor.post("mailbox", form)
+    assert (again.status, again.letters) == (422, [])
+    assert (await visitor.open(to_words(code))).letters == ["First."]
