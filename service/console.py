@@ -26,7 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MAX_PASSPHRASE_FILE = 4_096
 
-REFUSED, KEY, UNREACHABLE, DECLINED = 3, 4, 5, 6
+REFUSED, KEY, UNREACHABLE, DECLINED, INTERRUPTED = 3, 4, 5, 6, 130
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
@@ -45,6 +45,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except Declined as error:
             later = f" Try again in {error.retry_after_s} seconds." if error.retry_after_s else ""
             fail(f"{error}{later}", DECLINED)
+        except (click.Abort, KeyboardInterrupt):
+            fail_interrupted("interrupted")
 
     return guarded
 
@@ -58,6 +60,13 @@ def fail(message: str, code: int) -> NoReturn:
     else:
         click.echo(f"sottovoce: {message}", err=True)
     sys.exit(code)
+
+
+def fail_interrupted(message: str) -> NoReturn:
+    """End after Ctrl-C, or Ctrl-D at a question, on a line of its own."""
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    fail(message, INTERRUPTED)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:

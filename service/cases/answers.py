@@ -47,7 +47,8 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
     links: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
     urgency: Urgency = "normal"
-    language: str = "en"
+    language: str = ""
+    """Empty: not said, so English."""
     wants: str = ""
     fears: str = ""
     voice: bool = False
@@ -87,7 +88,7 @@ class Answers(Struct, frozen=True, forbid_unknown_fields=True):
             links=tuple(tidy(link) for link in self.links),
             witnesses=tuple(tidy(witness) for witness in self.witnesses),
             urgency=self.urgency,
-            language=self.language,
+            language=self.language or "en",
             wants=tidy(self.wants),
             fears=tidy(self.fears),
             recorded=recorded,
@@ -108,6 +109,8 @@ def parse_answers(raw: bytes) -> Answers:
         raise Refused(f"the file is not TOML: look at {place}") from None
     except msgspec.ValidationError as error:
         raise Refused(f"the file's answers don't fit: {_misfit(str(error))}") from None
+    except (ValueError, RecursionError):  # a number of over 4,300 digits; brackets in brackets
+        raise Refused("the file is not a report: it holds a huge number, or lists within lists") from None
 
 
 def _misfit(told: str) -> str:

@@ -6,10 +6,8 @@ The group's id stands for its root key: a server that shows other people than th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
@@ -27,16 +25,13 @@ from service.member_keys import HOME
 from service.reporter.answers import EXAMPLE, Answers, read_answers
 from service.reporter.questionnaire import ask, ask_people
 from service.reporter.recipients import ask_left_out, introduce, recipients
+from service.reporter.sending import Unsent, send
 from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
 from service.reporter.voicing import Speaker, open_voice
 from service.wire import calls
 from service.wire.admitting import Admission
-from service.wire.calls import Call
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
 from service.wire.patience import patiently
-
-SERVER_ERROR: Final = 500
-"""From this HTTP status on, a server may have stored what it was sent."""
 
 
 def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -60,7 +55,7 @@ def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) 
     "--leave-out", multiple=True, help="Somebody who must not receive it, by name; may be repeated."
 )
 @click.option(
-    "--language", default="en", show_default=True, help="Language you write in, such as en or pt-BR."
+    "--language", show_default="en", help="Language you write in, such as en or pt-BR; or the file names it."
 )
 @click.option(
     "--voice",
@@ -83,7 +78,7 @@ def report(
     as_json: bool,
     file: Path | None,
     leave_out: tuple[str, ...],
-    language: str,
+    language: str | None,
     voice: Path | None,
     passphrase_file: Path | None,
     yes: bool,
@@ -94,13 +89,13 @@ def report(
     # Whatever can be wrong with the options is said now: nothing that somebody typed is lost over it.
     _check_language(language)
     _check_key_file(voice)
-    from_file = None if file is None else read_answers(file)
+    from_file = None if file is None else _in_language(read_answers(file), language)
     files, removed = files_of(attach, attach_original)
     if from_file is None:
         _check_room(files)
     _check_receipt(receipt_file)
     wait = Waiting()
-    with Client(server, proxy=proxy) as client:
+    with Unsent() as unsent, Client(server, proxy=proxy) as client:
         roster = client.do(calls.roster(gid)).latest
         key = VerifyKey(client.do(calls.server_info()).verify_key)
         introduce(roster)
@@ -110,7 +105,7 @@ def report(
         with Admission(client, chosen.to.group_id, progress=wait.solving) as admission:
             admission.begin()  # the puzzle is solved while the person writes: none of it waits for them
             speaker = None if voice is None else open_voice(client, chosen.roster, voice, passphrase_file)
-            answers = ask(language) if from_file is None else from_file
+            answers = ask(language or "en") if from_file is None else from_file
             if answers.voice and speaker is None:
                 raise Refused(
                     "the answers ask for a voice: name your key file with --voice, or say voice = false"
@@ -126,7 +121,8 @@ def report(
                 _confirm(typed=from_file is None)
             filed = file_report(written, files, chosen.to, code, system)
             shown_words = to_words(filed.code, words)
-            receipt = _sent(
+            unsent.over()
+            receipt = send(
                 lambda make: patiently(client, admission, make, waiting=wait.under_pressure),
                 lambda token: calls.submit(
                     chosen.to.group_id,
@@ -189,59 +185,17 @@ def _confirm(*, typed: bool) -> None:
             raise Refused("nothing was sent")
 
 
-def _sent(
-    patience: Callable[[Callable[[str], Call[Receipt]]], Receipt],
-    make: Callable[[str], Call[Receipt]],
-    words: Sequence[str],
-    *,
-    typed: bool,
-) -> Receipt:
-    """Send what is sealed. Every try sends the same, which the server counts once.
-
-    patience: sends a call and waits as long as that makes sense. words: the reply code. typed: it is held in this
-    machine's memory only, so somebody is asked before it is given up. Raises what went wrong last; the code was shown
-    then, unless the server surely has nothing.
-    """
-    tries = 0
-
-    def counted(token: str) -> Call[Receipt]:
-        nonlocal tries
-        tries += 1
-        return make(token)
-
-    while True:
-        try:
-            return patience(counted)
-        except (Unreachable, Declined, Refused) as error:
-            if typed and _try_again(error):
-                continue
-            nothing_arrived = tries == 0 or (
-                tries == 1 and isinstance(error, Declined) and error.status < SERVER_ERROR
-            )
-            if not nothing_arrived:
-                _tell_unsure(words)
-            raise
+def _in_language(answers: Answers, language: str | None) -> Answers:
+    """Give a file's answers the language of the command line, when they name none."""
+    if language is None:
+        return answers
+    if answers.language not in {"", language}:
+        raise Refused("--language and the file name two languages: leave one of them out")
+    return msgspec.structs.replace(answers, language=language)
 
 
-def _try_again(error: Exception) -> bool:
-    told = error.reason if isinstance(error, Refused) else str(error)
-    click.echo(f"\nIt did not get through: {told}", err=True)
-    click.echo("What you wrote is still here, and nowhere else on this machine.", err=True)
-    try:
-        return click.confirm("Try again?", default=True, err=True)
-    except click.Abort:
-        return False
-
-
-def _tell_unsure(words: Sequence[str]) -> None:
-    click.echo(
-        "\nIt may have arrived although no answer came. If so, these words open the answers:", err=True
-    )
-    click.echo("\n".join(shown_code(words)), err=True)
-
-
-def _check_language(language: str) -> None:
-    if re.fullmatch(LANGUAGE_TAG, language) is None:
+def _check_language(language: str | None) -> None:
+    if language is not None and re.fullmatch(LANGUAGE_TAG, language) is None:
         raise Refused("the language is not a language tag such as en or pt-BR")
 
 

@@ -19,7 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WITHIN_S = 30.0
-_CHILD = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+# A shell's background job ignores SIGINT, and so would what the tests start in one.
+_CHILD = """
+import fcntl, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
 ASKING = f"""{_CHILD}
 import pathlib, msgspec
 from service.reporter.questionnaire import ask
@@ -58,6 +63,13 @@ class Terminal:
             self._read(0.0)
             if select.select([], [self._master], [], WITHIN_S)[1]:
                 raw = raw[os.write(self._master, raw[:256]) :]
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C once the program waits for a key: just before, Python forgets it until the next one."""
+        until = time.monotonic() + WITHIN_S
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < until
+        self.type("\x03")
 
     def ends(self) -> int:
         """Wait for the end; give the exit code."""
@@ -204,3 +216,30 @@ def test_characters_of_another_encoding_cost_no_more_than_themselves(tmp_path: P
             skip_the_rest(person)
             assert person.ends() == 0, person.seen
         assert json.loads((tmp_path / "answers.json").read_bytes())["what"] == "a caf here"
+
+
+def test_ctrl_c_at_a_question_ends_with_130(tmp_path: Path) -> None:
+    """Whether readline or the kernel edits the line; one that was begun is not half a line of the shell's prompt."""
+    program = f"""{_CHILD}
+import click
+from service.console import command
+from service.reporter.questionnaire import ask
+@click.command()
+@command
+def asking():
+    ask("en")
+asking()
+"""
+    for stopping in ("Number", "> "):
+        with terminal("-c", program) as person:
+            person.until("Number")
+            if stopping != "Number":
+                person.type("\r")
+                person.until(stopping)
+                person.edited()
+            person.type("x")
+            person.until("x")
+            person.interrupt()
+            person.until("\r\nsottovoce: interrupted")
+            assert person.ends() == 130
+    assert "Traceback" not in person.seen

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner, Result
 
+from service.cases.filing import Filed, file_report
+from service.cases.reports import Report
 from service.cli import main
 from service.console import write_private
 from service.reporter import report_cli
@@ -200,3 +202,71 @@ def test_who_gives_up_is_told_the_code_of_what_may_have_arrived(
         assert given_up.stdout == ""
         assert "may have arrived" in given_up.stderr
         assert " 12. " in given_up.stderr
+
+
+def test_an_interruption_has_its_own_exit_code_and_says_what_was_sent(
+    server: RunningServer,
+    group: Group,
+    answers: Path,
+    breaking: type[Breaking],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The input ends at a question: 130, nothing sent. Ctrl-C while it is being sent: 130, and the code."""
+    for typed in ("", "\n1\nI need help.\n.\n", questions(send="")[:-1]):
+        stopped = run(server, group, typed=typed)
+        assert stopped.exit_code == 130, stopped.output
+        assert "nothing was sent" in stopped.stderr
+        assert "Aborted" not in stopped.stderr
+    stopped = run(server, group, typed="", name="mailbox")
+    assert stopped.exit_code == 130
+    assert "interrupted" in stopped.stderr
+
+    def impatient(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report_cli, "patiently", partial(patiently, sleep=impatient))
+    breaking.breaks = 1
+    stopped = run(server, group, "--file", answers, "--yes")
+    assert stopped.exit_code == 130
+    assert "may have arrived" in stopped.stderr
+    assert "nothing was sent" not in stopped.stderr
+
+
+def test_the_language_of_the_command_line_holds_for_a_file_that_names_none(
+    tmp_path: Path, server: RunningServer, group: Group, answers: Path
+) -> None:
+    """Two that differ are refused, and two that are the same are not."""
+    written = []
+
+    def noted(report: Report, *rest: Any) -> Filed:
+        written.append(report.language)
+        return file_report(report, *rest)
+
+    english = tmp_path / "english.toml"
+    english.write_text('what = "It happened."\nlanguage = "en"\n')
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(report_cli, "file_report", noted)
+        for file, options in (
+            (answers, ()),
+            (answers, ("--language", "de")),
+            (english, ("--language", "en")),
+            (english, ()),
+        ):
+            filed = run(server, group, "--file", file, "--yes", *options)
+            assert filed.exit_code == 0, filed.output
+    assert written == ["en", "de", "en", "en"]
+    refused = run(server, group, "--file", english, "--yes", "--language", "de")
+    assert refused.exit_code == 3
+    assert "two languages" in refused.stderr
+
+
+def test_a_file_that_no_parser_can_hold_gets_a_sentence(
+    tmp_path: Path, server: RunningServer, group: Group
+) -> None:
+    """A number of 5,000 digits, and 20,000 brackets."""
+    for number, value in enumerate(("1" * 5_000, "[" * 20_000 + "]" * 20_000, "{a=" * 20_000)):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(f'what = "It happened."\nwhen = {value}\n')
+        refused = run(server, group, "--file", file, "--yes")
+        assert refused.exit_code == 3, refused.output
+        assert "the file is not a report" in refused.stderr

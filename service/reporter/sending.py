@@ -1,0 +1,100 @@
+"""Sending what a reporter typed: as often as they want, and with the truth on what may have arrived when they stop.
+
+Guarantees: what is held in memory only is given up when somebody says so, and the code of what the server may have is
+shown by then. Leaves broken connections and pressure to service.wire.patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import click
+
+from crypto.errors import Refused
+from service.cases.receipts import Receipt
+from service.console import fail_interrupted
+from service.reporter.terminal import shown_code
+from service.wire.calls import Call
+from service.wire.client import Declined, Unreachable
+
+UNSENT: Final = "interrupted; nothing was sent"
+SERVER_ERROR: Final = 500
+"""From this HTTP status on, a server may have stored what it was sent."""
+
+
+class Unsent:
+    """Says of whatever interrupts somebody in this context that nothing was sent, until it is `over`."""
+
+    def __init__(self) -> None:
+        self._over = False
+
+    def over(self) -> None:
+        """Sending begins."""
+        self._over = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if isinstance(error, click.Abort | KeyboardInterrupt) and not self._over:
+            fail_interrupted(UNSENT)
+
+
+def send(
+    patience: Callable[[Callable[[str], Call[Receipt]]], Receipt],
+    make: Callable[[str], Call[Receipt]],
+    words: Sequence[str],
+    *,
+    typed: bool,
+) -> Receipt:
+    """Send what is sealed. Every try sends the same, which the server counts once.
+
+    patience: sends a call and waits as long as that makes sense. words: the reply code. typed: it is held in this
+    machine's memory only, so somebody is asked before it is given up. Raises what went wrong last; the code was shown
+    then, unless the server surely has nothing.
+    """
+    tries = 0
+
+    def counted(token: str) -> Call[Receipt]:
+        nonlocal tries
+        tries += 1
+        return make(token)
+
+    while True:
+        try:
+            return patience(counted)
+        except (Unreachable, Declined, Refused) as error:
+            if typed and _try_again(error):
+                continue
+            nothing_arrived = tries == 0 or (
+                tries == 1 and isinstance(error, Declined) and error.status < SERVER_ERROR
+            )
+            if not nothing_arrived:
+                _tell_unsure(words)
+            raise
+        except KeyboardInterrupt:
+            if tries == 0:
+                fail_interrupted(UNSENT)
+            _tell_unsure(words)
+            fail_interrupted("interrupted")
+
+
+def _try_again(error: Exception) -> bool:
+    told = error.reason if isinstance(error, Refused) else str(error)
+    click.echo(f"\nIt did not get through: {told}", err=True)
+    click.echo("What you wrote is still here, and nowhere else on this machine.", err=True)
+    try:
+        return click.confirm("Try again?", default=True, err=True)
+    except click.Abort:
+        return False
+
+
+def _tell_unsure(words: Sequence[str]) -> None:
+    click.echo(
+        "\nIt may have arrived although no answer came. If so, these words open the answers:", err=True
+    )
+    click.echo("\n".join(shown_code(words)), err=True)
