@@ -21,10 +21,11 @@ from crypto.signatures import VerifyKey
 from service.cases.filing import Recipients, burn_mailbox, proof_of
 from service.cases.letters import Letter
 from service.cases.reports import File, FollowUp
+from service.cases.rosters import Roster
 from service.cases.texts import tidy
 from service.console import command, emit, shown
 from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
-from service.reporter.recipients import recipients, to_handlers
+from service.reporter.recipients import Chosen, recipients, to_handlers
 from service.reporter.terminal import (
     FILE_OR_DASH,
     Waiting,
@@ -36,8 +37,9 @@ from service.reporter.terminal import (
 )
 from service.wire import calls
 from service.wire.admitting import Admission
-from service.wire.client import Client
+from service.wire.client import Client, Declined
 from service.wire.patience import patiently
+from service.wire.problems import Kind
 
 STATES: Final = {
     "received": "Your report was received.",
@@ -85,13 +87,18 @@ def mailbox(
         views = [_letter_view(client, gid, letter) for letter in letters]
         if not as_json:
             click.echo(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
+        answered = _readers(client, letters) if letters else None
+        if answered is not None and not as_json:
+            click.echo(shown(f"\nAn answer goes to {answered.told}."))
         message = _message(message_file, asking=not as_json)
         if not letters and not message and not files:
             emit({"letters": [], "code": None, "sent": False}, as_json, "Your code stays as it is.")
             return
         new = ReplyCode.draw(system)
         code = to_words(new, words)
-        to = _answer_to(client, gid, letters, leave_out)
+        # With no letter to answer, it goes to the group, as a report does.
+        chosen = answered or recipients(client, client.do(calls.roster(gid)).latest, leave_out)
+        to = chosen.to
         with Admission(client, to.group_id, progress=wait.solving) as admission:
             admission.begin()  # solved while the new code is written down
             if not as_json:
@@ -107,7 +114,7 @@ def mailbox(
                 if new_views and not as_json:
                     click.echo(shown("\n\n".join(_letter_text(view) for view in new_views)))
     emit(
-        {"letters": views, "code": code, "sent": True},
+        {"letters": views, "recipients": chosen.told, "code": code, "sent": True},
         as_json,
         "\nDone: the old code opens nothing any more.",
     )
@@ -153,17 +160,34 @@ def _burn(
     return receipt is not None
 
 
-def _answer_to(client: Client, gid: bytes, letters: Sequence[Letter], leave_out: Sequence[str]) -> Recipients:
-    """Those whom the last letter names, by the roster that its group's root signed; without a letter, the group's."""
-    if not letters:
-        return recipients(client, client.do(calls.roster(gid)).latest, leave_out).to
-    last = letters[-1]
-    roster = client.do(calls.roster(bytes.fromhex(last.group))).latest
-    wanted = {bytes.fromhex(key_id) for key_id in last.recipients}
-    handlers = tuple(h for h in roster.active if wanted & set(h.key_ids))
-    if not handlers:
-        raise Refused("nobody whom the letter names is in the group any more: file a new report")
-    return to_handlers(roster, handlers)
+def _readers(client: Client, letters: Sequence[Letter]) -> Chosen:
+    """Find to whom the answer to letters, oldest first, goes, by the rosters that the groups' roots signed.
+
+    To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
+    takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
+    by name: whoever writes a letter says who is asked to answer, and may say it wrongly.
+    """
+    for group in dict.fromkeys(letter.group for letter in letters):
+        roster = _roster(client, bytes.fromhex(group))
+        if roster is None:
+            continue
+        for letter in reversed([letter for letter in letters if letter.group == group]):
+            wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
+            handlers = tuple(h for h in roster.active if wanted & set(h.key_ids))
+            if handlers:
+                told = f"{roster.name}: {', '.join(handler.pseudonym for handler in handlers)}"
+                return Chosen(to_handlers(roster, handlers), roster, told)
+    raise Refused("nobody whom the letters name is in the group any more: file a new report")
+
+
+def _roster(client: Client, group: bytes) -> Roster | None:
+    """Give a group's roster in force; None when the server has no such group, whatever a letter says."""
+    try:
+        return client.do(calls.roster(group)).latest
+    except Declined as problem:
+        if problem.kind is not Kind.NOT_FOUND:
+            raise
+        return None
 
 
 def _code_text(path: Path | None) -> str:
@@ -199,7 +223,8 @@ def _confirm(code: ReplyCode) -> None:
 
 def _letter_view(client: Client, gid: bytes, letter: Letter) -> dict[str, object]:
     group = bytes.fromhex(letter.group)
-    author = client.do(calls.roster(group)).latest.by_verify_key(bytes.fromhex(letter.author_key))
+    roster = _roster(client, group)
+    author = None if roster is None else roster.by_verify_key(bytes.fromhex(letter.author_key))
     return {
         "day": letter.day,
         "author": letter.author,

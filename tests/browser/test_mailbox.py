@@ -75,3 +75,30 @@ def test_junk_hides_no_letter_and_none_is_burned_unread(
     seen = [int.from_bytes(body[32:34], "big") for body in burns]
     assert seen == [9, 10, 12]
     assert len({body[34:] for body in burns}) == 1, "one answer, sealed once"
+
+
+def test_an_answer_goes_where_the_first_letter_came_from_and_the_page_says_so(
+    server: RunningServer, browser: Browser, client: Client
+) -> None:
+    """One recipient also sits in another group, and asks from there; a group that doesn't exist is passed over."""
+    group, other, missing = Group.draw(), Group.draw("Borealis", ["Bo", "Xi"]), Group.draw("Missing")
+    group.found(client)
+    other.found(client)
+    code = ReplyCode.draw(system)
+    letters = [
+        sealed_letter(code, missing, "Ada", "From nowhere."),
+        sealed_letter(code, group, "Ada", "Thank you.", [group.member("Ada"), group.member("Cy")]),
+        sealed_letter(code, other, "Bo", "Tell me more.", [other.member("Bo")]),
+    ]
+    client.do(calls.batch(group.signer("Bo"), posting(code, letters)))
+    with visit(browser, server.base, scripts=True) as reporter:
+        assert len(reporter.open(to_words(code))) == 3
+        reporter.page.locator("#readers bdi").first.wait_for()
+        assert reporter.page.locator("#readers").inner_text() == "Aurora: Ada, Cy"
+        reporter.fill(message="Yes.")
+        reporter.confirmed()
+    entries = {
+        name: len(client.do(calls.feed(of.signer(name))).entries)
+        for of, name in ((group, "Ada"), (group, "Bo"), (group, "Cy"), (other, "Xi"))
+    }
+    assert entries == {"Ada": 1, "Bo": 0, "Cy": 1, "Xi": 0}

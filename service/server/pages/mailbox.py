@@ -49,7 +49,7 @@ from service.server.pages.routing import cookie_of, language_of, on_page
 from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
 from service.server.pages.uploads import FilesRefused
-from service.server.pages.views import letter_view
+from service.server.pages.views import letter_view, readers
 from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_PAGE
 
 PAGE_SIZE: Final = 96 * 1024
@@ -144,9 +144,10 @@ class _Mailbox:
             files = bool(posted.uploads) and field != "files"
             return await self._letters_page(language, now, letters, message, wrong, files=files)
 
-        to = await self._answer_to(letters[-1])
-        if to is None:
+        found = await readers(self._deps, letters)
+        if found is None:
             return await again("message", messages.NOBODY_LEFT)
+        to = found.recipients()
         admission, size = self._deps.gate.admission, sealed_size(posted.size, to)
         waiting = await admitted(admission, to.group_id, Route.REPORTS, posted.text("ticket"), size=size)
         if waiting is not None:
@@ -217,15 +218,6 @@ class _Mailbox:
         found, taken = await asyncio.to_thread(_opened, code, raw, first)
         return found, max(page * LETTER_SLOTS + taken, seen + 1)
 
-    async def _answer_to(self, letter: Letter) -> Recipients | None:
-        """Name those whom the last letter names, by the roster in force; None when nobody of them is there."""
-        history = await self._deps.groups.history(bytes.fromhex(letter.group))
-        if history is None:
-            return None
-        roster, wanted = history.latest, {bytes.fromhex(key_id) for key_id in letter.recipients}
-        people = tuple(h for h in roster.active if wanted & set(h.key_ids))
-        return Recipients(roster.group, roster.digest, tuple(h.seal_key for h in people)) if people else None
-
     def _shown_before(self, request: AnyRequest, posted: Posted) -> Shown | None:
         """Find what this very form led to when it was sent before: a reload must not show other words."""
         try:
@@ -276,7 +268,8 @@ class _Mailbox:
         if files:
             errors = [*errors, Wrong("files", self._site.say(language, messages.FILES_AGAIN))]
         states = {state: self._site.say(language, said) for state, said in messages.STATES.items()}
-        group = bytes.fromhex(letters[-1].group) if letters else NO_GROUP
+        found = await readers(self._deps, letters)
+        group = NO_GROUP if found is None else found.roster.group
         challenge = await self._deps.gate.admission.challenge(group, Route.REPORTS)
         token = seal_token(self._deps.keys.cookie, shown, self._deps.entropy)
         nothing = seal_token(self._deps.keys.cookie, self._opens_nothing(shown), self._deps.entropy)
@@ -292,6 +285,7 @@ class _Mailbox:
             cookie=token if letters else nothing,
             size=PAGE_SIZE,
             letters=[await letter_view(self._deps, letter, states) for letter in letters],
+            readers=found,
             token=token if letters else "",
             form={"ticket": challenge.ticket, "message": message},
             errors=errors,
@@ -303,6 +297,7 @@ class _Mailbox:
 
 _NO_CODE: Final[dict[str, Any]] = {
     "letters": (),
+    "readers": None,
     "token": "",
     "words": (),
     "positions": ("", ""),

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crypto.codes import fingerprint_words
+from service.cases.filing import Recipients
 from service.cases.letters import Letter
-from service.cases.rosters import Roster
+from service.cases.rosters import Handler, Roster
 from service.server.deps import Deps
 
 
@@ -45,6 +46,29 @@ class LetterView:
     state: str
     language: str
     paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """To whom an answer goes: people of one group."""
+
+    roster: Roster
+    people: tuple[Handler, ...]
+
+    @property
+    def group(self) -> str:
+        """The group's name."""
+        return self.roster.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names or pseudonyms."""
+        return tuple(person.pseudonym for person in self.people)
+
+    def recipients(self) -> Recipients:
+        """Name them for sealing."""
+        keys = tuple(person.seal_key for person in self.people)
+        return Recipients(self.roster.group, self.roster.digest, keys)
 
 
 async def group_view(deps: Deps, group: bytes) -> tuple[Roster, GroupView] | None:
@@ -88,6 +112,25 @@ async def letter_view(deps: Deps, letter: Letter, states: dict[str, str]) -> Let
         language=letter.language,
         paragraphs=_paragraphs(letter.text),
     )
+
+
+async def readers(deps: Deps, letters: Sequence[Letter]) -> Readers | None:
+    """Find to whom the answer to some letters, oldest first, goes; None when nobody of them is there any more.
+
+    To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
+    takes the answer to another group. In it, to those whom the newest letter names who are in the roster in force.
+    The page shows them by name: whoever writes a letter says who is asked to answer, and may say it wrongly.
+    """
+    for group in dict.fromkeys(letter.group for letter in letters):
+        history = await deps.groups.history(bytes.fromhex(group))
+        if history is None:
+            continue
+        for letter in reversed([letter for letter in letters if letter.group == group]):
+            wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
+            people = tuple(h for h in history.latest.active if wanted & set(h.key_ids))
+            if people:
+                return Readers(history.latest, people)
+    return None
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

@@ -151,3 +151,27 @@ def test_a_mailbox_full_of_junk_locks_nobody_out(
     told = run(server, group, code, tmp_path)
     assert [letter["text"] for letter in told["letters"]] == ["First."]
     assert read(client, code) == ([], 0)
+
+
+def test_no_later_letter_takes_an_answer_to_another_group(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group, code: ReplyCode
+) -> None:
+    """The answer goes where the first letter came from, to those whom its newest letter names, and says so."""
+    other, missing = Group.draw("Borealis", ["Bo", "Xi"]), Group.draw("Missing")
+    other.found(client)
+    named = [group.member("Ada"), group.member("Cy")]
+    put(
+        client, group, code,
+        sealed_letter(code, missing, "Ada", "From nowhere."),
+        sealed_letter(code, group, "Ada", "Thank you."),
+        sealed_letter(code, group, "Ada", "Bo stepped out.", named),
+        sealed_letter(code, other, "Bo", "Tell me more.", [other.member("Bo")]),
+    )  # fmt: skip
+    told = run(server, group, code, tmp_path)
+    assert [letter["known"] for letter in told["letters"]] == [False, True, True, True]
+    assert told["recipients"] == "Aurora: Ada, Cy"
+    entries = {
+        name: len(client.do(calls.feed(of.signer(name))).entries)
+        for of, name in ((group, "Ada"), (group, "Bo"), (group, "Cy"), (other, "Xi"))
+    }
+    assert entries == {"Ada": 1, "Bo": 0, "Cy": 1, "Xi": 0}

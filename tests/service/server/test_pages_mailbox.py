@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,10 +13,10 @@ from crypto.entropy import system
 from service.server import mailboxes
 from service.server.pages.tokens import COOKIE, open_token
 from service.wire import calls
-from tests.support.groups import Group
+from tests.support.groups import Group, Member
 from tests.support.inprocess import World
 from tests.support.letters import junk, posting, sealed_letter
-from tests.support.pages import Visitor
+from tests.support.pages import Page, Visitor
 
 
 @pytest.fixture
@@ -116,3 +118,61 @@ async def test_the_cookie_of_a_mailbox_without_letters_opens_none(
     again = await visitor.post("mailbox", form)
     assert (again.status, again.letters) == (422, [])
     assert (await visitor.open(to_words(code))).letters == ["First."]
+
+
+def goes_to(page: Page) -> str:
+    """To whom the page says that an answer goes."""
+    [shown] = re.findall(r'<strong id="readers">(.*?)</strong>', page.html)
+    return unescape(re.sub(r"</?bdi>", "", shown))
+
+
+async def answers_to(world: World, group: Group, name: str) -> int:
+    return len((await world.client.do(calls.feed(group.signer(name)))).entries)
+
+
+async def test_no_later_letter_takes_an_answer_to_another_group(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Bo, who sits in another group too, asks from there: the answer goes where the first letter came from, by name."""
+    other = Group.draw("Borealis", ["Bo", "Xi"])
+    await world.found(other)
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Thank you."))
+    await put(world, group, code, sealed_letter(code, other, "Bo", "Tell me more.", [other.member("Bo")]))
+    mailbox = await visitor.open(to_words(code))
+    assert mailbox.letters == ["Thank you.", "Tell me more."]
+    assert goes_to(mailbox) == "Aurora: Ada, Bo, Cy"
+    assert (await visitor.answer(mailbox, "My name is ...")).heading == "Done"
+    assert await answers_to(world, group, "Ada") == 1
+    assert await answers_to(world, other, "Bo") == 0
+
+
+async def test_in_one_group_the_newest_letter_says_to_whom_and_the_page_names_them(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Somebody stepped out, so the next letter names fewer; one that names nobody changes nothing."""
+    names = [group.member("Ada"), group.member("Cy")]
+    await put(world, group, code, sealed_letter(code, group, "Ada", "One."))
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Two.", names))
+    await put(world, group, code, sealed_letter(code, group, "Bo", "Three.", [Member.draw("Nobody")]))
+    mailbox = await visitor.open(to_words(code))
+    assert goes_to(mailbox) == "Aurora: Ada, Cy"
+    assert (await visitor.answer(mailbox, "Yes.")).heading == "Done"
+    assert [await answers_to(world, group, name) for name in ("Ada", "Bo", "Cy")] == [1, 0, 1]
+
+
+async def test_an_answer_goes_to_another_group_only_when_the_first_has_nobody_left(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Those whom the first letter names have left, and a group that doesn't exist is passed over."""
+    other, missing = Group.draw("Borealis", ["Nia", "Oto"]), Group.draw("Missing")
+    await world.found(other)
+    await put(world, group, code, sealed_letter(code, missing, "Ada", "Zero."))
+    await put(world, group, code, sealed_letter(code, group, "Ada", "One.", [group.member("Ada")]))
+    await put(world, group, code, sealed_letter(code, other, "Nia", "We took over."))
+    assert goes_to(await visitor.open(to_words(code))) == "Aurora: Ada"
+    group.retire("Ada")
+    await world.found(group)
+    mailbox = await visitor.open(to_words(code))
+    assert goes_to(mailbox) == "Borealis: Nia, Oto"
+    assert (await visitor.answer(mailbox, "Yes.")).heading == "Done"
+    assert await answers_to(world, other, "Oto") == 1

@@ -4,7 +4,7 @@
 // Junk that somebody put there looks like the server's noise. What was seen is counted as service/reporter/mailboxes.py
 // says, so that a mailbox is burned with exactly the letters that were looked at, and junk only slows a reporter down.
 
-import { Api } from "./api.ts";
+import { Api, Declined } from "./api.ts";
 import { bigEndian, type Bytes, fromHex, toHex } from "./bytes.ts";
 import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
 import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
@@ -13,7 +13,7 @@ import { answerTo, authorOf, burnMailbox, LETTER_SLOTS, readSlots, recipients } 
 import type { Letter } from "./letters.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import { dayOf, done, failure } from "./report-page.ts";
-import type { Roster } from "./rosters.ts";
+import type { Handler, Roster } from "./rosters.ts";
 import { LONG_TEXT } from "./texts.ts";
 import { Files, FilesRefused, typed } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
@@ -144,6 +144,29 @@ class MailboxPage {
   async #render(): Promise<void> {
     const shown = await Promise.all(this.#letters.map(async (letter) => article(letter, await this.#known(letter))));
     at("letters").replaceChildren(...shown);
+    if (this.#letters.length > 0) await this.#readers().catch(() => undefined); // asked for again before burning
+  }
+
+  /**
+   * Find to whom the answer goes, and show them by name; undefined when nobody of them is there any more.
+   * To the group of the first letter, as long as it has somebody whom one of its letters names: no later letter takes the
+   * answer to another group. In it, to those whom the newest letter names who are still there.
+   */
+  async #readers(): Promise<{ roster: Roster; handlers: Handler[] } | undefined> {
+    for (const group of new Set(this.#letters.map((letter) => letter.group))) {
+      const roster = await this.#roster(group).catch((error: unknown) => {
+        if (error instanceof Declined && error.status === 404) return undefined; // no such group, whatever a letter says
+        throw error;
+      });
+      for (const letter of this.#letters.filter((one) => one.group === group).reverse()) {
+        const handlers = roster === undefined ? [] : answerTo(letter, roster);
+        if (roster === undefined || handlers.length === 0) continue;
+        const names = handlers.flatMap(({ name }, place) => (place > 0 ? [", ", made("bdi", name)] : [made("bdi", name)]));
+        at("readers").replaceChildren(made("bdi", roster.name), ": ", ...names);
+        return { roster, handlers };
+      }
+    }
+    return undefined;
   }
 
   async #known(letter: Letter): Promise<boolean> {
@@ -184,12 +207,12 @@ class MailboxPage {
   /** Whether it was burned; otherwise the page says what to do first. */
   async #burned(message: string): Promise<boolean> {
     const last = this.#letters.at(-1)!;
-    const [server, roster] = await Promise.all([this.#api.server(), this.#roster(last.group)]);
-    const handlers = answerTo(last, roster);
-    if (handlers.length === 0) {
+    const [server, readers] = await Promise.all([this.#api.server(), this.#readers()]);
+    if (readers === undefined) {
       at("burn-status").textContent = sentence("nobody-left");
       return false;
     }
+    const { roster, handlers } = readers;
     const files = await this.#files!.attachments();
     at("burn-status").textContent = sentence("sealing");
     const followUp = { message, language: last.language, filedOn: dayOf(server) };
