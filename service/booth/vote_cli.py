@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,8 +47,9 @@ SENT = (
     help="Folder of your member's key; receipts are kept there.",
 )
 @passphrase_option
-@click.option("--option", "chosen", type=int, help="Place of the option, from 0. Default: ask.")
-@click.option("--yes", is_flag=True, help="Don't ask before casting (with --option).")
+@click.option(
+    "--yes", is_flag=True, help="Don't ask before casting. The option's place is read from standard input."
+)
 @click.option("--check", is_flag=True, help="Don't vote: say what became of the ballots you cast before.")
 @click.option("--web", is_flag=True, help="Vote in a page on this machine instead of the terminal.")
 @json_option
@@ -58,13 +60,15 @@ def vote(
     proxy: str | None,
     home: Path,
     passphrase_file: Path | None,
-    chosen: int | None,
     yes: bool,
     check: bool,
     web: bool,
     as_json: bool,
 ) -> None:
-    """Vote in a poll; again replaces what you chose before. POLL is its id (64 hex digits)."""
+    """Vote in a poll; again replaces what you chose before. POLL is its id (64 hex digits).
+
+    The choice is never a part of the command: others on this machine see commands, and shells keep them.
+    """
     phi = poll_id(poll)
     with Client(server, proxy=proxy) as client:
         if check:
@@ -82,10 +86,10 @@ def vote(
                 serve(client, checked, keys, summary, admission, home, click.echo, moment=moment, sent=sent)
                 return
             click.echo(shown("\n".join(told(checked, summary))), err=True)
-            option = _chosen(checked.manifest, chosen)
+            option = _chosen(checked.manifest)
             text = checked.manifest.options[option].text
             click.echo(shown(f"\nYou chose: {text}\n{SENT.format(n=checked.electorate.size)}"), err=True)
-            if not (yes and chosen is not None) and not click.confirm("Cast it?", default=True, err=True):
+            if not yes and not click.confirm("Cast it?", default=True, err=True):
                 raise Refused("nothing was sent")
             receipt = voting.cast(client, checked, keys, option, admission, home)
     until = moment(checked.manifest.closes_at)
@@ -131,14 +135,15 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y, %H:%M UTC")
 
 
-def _chosen(manifest: Manifest, given: int | None) -> int:
-    if given is None:
+def _chosen(manifest: Manifest) -> int:
+    if sys.stdin.isatty():
         kind = click.IntRange(0, len(manifest.options) - 1)
         number: int = click.prompt("Your choice (number)", type=kind, err=True)
         return number
-    if not 0 <= given < len(manifest.options):
-        raise Refused("there is no such option in this poll")
-    return given
+    text = sys.stdin.readline().strip()
+    if text not in map(str, range(len(manifest.options))):
+        raise Refused("standard input begins with no number of an option of this poll")
+    return int(text)
 
 
 def _check(client: Client, phi: bytes, home: Path, as_json: bool) -> None:

@@ -148,7 +148,7 @@ def test_members_of_the_demonstration_speak_and_vote(tmp_path: Path) -> None:
 
 
 def _vote(folder: Path, poll: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return sottovoce(folder, "vote", poll, *arguments, "--option", "1", "--yes", "--json")
+    return sottovoce(folder, "vote", poll, *arguments, "--yes", "--json", stdin="1\n")
 
 
 @pytest.mark.slow

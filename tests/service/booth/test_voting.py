@@ -93,7 +93,7 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
             "vote again until",
         ):
             assert said in first.output
-        second = await vote(server, poll, home, "--option", "3", "--yes", "--json")
+        second = await vote(server, poll, home, "--yes", "--json", typed="3\n")
         assert second.exit_code == 0, second.output
         assert json.loads(second.stdout)["page"] >= 0
         early = await vote(server, poll, home, "--check", "--json")
@@ -114,7 +114,7 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
         await poll.decide((1, 2))
         late = await vote(server, poll, home, "--check", "--json")
         assert [e["found"] for e in json.loads(late.stdout)] == ["replaced by your later ballot", "counted"]
-        closed = await vote(server, poll, home, "--option", "1", "--yes")
+        closed = await vote(server, poll, home, "--yes", typed="1\n")
         assert (closed.exit_code, "nobody can vote in it now" in closed.stderr) == (3, True)
         (kept_file,) = (home / "receipts").iterdir()
         assert kept_file.stat().st_mode & 0o077 == 0
@@ -134,7 +134,7 @@ async def test_who_is_left_out_cannot_vote(server: TimedServer, tmp_path: Path) 
         accused = home_of(tmp_path / "m0", keys_of(poll, "github.com/m0"))
         stranger = home_of(tmp_path / "stranger", MemberKeys.draw(system))
         for home in (accused, stranger):
-            result = await vote(server, poll, home, "--option", "1", "--yes")
+            result = await vote(server, poll, home, "--yes", typed="1\n")
             assert result.exit_code == 3
             assert "not among the poll's voters" in result.stderr
             assert not (home / "receipts").exists()
@@ -143,8 +143,11 @@ async def test_who_is_left_out_cannot_vote(server: TimedServer, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "typed", "code", "said"),
     [
-        (["--option", "9", "--yes"], "", 3, "no such option"),
-        (["--option", "1"], "n\n", 3, "nothing was sent"),
+        (["--yes"], "9\n", 3, "no number of an option"),
+        (["--yes"], "", 3, "no number of an option"),
+        ([], "mild\n", 3, "no number of an option"),
+        ([], "1\nn\n", 3, "nothing was sent"),
+        (["--option", "1"], "", 2, "No such option"),
         (["--check"], "", 3, "no receipt of this poll"),
     ],
 )
@@ -163,11 +166,11 @@ async def test_before_it_opens_and_with_a_wrong_passphrase(server: TimedServer, 
     """Each says what is the matter."""
     async with prepared(server) as poll:
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
-        early = await vote(server, poll, home, "--option", "1", "--yes")
+        early = await vote(server, poll, home, "--yes", typed="1\n")
         assert (early.exit_code, "the poll is waiting" in early.stderr) == (3, True)
         server.forward(60)
         (home / "passphrase").write_text("wrong")
-        assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 4
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 4
         bad = CliRunner().invoke(main, ["vote", "xyz", "--server", server.base, "--home", str(home)])
         assert bad.exit_code == 3
 
@@ -178,7 +181,7 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
         server.forward(60)
         homes = [home_of(tmp_path / name, keys_of(poll, f"github.com/{name}")) for name in ("m1", "m2")]
         for home in homes:
-            assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
+            assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
         kept = receipts.kept_receipts(homes[0], poll.phi)
         assert kept is not None
         mine = read_receipt(poll.manifest, kept.receipts[0])
@@ -214,7 +217,7 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
     async with prepared(server, manifest={"quorum": 1}) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
-        assert (await vote(server, poll, home, "--option", "1", "--yes")).exit_code == 0
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
         server.forward(DAY)
         kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
