@@ -132,8 +132,9 @@ def verify_link(context: click.Context, report: str, link: str, found: str, said
 def _link_of(case: Case, wanted: str) -> str:
     """Find a link among those that a report names, so that a finding on a misspelt one doesn't count."""
     links = case.first.links
-    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:6]) <= len(links):
-        return links[int(wanted) - 1]
+    numbers = [str(number) for number in range(1, len(links) + 1)]
+    if wanted in numbers:
+        return links[numbers.index(wanted)]
     sought = link_id(wanted.removeprefix("link "))
     for link in links:
         if link_id(link) == sought:

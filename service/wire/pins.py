@@ -7,8 +7,6 @@ what happened and what to do.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from msgspec import Meta, Struct
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.rosters import RosterHistory
+from service.chain_files import write_whole
 from service.wire.shapes import Bytes32, Hex16, Hex32
 
 MAX_FILE = 4 * 1_024 * 1_024
@@ -132,14 +131,4 @@ def load(path: Path) -> Pins:
 
 def save(path: Path, pins: Pins) -> None:
     """Write the pins durably and all at once, readable by their owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".pins-")  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(pins.to_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, pins.to_bytes())
