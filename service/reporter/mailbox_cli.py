@@ -6,10 +6,12 @@ service.reporter.mailboxes says how that is known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import click
 
@@ -20,12 +22,15 @@ from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.filing import Recipients, burn_mailbox, proof_of
 from service.cases.letters import Letter
+from service.cases.receipts import Receipt
 from service.cases.reports import File, FollowUp
 from service.cases.rosters import Roster
-from service.cases.texts import tidy
+from service.cases.texts import LONG_TEXT, tidy
 from service.console import command, emit, shown
 from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
+from service.reporter.questionnaire import paragraphs
 from service.reporter.recipients import Chosen, recipients, to_handlers
+from service.reporter.sending import send
 from service.reporter.terminal import (
     FILE_OR_DASH,
     Waiting,
@@ -37,7 +42,8 @@ from service.reporter.terminal import (
 )
 from service.wire import calls
 from service.wire.admitting import Admission
-from service.wire.client import Client, Declined
+from service.wire.calls import Call
+from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import patiently
 from service.wire.problems import Kind
 
@@ -78,12 +84,17 @@ def mailbox(
     noted: bool,
 ) -> None:
     """Read the answers to your report, get a new code, and answer."""
+    if as_json and not noted:
+        raise click.UsageError(
+            "--json asks nothing: add --yes-i-wrote-it-down, and keep the code that the result holds."
+        )
     gid = group_id(group)
     used = from_words(_code_text(code_file), None)
     files, _ = files_of(attach, attach_original)
     wait = Waiting()
     with Client(server, proxy=proxy) as client, Admission(client, NO_GROUP, "mailbox") as opening:
         letters, seen = read_mailbox(client, used, opening)
+        key = VerifyKey(client.do(calls.server_info()).verify_key)
         views = [_letter_view(client, gid, letter) for letter in letters]
         if not as_json:
             click.echo(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
@@ -99,20 +110,27 @@ def mailbox(
         # With no letter to answer, it goes to the group, as a report does.
         chosen = answered or recipients(client, client.do(calls.roster(gid)).latest, leave_out)
         to = chosen.to
-        with Admission(client, to.group_id, progress=wait.solving) as admission:
+        with (
+            _Codes(code, as_json) as codes,
+            Admission(client, to.group_id, progress=wait.solving) as admission,
+        ):
             admission.begin()  # solved while the new code is written down
             if not as_json:
                 click.echo("\n".join(shown_code(code)))
             if not noted:
                 _confirm(new)
             envelope = _follow_up(used, new, seen, letters, message, files, to)
-            while not _burn(client, used, seen, envelope, to, admission, wait):
+            patience = partial(patiently, client, admission, waiting=wait.under_pressure)
+            held = not as_json and message_file is None
+            sending = partial(send, patience, held=held, unsure=codes.unsure)
+            while not _burn(used, seen, envelope, to, key, sending):
                 # Something lies there that was not seen: look at it, show it if it is a letter, and go on.
                 came, seen = read_next(client, used, seen, opening)
                 new_views = [_letter_view(client, gid, letter) for letter in came]
                 views += new_views
                 if new_views and not as_json:
                     click.echo(shown("\n\n".join(_letter_text(view) for view in new_views)))
+            codes.burned()
     emit(
         {"letters": views, "recipients": chosen.told, "code": code, "sent": True},
         as_json,
@@ -140,22 +158,48 @@ def _follow_up(
     return burn_mailbox(used, new, seen, follow_up, files, to, system).filed.envelope
 
 
+class _Codes:
+    """Says which code is good when the new one was drawn and then something went wrong."""
+
+    def __init__(self, new: Sequence[str], as_json: bool) -> None:
+        self._new, self._as_json, self._old_stands = new, as_json, True
+
+    def burned(self) -> None:
+        """From now on the new one is."""
+        self._old_stands = False
+
+    def unsure(self) -> None:
+        """The old code may be used up already: nobody knows."""
+        self._old_stands = False
+        click.echo(
+            "\nIt may have arrived although no answer came. Keep both codes, and try the new one first.",
+            err=True,
+        )
+        if self._as_json:  # otherwise they were shown
+            click.echo("\n".join(shown_code(self._new)), err=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        expected = isinstance(error, click.Abort | KeyboardInterrupt | Unreachable | Declined | Refused)
+        if expected and self._old_stands and not self._as_json:
+            click.echo("\nYour old code is still good; the new words are worth nothing.", err=True)
+
+
 def _burn(
-    client: Client,
     used: ReplyCode,
     seen: int,
     envelope: bytes,
     to: Recipients,
-    admission: Admission,
-    wait: Waiting,
+    key: VerifyKey,
+    sending: Callable[[Callable[[str], Call[Receipt | None]]], Receipt | None],
 ) -> bool:
     """Burn the mailbox; False when more lies there than was seen, and nothing was changed."""
-    key = VerifyKey(client.do(calls.server_info()).verify_key)
-    receipt = patiently(
-        client,
-        admission,
-        lambda token: calls.burn_mailbox(claim(used), seen, envelope, to.group_id, key, admission=token),
-        waiting=wait.under_pressure,
+    receipt = sending(
+        lambda token: calls.burn_mailbox(claim(used), seen, envelope, to.group_id, key, admission=token)
     )
     return receipt is not None
 
@@ -202,11 +246,7 @@ def _message(path: Path | None, *, asking: bool) -> str:
         return tidy(read_text(path))
     if not asking:
         return ""
-    click.echo("\nDo you want to write something? (end with a line holding only a full stop)", err=True)
-    lines: list[str] = []
-    while (line := click.prompt("", prompt_suffix="> ", default="", show_default=False, err=True)) != ".":
-        lines.append(line)
-    return tidy("\n".join(lines))
+    return tidy(paragraphs("Do you want to write something?", LONG_TEXT))
 
 
 def _confirm(code: ReplyCode) -> None:

@@ -25,11 +25,12 @@ from service.member_keys import HOME
 from service.reporter.answers import EXAMPLE, Answers, read_answers
 from service.reporter.questionnaire import ask, ask_people
 from service.reporter.recipients import ask_left_out, introduce, recipients
-from service.reporter.sending import Unsent, send
+from service.reporter.sending import Unsent, send, tell_unsure
 from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
 from service.reporter.voicing import Speaker, open_voice
 from service.wire import calls
 from service.wire.admitting import Admission
+from service.wire.calls import Call
 from service.wire.client import Client
 from service.wire.patience import patiently
 
@@ -121,18 +122,17 @@ def report(
                 _confirm(typed=from_file is None)
             filed = file_report(written, files, chosen.to, code, system)
             shown_words = to_words(filed.code, words)
-            unsent.over()
+
+            def submit(token: str) -> Call[Receipt]:
+                unsent.over()
+                urgent = answers.urgency == "danger"
+                return calls.submit(chosen.to.group_id, filed.envelope, key, admission=token, urgent=urgent)
+
             receipt = send(
                 lambda make: patiently(client, admission, make, waiting=wait.under_pressure),
-                lambda token: calls.submit(
-                    chosen.to.group_id,
-                    filed.envelope,
-                    key,
-                    admission=token,
-                    urgent=answers.urgency == "danger",
-                ),
-                shown_words,
-                typed=from_file is None,
+                submit,
+                held=from_file is None,
+                unsure=lambda: tell_unsure(shown_words),
             )
     result = {
         "code": shown_words,

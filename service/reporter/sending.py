@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import click
 
 from crypto.errors import Refused
-from service.cases.receipts import Receipt
 from service.console import fail_interrupted
 from service.reporter.terminal import shown_code
 from service.wire.calls import Call
 from service.wire.client import Declined, Unreachable
 
+T = TypeVar("T")
 UNSENT: Final = "interrupted; nothing was sent"
 SERVER_ERROR: Final = 500
 """From this HTTP status on, a server may have stored what it was sent."""
@@ -45,21 +45,21 @@ class Unsent:
 
 
 def send(
-    patience: Callable[[Callable[[str], Call[Receipt]]], Receipt],
-    make: Callable[[str], Call[Receipt]],
-    words: Sequence[str],
+    patience: Callable[[Callable[[str], Call[T]]], T],
+    make: Callable[[str], Call[T]],
     *,
-    typed: bool,
-) -> Receipt:
+    held: bool,
+    unsure: Callable[[], None],
+) -> T:
     """Send what is sealed. Every try sends the same, which the server counts once.
 
-    patience: sends a call and waits as long as that makes sense. words: the reply code. typed: it is held in this
-    machine's memory only, so somebody is asked before it is given up. Raises what went wrong last; the code was shown
-    then, unless the server surely has nothing.
+    patience: sends a call and waits as long as that makes sense. held: what somebody typed is in this machine's memory
+    only, so they are asked before it is given up. unsure: called when it is given up and may have arrived all the same.
+    Raises what went wrong last.
     """
     tries = 0
 
-    def counted(token: str) -> Call[Receipt]:
+    def counted(token: str) -> Call[T]:
         nonlocal tries
         tries += 1
         return make(token)
@@ -68,18 +68,17 @@ def send(
         try:
             return patience(counted)
         except (Unreachable, Declined, Refused) as error:
-            if typed and _try_again(error):
+            if held and _try_again(error):
                 continue
-            nothing_arrived = tries == 0 or (
-                tries == 1 and isinstance(error, Declined) and error.status < SERVER_ERROR
-            )
-            if not nothing_arrived:
-                _tell_unsure(words)
+            if not (
+                tries == 0 or (tries == 1 and isinstance(error, Declined) and error.status < SERVER_ERROR)
+            ):
+                unsure()
             raise
         except KeyboardInterrupt:
             if tries == 0:
-                fail_interrupted(UNSENT)
-            _tell_unsure(words)
+                raise
+            unsure()
             fail_interrupted("interrupted")
 
 
@@ -93,7 +92,8 @@ def _try_again(error: Exception) -> bool:
         return False
 
 
-def _tell_unsure(words: Sequence[str]) -> None:
+def tell_unsure(words: Sequence[str]) -> None:
+    """Show the code of a report that may have arrived."""
     click.echo(
         "\nIt may have arrived although no answer came. If so, these words open the answers:", err=True
     )

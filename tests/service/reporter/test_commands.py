@@ -105,9 +105,10 @@ def test_a_report_is_filed_answered_and_answered_again(
         )
         assert len(case.follow_ups) == 1
 
-    again = run(server, group, "mailbox", "--code-file", tmp_path / "code.txt", "--json")
+    as_json = ("--yes-i-wrote-it-down", "--json")
+    again = run(server, group, "mailbox", "--code-file", tmp_path / "code.txt", *as_json)
     (tmp_path / "wrong.txt").write_text("abandon " * 11 + "about")
-    never = run(server, group, "mailbox", "--code-file", tmp_path / "wrong.txt", "--json")
+    never = run(server, group, "mailbox", "--code-file", tmp_path / "wrong.txt", *as_json)
     assert again.exit_code == never.exit_code == 0
     assert again.stdout == never.stdout
 

@@ -15,7 +15,7 @@ from service.cases.filing import Filed, file_report
 from service.cases.reports import Report
 from service.cli import main
 from service.console import write_private
-from service.reporter import report_cli
+from service.reporter import mailbox_cli, report_cli
 from service.wire.calls import Call
 from service.wire.client import Client, Unreachable
 from service.wire.patience import TRIES, patiently
@@ -51,13 +51,14 @@ class Breaking(Client):
 
     breaks = 0
     late = False
+    sends = "/reports"
     asked_for_the_key = 0
 
     def do(self, call: Call[T]) -> T:
         mine = type(self)
         if call.target == "/v1/server":
             mine.asked_for_the_key += 1
-        if not (call.method == "POST" and "reports" in call.target) or not mine.breaks:
+        if not (call.method == "POST" and call.target.endswith(mine.sends)) or not mine.breaks:
             return super().do(call)
         mine.breaks -= 1
         if mine.late:
@@ -72,8 +73,9 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> type[Breaking]:
     class Now(Breaking):
         pass
 
-    monkeypatch.setattr(report_cli, "Client", Now)
-    monkeypatch.setattr(report_cli, "patiently", partial(patiently, sleep=lambda _: None))
+    for command in (report_cli, mailbox_cli):
+        monkeypatch.setattr(command, "Client", Now)
+        monkeypatch.setattr(command, "patiently", partial(patiently, sleep=lambda _: None))
     return Now
 
 
@@ -270,3 +272,57 @@ def test_a_file_that_no_parser_can_hold_gets_a_sentence(
         refused = run(server, group, "--file", file, "--yes")
         assert refused.exit_code == 3, refused.output
         assert "the file is not a report" in refused.stderr
+
+
+@pytest.fixture
+def code(tmp_path: Path, server: RunningServer, group: Group, answers: Path) -> Path:
+    """The file with the reply code of a report that was filed."""
+    filed = run(server, group, "--file", answers, "--yes", "--json")
+    file = tmp_path / "code.txt"
+    file.write_text(" ".join(json.loads(filed.stdout)["code"]))
+    return file
+
+
+def test_json_asks_for_no_code_that_it_does_not_show(server: RunningServer, group: Group, code: Path) -> None:
+    """Wrong usage, before anything else."""
+    refused = run(server, group, "--code-file", code, "--json", name="mailbox")
+    assert refused.exit_code == 2
+    assert "--yes-i-wrote-it-down" in refused.stderr
+
+
+def test_a_reporter_is_told_which_code_is_good(
+    tmp_path: Path, server: RunningServer, group: Group, code: Path, breaking: type[Breaking]
+) -> None:
+    """The old one when nothing was sent; nobody knows when no answer came, and then the new one comes first."""
+    stopped = run(server, group, "--code-file", code, typed="Hello.\n.\n", name="mailbox")
+    assert stopped.exit_code == 130
+    assert "Your old code is still good" in stopped.stderr
+
+    breaking.sends = "/burn"
+    breaking.breaks = 2 * TRIES
+    again = ("--code-file", code, "--yes-i-wrote-it-down")
+    given_up = run(server, group, *again, typed="Hello.\n.\ny\nn\n", name="mailbox")
+    assert given_up.exit_code == 5, given_up.output
+    assert given_up.stderr.count("Try again?") == 2
+    assert "Keep both codes, and try the new one first" in given_up.stderr
+    assert "old code is still good" not in given_up.stderr
+
+    (tmp_path / "message.txt").write_text("Hello.")
+    breaking.late, breaking.breaks = True, TRIES
+    lost = run(server, group, *again, "--message-file", tmp_path / "message.txt", "--json", name="mailbox")
+    assert lost.exit_code == 5, lost.output
+    assert "Try again?" not in lost.stderr
+    assert " 12. " in lost.stderr
+
+
+def test_an_answer_is_sent_again_with_the_same_code(
+    server: RunningServer, group: Group, code: Path, breaking: type[Breaking]
+) -> None:
+    """The server took it and its answers were lost; the next try finds that it was received."""
+    breaking.sends, breaking.late, breaking.breaks = "/burn", True, TRIES
+    sent = run(
+        server, group, "--code-file", code, "--yes-i-wrote-it-down", typed="Hello.\n.\n\n", name="mailbox"
+    )
+    assert sent.exit_code == 0, sent.output
+    assert sent.stdout.count(" 12. ") == 1
+    assert "Done: the old code opens nothing any more." in sent.stdout
