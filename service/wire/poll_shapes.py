@@ -49,7 +49,9 @@ Account = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._~@+-]+)+\
 
 
 class TrusteeCard(Struct, frozen=True, forbid_unknown_fields=True):
-    """A trustee as the board's definition names them. `key`: Ed25519, signs their requests and nothing else."""
+    """A trustee as the board's definition names them. `key`: Ed25519, signs their requests and what they say in
+    the ceremony, and nothing else.
+    """
 
     name: Name
     key: Bytes32
