@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from service.cases.answers import Answers
 from service.cases.reports import Person, Report, Unsealed, voice_binding
 from service.cases.speaking import NotAMember
 from service.cases.voices import contexts_of, voices_in
+from service.reporter.report_cli import _with_voice
 from service.reporter.voicing import FEW, Speaker
 from tests.support.groups import Group
 from tests.support.members import Keeper, account, make_keeper
@@ -115,3 +117,18 @@ def test_who_can_give_no_voice_is_told_why(keeper: Keeper, group: Group) -> None
     for who in ((), PEOPLE[2:]):
         with pytest.raises(Refused, match="about somebody"):
             speaker(keeper, group).speak(report(*who), CODE, system)
+
+
+def test_a_typed_report_outlives_a_voice_that_is_not_possible(
+    keeper: Keeper, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """About nobody: it goes on without the voice, or people are named for it; from a file it is refused."""
+    told, about_nobody = speaker(keeper, group), report()
+    for typed, who, voiced in (("y\n", (), False), ("n\nmallory\ngithub\n\n", PEOPLE[:1], True)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        written, speaking = _with_voice(told, about_nobody, CODE, asking=True)
+        assert written.who == who
+        assert (written.voice is not None, speaking is not None) == (voiced, voiced)
+        assert written.what == about_nobody.what
+    with pytest.raises(Refused, match="about somebody"):
+        _with_voice(told, about_nobody, CODE, asking=False)
