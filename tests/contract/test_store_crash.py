@@ -123,7 +123,7 @@ async def test_killing_redis_loses_nothing_acknowledged(tmp_path: Path) -> None:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writing
-            check_whole(await everything(store), acknowledged)
+            check_whole(await settled(store), acknowledged)
         await store.close()
     assert len(acknowledged) > 500
 
