@@ -18,6 +18,7 @@ from abuse.corroboration import Corroboration, corroborate
 from abuse.evidence import Finding, Verdict, file_id, link_id, witness_id
 from abuse.merges import Merged, People, Statement, Unmerged, people
 from abuse.subjects import Subject, read_subject, voice_context
+from crypto.errors import Refused
 from service.cases.log import Checked, SubjectMerged, SubjectSplit
 from service.cases.reports import FollowUp, Report
 from service.cases.speaking import Moments, Spoken
@@ -102,25 +103,32 @@ def _reports(number: int) -> str:
 
 
 def persons(cases: Iterable[Case]) -> People:
-    """Fold the merges and splits of all logs."""
+    """Fold the merges and splits of all logs. What names no two accounts is passed over: a colleague wrote it."""
     statements: list[tuple[float, Statement]] = []
     standing: dict[frozenset[Subject], str] = {}
     # Stable, so that acts of one second on one report stay in the order of its log.
     entries = sorted((e for case in cases for e in case.state.entries), key=lambda e: e.at_s)
     for place, entry in enumerate(entries):
         match entry.act:
-            case SubjectMerged(subject=one, other=other):
-                pair = frozenset({read_subject(one), read_subject(other)})
+            case SubjectMerged(subject=one, other=other) if (both := _two(one, other)) is not None:
                 # By place, since two authors, or two reports' logs, may hold entries of one id.
-                standing[pair] = str(place)
-                merged = Merged(str(place), read_subject(one), read_subject(other), entry.author, entry.at_s)
+                standing[frozenset(both)] = str(place)
+                merged = Merged(str(place), *both, entry.author, entry.at_s)
                 statements.append((entry.at_s, merged))
-            case SubjectSplit(subject=one, other=other):
-                undone = standing.pop(frozenset({read_subject(one), read_subject(other)}), "")
+            case SubjectSplit(subject=one, other=other) if (both := _two(one, other)) is not None:
+                undone = standing.pop(frozenset(both), "")
                 statements.append((entry.at_s, Unmerged(undone, entry.author, entry.at_s)))
             case _:
                 pass
     return people(statement for _, statement in statements)
+
+
+def _two(one: str, other: str) -> tuple[Subject, Subject] | None:
+    try:
+        first, second = read_subject(one), read_subject(other)
+    except Refused:
+        return None
+    return None if first == second else (first, second)
 
 
 def abouts(reading: Reading) -> list[About]:

@@ -146,6 +146,18 @@ def test_merges_of_one_id_stop_nothing() -> None:
     assert len(abouts(replace(reading, cases=cases))) == 1
 
 
+@pytest.mark.parametrize("act", [SubjectMerged, SubjectSplit])
+@pytest.mark.parametrize(
+    ("one", "other"), [("", "github:elsewhere"), ("github:elsewhere", "github:"), ("irc:x", "irc:x")]
+)
+def test_a_merge_of_what_is_no_two_accounts_stops_nothing(
+    act: type[SubjectMerged | SubjectSplit], one: str, other: str
+) -> None:
+    """A colleague's program may write anything: the list of subjects passes it over."""
+    reading = world(WORDS, OTHER, handle="elsewhere", acts=((1, act(subject=one, other=other)),))
+    assert len(abouts(reading)) == 2
+
+
 def same_id(entry: Entry) -> Entry:
     return msgspec.structs.replace(entry, id="0" * 32)
 
