@@ -96,7 +96,8 @@ def every_page(reporter: Visit, client: Client, group: Group, folder: Path, base
 
 
 def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than its window."""
+    """By how many pixels the page is wider than its window, once all of it and its style are there."""
+    page.wait_for_load_state("load")
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
