@@ -1,6 +1,7 @@
-"""Every domain label of the project, in one place, so that no two uses can share one.
+"""Every domain label of the project, in one place, so that no two parts of it choose the same by chance.
 
-A label is the BLAKE2b `person` parameter: at most 16 ASCII bytes (RFC 7693). SPEC.md §1.2.
+A label is the BLAKE2b `person` parameter: at most 16 ASCII bytes (RFC 7693). Those with several uses, and what tells
+the uses apart, stand in SPEC.md §1.2.
 """
 
 from __future__ import annotations

@@ -175,7 +175,9 @@ class Remains(Wire, frozen=True):
 
 
 def what_remains(archive: bytes, evidence: bytes, reports: Sequence[str]) -> bytes:
-    """Give what is kept of a finished poll after its cooling-off. reports: verifiers' signed reports, as texts.
+    """Give what is kept of a finished poll after its cooling-off.
+
+    reports: verifiers' reports, word for word; whatever signature they carry is for their readers to check.
 
     Everything else (ballots, tags, certificates, rings, pages, decryptions, the summary's key) is for the caller
     to destroy, with the trustees' partial decryptions; none of it can be had from what this gives.

@@ -151,9 +151,8 @@ def _poll(
     trustees = [Trustee(home, keys, client) for home, keys in homes]
     cards = tuple(home.card() for home, _ in homes)
     board = client.do(poll_calls.define_board(session.signer, DefineBoard("Aurora's trustees", 2, cards)))
-    waits = True
-    while waits:
-        waits = any([bool(trustee.step(board).waits) for trustee in trustees])  # noqa: C419 - each takes a turn
+    while [waits for trustee in trustees for waits in trustee.step(board).waits]:
+        pass  # each takes its turn until nobody waits
     opens_at = int(time.time()) + _OPENS_IN_S
     closes_at = opens_at + _OPEN_FOR_S
     write_whole(desk / "summary.txt", _SUMMARY.encode())

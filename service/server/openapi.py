@@ -28,7 +28,7 @@ _ALWAYS: Final = (
     Kind.HEADERS_TOO_LARGE,
     Kind.UNAVAILABLE,
 )
-_WITH_BODY: Final = (Kind.TOO_LARGE, Kind.TOO_SLOW, Kind.MEDIA_TYPE)
+_WITH_BODY: Final = (Kind.TOO_LARGE, Kind.TOO_SLOW, Kind.BUSY, Kind.MEDIA_TYPE)
 _WITH_JSON: Final = (Kind.MALFORMED_JSON, Kind.TOO_DEEP)
 _SIGNED: Final = (Kind.SIGNATURE, Kind.CLOCK, Kind.REPLAYED)
 _ADMITTED: Final = (*(kind for kind in Kind if kind.name.startswith("ADMISSION_")), Kind.BUSY)

@@ -64,11 +64,13 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         claim, seen, raw = _parts(await read_body(request, _FIXED + MAX_ENVELOPE))
         group = raw[2 : 2 + GROUP_ID_SIZE]  # checked with the rest of the header
         accepted = await intake.check(deps, group, raw, follow_up=True)
-        # A burn that changes nothing takes no place for large reports: by such burns, and without a trace, somebody
-        # left out could else learn whether a large report has come to the group.
-        size = 0 if await mailboxes.unread(deps, claim, seen) else len(raw)
+        if await mailboxes.unread(deps, claim, seen):
+            # What changes nothing takes no place for large reports: by such burns, and without a trace, somebody left
+            # out could else learn whether a large report has come to the group.
+            await deps.gate.admit(group, Route.REPORTS, token, 0)
+            return json_answer(BurnAnswer("unread", None))
         try:
-            await deps.gate.admit(group, Route.REPORTS, token, size)
+            await deps.gate.admit(group, Route.REPORTS, token, len(raw))
         except ProblemError as problem:
             earlier = await mailboxes.repeated(deps, claim, accepted)
             if problem.kind is not Kind.ADMISSION_SPENT or earlier is None:
