@@ -23,7 +23,10 @@ FORGETTING: Final[Mapping[str, str]] = {
     "MALLOC_PERTURB_": "165",  # glibc fills freed memory with this byte's complement
     # What a thread frees and keeps for itself (up to 1,032 bytes) is not filled, so threads keep nothing.
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
-    "_RJEM_MALLOC_CONF": "junk:free",  # jemalloc, under the prefix that Granian's build gives it
+    # jemalloc, under the prefix that Granian's build gives it. It fills what is freed, but not what a growing buffer of
+    # under 16 KiB leaves behind when it moves (arena_ralloc in jemalloc 5.3): a request's head that came in two pieces
+    # stayed. Such blocks are whole pages: kept by no thread, they go back to the system at once, which clears them.
+    "_RJEM_MALLOC_CONF": "junk:free,tcache_max:2048,dirty_decay_ms:0,muzzy_decay_ms:0",
 }
 _DONE: Final = "SOTTOVOCE_FORGETTING"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -116,6 +117,25 @@ def left_in_memory(server: RunningServer) -> list[tuple[int, bytes]]:
             left += [(pid, region[max(0, place - 100) : place + 100]) for place in at if place >= 0]
     assert seen > 10 << 20  # the search is not of nothing
     return left
+
+
+def test_heads_that_came_in_pieces_are_forgotten(tmp_path: Path) -> None:
+    """Forty requests at once, each cut within its head: the buffer that held the first piece grows, and may move."""
+    with running_server(tmp_path / "server") as server, ExitStack() as opened:
+        at = httpx.URL(server.base)
+        lines = ["GET /v1/server HTTP/1.1", f"Host: {at.host}", f"User-Agent: {NAME}", "Connection: close"]
+        head = "\r\n".join([*lines, f"X-Forwarded-For: {FORWARDED}", "", ""]).encode()
+        place = (at.host, at.port or 80)
+        connections = [opened.enter_context(socket.create_connection(place, timeout=30)) for _ in range(40)]
+        for number, connection in enumerate(connections):
+            connection.sendall(head[: -2 - number])
+        time.sleep(0.3)  # so that the server reads each piece by itself
+        for number, connection in enumerate(connections):
+            connection.sendall(head[-2 - number :])
+            with connection.makefile("rb") as answer:
+                assert answer.readline().startswith(b"HTTP/1.1 200")
+                answer.read()
+        assert_forgotten(server)
 
 
 @pytest.mark.slow
