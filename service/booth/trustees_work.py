@@ -25,7 +25,7 @@ from polls.verify import Closed, check_closed
 from service.booth.trustees import TrusteeHome, TrusteeKeys
 from service.cases.rosters import RosterHistory
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
-from service.wire import calls, poll_calls
+from service.wire import calls, poll_calls, poll_closing_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
 from service.wire.poll_views import BoardView, PollView, left_out_of, left_out_told, trustee_signer
@@ -89,7 +89,7 @@ class Trustee:
             raise Refused(f"poll: it is {view.state}; shares are shown before a poll opens")
         share = board.transcript.share(self.keys.seed, place)
         proof = closing.prove_share(view.trustees, share, place, phi, system)
-        after = self.client.do(poll_calls.prove_share(self._signer(view), phi, proof))
+        after = self.client.do(poll_closing_calls.prove_share(self._signer(view), phi, proof))
         missing = after.shape.proofs_needed - len(after.shape.proved)
         _, _, told = self._electorate(view)
         return Done(
@@ -114,7 +114,7 @@ class Trustee:
             share = board.transcript.share(self.keys.seed, place)
             partial, _ = closing.decrypt(closed, share, now, system, {phi: tally})
             sealed = seal_decryption(view.trustees, self.keys.seed, phi, partial, system)
-            view = self.client.do(poll_calls.post_decryptions(self._signer(view), phi, sealed))
+            view = self.client.do(poll_closing_calls.post_decryptions(self._signer(view), phi, sealed))
             done.did.append("Sent the partial decryption, sealed to the trustees.")
         held = self._partials(view, closed, done) if closed.quorum_met else {}
         if closed.quorum_met and len(held) < view.trustees.threshold:
@@ -123,7 +123,7 @@ class Trustee:
             return done
         verdict = self._verdict(view, closed, place, held, done)
         if place not in view.shape.signed:
-            call = poll_calls.post_statement(
+            call = poll_closing_calls.post_statement(
                 self._signer(view), phi, verdict.outcome, verdict.outcome_signature
             )
             view = self.client.do(call)
@@ -131,7 +131,7 @@ class Trustee:
         if place not in view.shape.sent:
             council = [each for each in history.latest.active if each.role == "council"]
             copies = [(each.key_id, seal_verdict(verdict, each.seal_key, phi)) for each in council]
-            view = self.client.do(poll_calls.post_verdicts(self._signer(view), phi, copies))
+            view = self.client.do(poll_closing_calls.post_verdicts(self._signer(view), phi, copies))
             done.did.append(f"Sealed the result to the {len(council)} members of the council.")
         missing = view.trustees.threshold - len(view.shape.sent)
         if missing > 0:
@@ -185,7 +185,7 @@ class Trustee:
     def _partials(self, view: PollView, closed: Closed[Any, Any], done: Done) -> dict[int, bytes]:
         """Fetch the decryptions sealed to us; one that doesn't hold is named and left out."""
         phi, held = closed.manifest.phi, dict[int, bytes]()
-        for sender, sealed in self.client.do(poll_calls.decryptions(self._signer(view), phi)).items():
+        for sender, sealed in self.client.do(poll_closing_calls.decryptions(self._signer(view), phi)).items():
             try:
                 partial = open_decryption(closed.trustees, self.keys.seed, phi, sender, sealed)
                 check_partial(closed.election, closed.trustees.keys[sender - 1], closed.tally, partial)

@@ -29,6 +29,7 @@ from service.server.polls_boards import Speaker
 from service.server.polls_records import Progress, Sealed, Stated, VerdictCopies
 from service.server.records import decode, encode
 from service.storage.protocol import Change, Insert
+from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 
@@ -57,7 +58,9 @@ async def prove(deps: Deps, speaker: Speaker, phi: bytes, proof: bytes) -> Stand
     return await deps.polls.advance(phi, step)
 
 
-async def take_decryption(deps: Deps, speaker: Speaker, phi: bytes, sent: shapes.PostDecryptions) -> Standing:
+async def take_decryption(
+    deps: Deps, speaker: Speaker, phi: bytes, sent: closing_shapes.PostDecryptions
+) -> Standing:
     """Keep a trustee's partial decryption, sealed to every place. Raises BELOW_QUORUM, SAID_BEFORE."""
     poll = await _of_board(deps, speaker, phi)
     if [each.place for each in sent.sealed] != list(range(1, len(poll.trustees.keys) + 1)):
@@ -82,20 +85,22 @@ async def take_decryption(deps: Deps, speaker: Speaker, phi: bytes, sent: shapes
     return await deps.polls.advance(phi, step)
 
 
-async def decryptions_for(deps: Deps, speaker: Speaker, phi: bytes) -> shapes.Decryptions:
+async def decryptions_for(deps: Deps, speaker: Speaker, phi: bytes) -> closing_shapes.Decryptions:
     """Give what was sealed to a trustee, by the place it came from."""
     poll = await _of_board(deps, speaker, phi)
     closed(await deps.polls.standing(phi))
     rows = await deps.store.scan(poll.partition, b"decryption/", b"", shapes.MAX_TRUSTEES)
-    return shapes.Decryptions(
+    return closing_shapes.Decryptions(
         tuple(
-            shapes.SealedDecryption(name[-1], decode(raw, Sealed).sealed[speaker.place - 1])
+            closing_shapes.SealedDecryption(name[-1], decode(raw, Sealed).sealed[speaker.place - 1])
             for name, raw in rows
         )
     )
 
 
-async def state_outcome(deps: Deps, speaker: Speaker, phi: bytes, sent: shapes.PostStatement) -> Standing:
+async def state_outcome(
+    deps: Deps, speaker: Speaker, phi: bytes, sent: closing_shapes.PostStatement
+) -> Standing:
     """Keep a trustee's signed outcome statement; when a threshold says the same, that is the outcome."""
     poll = await _of_board(deps, speaker, phi)
     closed(await deps.polls.standing(phi))
@@ -132,7 +137,7 @@ async def state_outcome(deps: Deps, speaker: Speaker, phi: bytes, sent: shapes.P
             return after
 
 
-async def deliver(deps: Deps, speaker: Speaker, phi: bytes, sent: shapes.PostVerdicts) -> Standing:
+async def deliver(deps: Deps, speaker: Speaker, phi: bytes, sent: closing_shapes.PostVerdicts) -> Standing:
     """Keep a trustee's verdict, sealed to every active council member, each once. Raises COUNCIL_KEYS, SAID_BEFORE."""
     poll = await _of_board(deps, speaker, phi)
     copies = tuple(sorted((bytes.fromhex(each.key), each.sealed) for each in sent.verdicts))
@@ -181,7 +186,7 @@ async def _voters(deps: Deps, poll: Poll, enough: int) -> int:
     return found
 
 
-def _check_statement(poll: Poll, place: int, sent: shapes.PostStatement) -> None:
+def _check_statement(poll: Poll, place: int, sent: closing_shapes.PostStatement) -> None:
     try:
         statement = read_text(sent.statement, OutcomeStatement, "outcome")
         signature = read_text(sent.signature, TrusteeSignature, "signature")
@@ -192,7 +197,7 @@ def _check_statement(poll: Poll, place: int, sent: shapes.PostStatement) -> None
         raise ProblemError(Kind.TRUSTEE_REFUSED) from None
 
 
-async def _agreed(deps: Deps, poll: Poll, place: int, sent: shapes.PostStatement) -> bytes | None:
+async def _agreed(deps: Deps, poll: Poll, place: int, sent: closing_shapes.PostStatement) -> bytes | None:
     """Give the signed outcome when this statement makes a threshold of the same; else None."""
     rows = await deps.store.scan(poll.partition, b"statement/", b"", shapes.MAX_TRUSTEES)
     said: dict[int, Any] = {name[-1]: decode(raw, Stated) for name, raw in rows}

@@ -20,18 +20,19 @@ from service.server.polls_records import Acknowledgement, Implementation, Verdic
 from service.server.records import decode, encode
 from service.server.signed import Caller
 from service.storage.protocol import Insert
+from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 
 
-async def verdicts_for(deps: Deps, caller: Caller, phi: bytes) -> shapes.Verdicts:
+async def verdicts_for(deps: Deps, caller: Caller, phi: bytes) -> closing_shapes.Verdicts:
     """Give the verdicts sealed to a council member."""
     poll = await _of_council(deps, caller, phi)
     closed(await deps.polls.standing(phi))
     rows = await deps.store.scan(poll.partition, b"verdict/", b"", shapes.MAX_TRUSTEES)
-    return shapes.Verdicts(
+    return closing_shapes.Verdicts(
         tuple(
-            shapes.TrusteesVerdict(name[-1], sealed)
+            closing_shapes.TrusteesVerdict(name[-1], sealed)
             for name, raw in rows
             for key, sealed in decode(raw, VerdictCopies).copies
             if key in caller.handler.key_ids

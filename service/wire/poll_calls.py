@@ -2,7 +2,7 @@
 
 Parsers check that an answer is about what was asked: a board's id is its definition's digest and its ceremony is
 replayed message by message, φ is the manifest's digest, heads and receipts carry the server's signature, the
-electorate is the manifest's. Trustees sign like handlers do, with the board in the group's place.
+electorate is the manifest's. What trustees send of a poll is in `service.wire.poll_closing_calls`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from crypto.ring import Ring
 from polls.board import Board, HeadWire, Page
 from polls.casting import read_receipt
 from polls.electorate import Electorate
-from polls.encoding import encode, hash_hex
+from polls.encoding import hash_hex
 from polls.manifest import Manifest, check_electorate, check_summary
-from polls.results import OutcomeStatement, TrusteeSignature
 from polls.transcript import Step
+from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BYTES, JSON, BadAnswer, Call
 from service.wire.poll_views import (
@@ -47,7 +47,7 @@ def define_board(signer: Signer, definition: shapes.DefineBoard) -> Call[bytes]:
     expected = board_id(signer.group, definition)
 
     def parse(raw: bytes) -> bytes:
-        if _json(shapes.BoardDefined)(raw).board != expected.hex():
+        if decoded(shapes.BoardDefined)(raw).board != expected.hex():
             raise BadAnswer("the server named the board otherwise than its definition does")
         return expected
 
@@ -57,14 +57,14 @@ def define_board(signer: Signer, definition: shapes.DefineBoard) -> Call[bytes]:
 
 def boards(group: bytes) -> Call[shapes.BoardList]:
     """List the boards of a group."""
-    return Call("GET", f"/v1/groups/{group.hex()}/boards", _json(shapes.BoardList))
+    return Call("GET", f"/v1/groups/{group.hex()}/boards", decoded(shapes.BoardList))
 
 
 def board(board: bytes) -> Call[BoardView]:
     """Fetch a board and replay its ceremony: a message that doesn't follow is Refused by name."""
 
     def parse(raw: bytes) -> BoardView:
-        return board_view(board, _json(shapes.BoardShape)(raw))
+        return board_view(board, decoded(shapes.BoardShape)(raw))
 
     return Call(
         "GET",
@@ -79,7 +79,7 @@ def say(signer: Signer, step: Step, message: bytes) -> Call[BoardView]:
     """Sign and send the message that is due from this trustee (`Transcript.answer`). The same again is harmless."""
 
     def parse(raw: bytes) -> BoardView:
-        return board_view(signer.group, _json(shapes.BoardShape)(raw))
+        return board_view(signer.group, decoded(shapes.BoardShape)(raw))
 
     signature = sign_message(signer.key, signer.group, step, message)
     sent = msgspec.json.encode({"step": step.value, "message": message, "signature": signature})
@@ -113,7 +113,7 @@ def create_poll(
     )
 
     def parse(raw: bytes) -> bytes:
-        if _json(shapes.PollCreated)(raw).poll != manifest.phi.hex():
+        if decoded(shapes.PollCreated)(raw).poll != manifest.phi.hex():
             raise BadAnswer("the server named the poll otherwise than its manifest does")
         return manifest.phi
 
@@ -124,14 +124,14 @@ def create_poll(
 def polls(group: bytes, after: bytes = b"") -> Call[shapes.PollList]:
     """List polls of a group whose id comes after `after`."""
     target = f"/v1/groups/{group.hex()}/polls?after={after.hex()}"
-    return Call("GET", target, _json(shapes.PollList), cap=MIB)
+    return Call("GET", target, decoded(shapes.PollList), cap=MIB)
 
 
 def poll(phi: bytes) -> Call[PollView]:
     """Fetch where a poll stands. Manifest, trustees, head, outcome and what remains are checked against φ."""
 
     def parse(raw: bytes) -> PollView:
-        return poll_view(phi, _json(shapes.PollShape)(raw))
+        return poll_view(phi, decoded(shapes.PollShape)(raw))
 
     return Call(
         "GET", f"/v1/polls/{phi.hex()}", parse, cap=4 * MIB, missing="This server has no poll with that id."
@@ -142,7 +142,7 @@ def electorate(manifest: Manifest) -> Call[ElectorateView]:
     """Fetch the electorate; Refused unless it is the one the manifest names."""
 
     def parse(raw: bytes) -> ElectorateView:
-        shape = _json(shapes.ElectorateShape)(raw)
+        shape = decoded(shapes.ElectorateShape)(raw)
         found = Electorate(tuple(Ring(tuple(Point(key) for key in ring)) for ring in shape.rings))
         check_electorate(manifest, found)
         return ElectorateView(shape, found)
@@ -159,11 +159,6 @@ def summary(manifest: Manifest) -> Call[bytes]:
 
     target = f"/v1/polls/{manifest.phi.hex()}/summary"
     return Call("GET", target, parse, accept=BYTES, cap=shapes.MAX_SUMMARY)
-
-
-def prove_share(signer: Signer, phi: bytes, proof: bytes) -> Call[PollView]:
-    """Prove, before the poll opens, that one still has one's share (`polls.closing.prove_share`)."""
-    return _for_poll(phi, "shares", shapes.ProveShare(proof), signer)
 
 
 def cast(manifest: Manifest, raw: bytes, *, admission: str) -> Call[bytes]:
@@ -193,7 +188,7 @@ def heads(manifest: Manifest, after: int = -1) -> Call[tuple[HeadWire, ...]]:
 
     def parse(raw: bytes) -> tuple[HeadWire, ...]:
         found, last = [], after
-        for shape in _json(shapes.HeadsPage)(raw).heads:
+        for shape in decoded(shapes.HeadsPage)(raw).heads:
             if shape.page != last + 1:
                 raise BadAnswer("the server's heads are out of order")
             last = shape.page
@@ -208,7 +203,7 @@ def opened_board(manifest: Manifest) -> Call[BoardPages]:
     """Fetch all pages of a closed poll's board, chained up to the last signed head."""
 
     def parse(raw: bytes) -> BoardPages:
-        shape = _json(shapes.OpenedBoard)(raw)
+        shape = decoded(shapes.OpenedBoard)(raw)
         pages = tuple(Page(page.salt, page.ballots) for page in shape.pages)
         head = checked_head(manifest, shape.head)
         return BoardPages(Board.check(manifest, pages, head), pages, head)
@@ -220,7 +215,7 @@ def ballots(phi: bytes, after: str = "") -> Call[dict[str, bytes]]:
     """Fetch ballots of a closed poll, by hash, beyond the hash `after`; empty: that was all."""
 
     def parse(raw: bytes) -> dict[str, bytes]:
-        return {hash_hex(ballot): ballot for ballot in _json(shapes.BallotsPage)(raw).ballots}
+        return {hash_hex(ballot): ballot for ballot in decoded(shapes.BallotsPage)(raw).ballots}
 
     return Call("GET", f"/v1/polls/{phi.hex()}/ballots?after={after}", parse, cap=20 * MIB)
 
@@ -229,58 +224,28 @@ def certificates(phi: bytes, after: str = "") -> Call[tuple[bytes, ...]]:
     """Fetch certificates' texts of a closed poll beyond the credential `after`; empty: that was all."""
 
     def parse(raw: bytes) -> tuple[bytes, ...]:
-        return _json(shapes.CertificatesPage)(raw).certificates
+        return decoded(shapes.CertificatesPage)(raw).certificates
 
     return Call("GET", f"/v1/polls/{phi.hex()}/certificates?after={after}", parse, cap=10 * MIB)
-
-
-def post_decryptions(signer: Signer, phi: bytes, sealed: Sequence[bytes]) -> Call[PollView]:
-    """Post one's partial decryption, sealed to every place in order (`service.cases.verdicts.seal_decryption`)."""
-    body = shapes.PostDecryptions(
-        tuple(shapes.SealedDecryption(place, each) for place, each in enumerate(sealed, 1))
-    )
-    return _for_poll(phi, "decryptions", body, signer)
-
-
-def decryptions(signer: Signer, phi: bytes) -> Call[dict[int, bytes]]:
-    """Fetch the partial decryptions sealed to the signer, by the place they came from."""
-
-    def parse(raw: bytes) -> dict[int, bytes]:
-        return {each.place: each.sealed for each in _json(shapes.Decryptions)(raw).sealed}
-
-    return Call("GET", f"/v1/polls/{phi.hex()}/decryptions", parse, cap=2 * MIB, signer=signer)
-
-
-def post_statement(
-    signer: Signer, phi: bytes, statement: OutcomeStatement, signature: TrusteeSignature
-) -> Call[PollView]:
-    """Publish one's signed outcome statement. The same statement again is harmless; another one is refused."""
-    return _for_poll(phi, "statements", shapes.PostStatement(encode(statement), encode(signature)), signer)
-
-
-def post_verdicts(signer: Signer, phi: bytes, sealed: Sequence[tuple[bytes, bytes]]) -> Call[PollView]:
-    """Send the council one's verdict: (key id, `service.cases.verdicts.seal_verdict`) for each of its members."""
-    body = shapes.PostVerdicts(tuple(shapes.SealedVerdict(key.hex(), each) for key, each in sealed))
-    return _for_poll(phi, "result", body, signer)
 
 
 def verdicts(signer: Signer, phi: bytes) -> Call[tuple[tuple[int, bytes], ...]]:
     """Fetch, as a council member, the verdicts sealed to the signer: (place, sealed)."""
 
     def parse(raw: bytes) -> tuple[tuple[int, bytes], ...]:
-        return tuple((each.place, each.sealed) for each in _json(shapes.Verdicts)(raw).verdicts)
+        return tuple((each.place, each.sealed) for each in decoded(closing_shapes.Verdicts)(raw).verdicts)
 
     return Call("GET", f"/v1/polls/{phi.hex()}/result", parse, cap=MIB, signer=signer)
 
 
 def acknowledge(signer: Signer, phi: bytes, signature: bytes) -> Call[PollView]:
     """Say, as the council, that the result is there (`service.cases.decisions.acknowledge`)."""
-    return _for_poll(phi, "acknowledgement", shapes.Acknowledge(signature), signer)
+    return for_poll(phi, "acknowledgement", shapes.Acknowledge(signature), signer)
 
 
 def implement(signer: Signer, phi: bytes, text: str, ends_on: int | None, signature: bytes) -> Call[PollView]:
     """Record, as the council, what was done and when it ends (`service.cases.decisions.implement`)."""
-    return _for_poll(phi, "implementation", shapes.Implement(text, ends_on, signature), signer)
+    return for_poll(phi, "implementation", shapes.Implement(text, ends_on, signature), signer)
 
 
 def file_report(signer: Signer, phi: bytes, text: str) -> Call[shapes.Reports]:
@@ -290,23 +255,27 @@ def file_report(signer: Signer, phi: bytes, text: str) -> Call[shapes.Reports]:
     """
     body = msgspec.json.encode(shapes.FileReport(text))
     target = f"/v1/polls/{phi.hex()}/reports"
-    return Call("POST", target, _json(shapes.Reports), body=body, content_type=JSON, cap=MIB, signer=signer)
+    return Call("POST", target, decoded(shapes.Reports), body=body, content_type=JSON, cap=MIB, signer=signer)
 
 
 def reports(phi: bytes) -> Call[shapes.Reports]:
     """Fetch the reports that were filed. The verifiers' signatures in them are for the caller to check."""
-    return Call("GET", f"/v1/polls/{phi.hex()}/reports", _json(shapes.Reports), cap=MIB)
+    return Call("GET", f"/v1/polls/{phi.hex()}/reports", decoded(shapes.Reports), cap=MIB)
 
 
-def _for_poll(phi: bytes, what: str, body: msgspec.Struct, signer: Signer) -> Call[PollView]:
+def for_poll(phi: bytes, what: str, body: msgspec.Struct, signer: Signer) -> Call[PollView]:
+    """Post something about a poll, signed; the answer is where it stands then."""
+
     def parse(raw: bytes) -> PollView:
-        return poll_view(phi, _json(shapes.PollShape)(raw))
+        return poll_view(phi, decoded(shapes.PollShape)(raw))
 
     target, sent = f"/v1/polls/{phi.hex()}/{what}", msgspec.json.encode(body)
     return Call("POST", target, parse, body=sent, content_type=JSON, cap=4 * MIB, signer=signer)
 
 
-def _json(shape: type[S]) -> Callable[[bytes], S]:
+def decoded(shape: type[S]) -> Callable[[bytes], S]:
+    """Give what reads an answer of that shape, or raises BadAnswer."""
+
     def parse(raw: bytes) -> S:
         try:
             return msgspec.json.decode(raw, type=shape)

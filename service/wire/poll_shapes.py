@@ -1,4 +1,4 @@
-"""The Structs of polls on the wire: boards of trustees, polls, casting, closing, the way to the council.
+"""The Structs of polls on the wire: boards of trustees, polls, casting, the opened board, the council.
 
 As in `service.wire.shapes`: what decodes is well-formed and not yet believed. Texts that are signed or hashed
 elsewhere (manifest, ballot, certificate, receipt, statement) travel as the exact bytes they are, in base64.
@@ -18,9 +18,6 @@ MAX_CEREMONY_MESSAGE = 128 * 1_024  # a polynomial of 15 trustees, whose shares 
 MAX_MANIFEST = 32 * 1_024
 MAX_SUMMARY = 4 * 1_024 * 1_024  # 1,000 members take 1.2 MiB; service.cases.summaries
 MAX_VOTERS = 2_000
-MAX_SEALED_DECRYPTION = 64 * 1_024
-VERDICT_SIZE = 17_520  # service.cases.verdicts; held equal by its tests
-MAX_STATEMENT_TEXT = 4 * 1_024
 MAX_REPORT_TEXT = 16 * 1_024
 """Bytes of a verifier's report in UTF-8."""
 MAX_REPORT_JSON = 24 * 1_024
@@ -34,9 +31,6 @@ MAX_POLL_PAGES = 10_000
 """The most pages this server's boards may have: 13 months by the hour, five weeks by five minutes."""
 MAX_CREATE_JSON = 8 * 1_024 * 1_024
 MAX_MESSAGE_JSON = 256 * 1_024
-MAX_DECRYPTION_JSON = 2 * 1_024 * 1_024
-MAX_VERDICTS_JSON = 2 * 1_024 * 1_024
-MAX_COUNCIL = 64
 
 Place = Annotated[int, Meta(ge=1, le=MAX_TRUSTEES)]
 """A trustee's place on their board, counted from 1."""
@@ -228,12 +222,6 @@ class ElectorateShape(Struct, frozen=True, forbid_unknown_fields=True):
     rings: Annotated[tuple[tuple[Bytes32, ...], ...], Meta(max_length=64)]
 
 
-class ProveShare(Struct, frozen=True, forbid_unknown_fields=True):
-    """A trustee's proof that they still have their share (polls.closing.prove_share)."""
-
-    proof: Annotated[bytes, Meta(min_length=1, max_length=1_024)]
-
-
 class HeadsPage(Struct, frozen=True, forbid_unknown_fields=True):
     """Signed heads by ascending page."""
 
@@ -271,58 +259,6 @@ class CertificatesPage(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[bytes, Meta(max_length=128 * 1_024)], ...], Meta(max_length=CERTIFICATES_PAGE)
     ]
     more: bool
-
-
-class SealedDecryption(Struct, frozen=True, forbid_unknown_fields=True):
-    """A partial decryption, sealed to (when posted) or from (when fetched) the trustee at `place`."""
-
-    place: Place
-    sealed: Annotated[bytes, Meta(min_length=1, max_length=MAX_SEALED_DECRYPTION)]
-
-
-class PostDecryptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """One trustee's partial decryption, sealed once to every place of the board, ascending."""
-
-    sealed: Annotated[tuple[SealedDecryption, ...], Meta(min_length=MIN_TRUSTEES, max_length=MAX_TRUSTEES)]
-
-
-class Decryptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """What was sealed to the trustee who asks, by the place it came from."""
-
-    sealed: Annotated[tuple[SealedDecryption, ...], Meta(max_length=MAX_TRUSTEES)]
-
-
-class PostStatement(Struct, frozen=True, forbid_unknown_fields=True):
-    """A trustee's outcome statement and signature: exact texts of polls.results' Structs. Public at once."""
-
-    statement: Annotated[bytes, Meta(min_length=1, max_length=MAX_STATEMENT_TEXT)]
-    signature: Annotated[bytes, Meta(min_length=1, max_length=MAX_STATEMENT_TEXT)]
-
-
-class SealedVerdict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A verdict (service.cases.verdicts) sealed to one key of the group's roster."""
-
-    key: Hex16
-    sealed: Annotated[bytes, Meta(min_length=VERDICT_SIZE, max_length=VERDICT_SIZE)]
-
-
-class PostVerdicts(Struct, frozen=True, forbid_unknown_fields=True):
-    """One trustee's verdict, sealed to each active member of the council."""
-
-    verdicts: Annotated[tuple[SealedVerdict, ...], Meta(min_length=1, max_length=MAX_COUNCIL)]
-
-
-class TrusteesVerdict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A verdict as the council fetches it."""
-
-    place: Place
-    sealed: Annotated[bytes, Meta(min_length=VERDICT_SIZE, max_length=VERDICT_SIZE)]
-
-
-class Verdicts(Struct, frozen=True, forbid_unknown_fields=True):
-    """The verdicts sealed to the council member who asks."""
-
-    verdicts: Annotated[tuple[TrusteesVerdict, ...], Meta(max_length=MAX_TRUSTEES)]
 
 
 class Acknowledge(Struct, frozen=True, forbid_unknown_fields=True):

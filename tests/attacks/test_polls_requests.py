@@ -12,6 +12,7 @@ import pytest_asyncio
 from crypto.entropy import system
 from service.cases.rosters import Members
 from service.server.records import board_partition, poll_partition
+from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind
 from service.wire.signing import Signer, headers_for
@@ -65,7 +66,7 @@ def refusals(s: Scene) -> list[tuple[Kind, tuple[object, ...]]]:
     elsewhere, stranger = s.other.signer, s.other.trustee(1)
     poll, group = f"/v1/polls/{s.phi}", f"/v1/groups/{s.group}"
     unknown = f"/v1/polls/{'ab' * 32}"
-    proof = msgspec.json.encode(shapes.ProveShare(b"{}"))
+    proof = msgspec.json.encode(closing_shapes.ProveShare(b"{}"))
     deep = b'{"proof":' + b"[" * 40 + b"]" * 40 + b"}"
     found: list[tuple[Kind, tuple[object, ...]]] = []
     reads = ("", "/electorate", "/summary", "/heads", "/board", "/ballots", "/certificates", "/reports")

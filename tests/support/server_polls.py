@@ -38,7 +38,7 @@ from service.cases.registry_statements import Beacon, Found, Freeze, Join, encod
 from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
-from service.wire import calls, poll_calls, registry_calls
+from service.wire import calls, poll_calls, poll_closing_calls, registry_calls
 from service.wire.client import AsyncClient
 from service.wire.poll_records import gather_async
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
@@ -208,7 +208,7 @@ class ServerPoll:
         """Let these trustees show that they have their shares."""
         for place in places:
             proof = closing.prove_share(self.trustees, self.share(place), place, self.phi, self.entropy)
-            await self.client.do(poll_calls.prove_share(self.trustee(place), self.phi, proof))
+            await self.client.do(poll_closing_calls.prove_share(self.trustee(place), self.phi, proof))
 
     def share(self, place: int) -> Any:
         """A trustee's share."""
@@ -278,14 +278,14 @@ class ServerPoll:
         for place in places:
             partial, _ = closing.decrypt(closed, self.share(place), now, self.entropy, {})
             sealed = seal_decryption(self.trustees, self.seeds[place - 1], self.phi, partial, self.entropy)
-            await self.client.do(poll_calls.post_decryptions(self.trustee(place), self.phi, sealed))
+            await self.client.do(poll_closing_calls.post_decryptions(self.trustee(place), self.phi, sealed))
 
     async def sign(self, places: Sequence[int]) -> None:
         """Let these trustees sign what they compute from a threshold of decryptions."""
         closed = await self.closed()
         for place in places:
             verdict = await self.verdict(closed, place)
-            call = poll_calls.post_statement(
+            call = poll_closing_calls.post_statement(
                 self.trustee(place), self.phi, verdict.outcome, verdict.outcome_signature
             )
             await self.client.do(call)
@@ -295,7 +295,7 @@ class ServerPoll:
         seed, partial = self.seeds[place - 1], dict[int, bytes]()
         if closed.quorum_met:
             for sender, sealed in (
-                await self.client.do(poll_calls.decryptions(self.trustee(place), self.phi))
+                await self.client.do(poll_closing_calls.decryptions(self.trustee(place), self.phi))
             ).items():
                 partial[sender] = verdicts.open_decryption(self.trustees, seed, self.phi, sender, sealed)
         decided = closing.decide(closed, partial)
@@ -320,7 +320,7 @@ class ServerPoll:
                 (member.key_id, seal_verdict(verdict, member.sealing.public_key(), self.phi))
                 for member in council
             ]
-            await self.client.do(poll_calls.post_verdicts(self.trustee(place), self.phi, copies))
+            await self.client.do(poll_closing_calls.post_verdicts(self.trustee(place), self.phi, copies))
 
     async def result(self, name: str = "Zoe") -> verdicts.Delivered:
         """What a council member reads."""

@@ -21,6 +21,7 @@ from service.server.http import (
 )
 from service.server.routes.polls import phi_of
 from service.server.signed import Caller, verified
+from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import MAX_SMALL_JSON
@@ -93,7 +94,7 @@ def _making(deps: Deps) -> list[HTTPRouteHandler]:
 def _result(deps: Deps) -> list[HTTPRouteHandler]:
     fetched = Described(
         "Fetch the trustees' verdicts sealed to the signer, who is on the council.",
-        shapes.Verdicts,
+        closing_shapes.Verdicts,
         signed=True,
         problems=(*_COUNCIL, Kind.POLL_NOT_CLOSED),
     )

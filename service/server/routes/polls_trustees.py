@@ -24,6 +24,7 @@ from service.server.http import (
 )
 from service.server.polls_boards import Speaker, verified_trustee
 from service.server.routes.polls import phi_of
+from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import MAX_SMALL_JSON
@@ -92,7 +93,7 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     proved = Described(
         "Prove, before the poll opens, that the signer still has their share.",
         shapes.PollShape,
-        shapes.ProveShare,
+        closing_shapes.ProveShare,
         signed=True,
         problems=(
             Kind.NOT_FOUND,
@@ -106,14 +107,14 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     @post("/v1/polls/{poll:str}/shares", status_code=200, opt=proved.opt())
     async def prove(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
         phi = phi_of(poll)
-        speaker, sent = await _spoken(deps, request, shapes.ProveShare, MAX_SMALL_JSON)
+        speaker, sent = await _spoken(deps, request, closing_shapes.ProveShare, MAX_SMALL_JSON)
         standing = await polls_closing.prove(deps, speaker, phi, sent.proof)
         return json_answer(await polls_shown.shown(deps, standing))
 
     decrypted = Described(
         "Post the signer's partial decryption, sealed to every trustee of the board.",
         shapes.PollShape,
-        shapes.PostDecryptions,
+        closing_shapes.PostDecryptions,
         signed=True,
         problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.BELOW_QUORUM, Kind.SAID_BEFORE),
     )
@@ -121,13 +122,15 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     @post("/v1/polls/{poll:str}/decryptions", status_code=200, opt=decrypted.opt())
     async def decrypt(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
         phi = phi_of(poll)
-        speaker, sent = await _spoken(deps, request, shapes.PostDecryptions, shapes.MAX_DECRYPTION_JSON)
+        speaker, sent = await _spoken(
+            deps, request, closing_shapes.PostDecryptions, closing_shapes.MAX_DECRYPTION_JSON
+        )
         standing = await polls_closing.take_decryption(deps, speaker, phi, sent)
         return json_answer(await polls_shown.shown(deps, standing))
 
     exchanged = Described(
         "Fetch the partial decryptions sealed to the signer.",
-        shapes.Decryptions,
+        closing_shapes.Decryptions,
         signed=True,
         problems=_LATER,
     )
@@ -143,7 +146,7 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     stated = Described(
         "Publish the signer's outcome statement.",
         shapes.PollShape,
-        shapes.PostStatement,
+        closing_shapes.PostStatement,
         signed=True,
         problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.SAID_BEFORE),
     )
@@ -151,14 +154,14 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     @post("/v1/polls/{poll:str}/statements", status_code=200, opt=stated.opt())
     async def state(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
         phi = phi_of(poll)
-        speaker, sent = await _spoken(deps, request, shapes.PostStatement, MAX_SMALL_JSON)
+        speaker, sent = await _spoken(deps, request, closing_shapes.PostStatement, MAX_SMALL_JSON)
         standing = await polls_closing.state_outcome(deps, speaker, phi, sent)
         return json_answer(await polls_shown.shown(deps, standing))
 
     delivered = Described(
         "Send the council the signer's verdict, sealed to each of its members.",
         shapes.PollShape,
-        shapes.PostVerdicts,
+        closing_shapes.PostVerdicts,
         signed=True,
         problems=(*_LATER, Kind.COUNCIL_KEYS, Kind.POLL_NOT_DECIDED),
     )
@@ -166,7 +169,9 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     @post("/v1/polls/{poll:str}/result", status_code=200, opt=delivered.opt())
     async def deliver(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
         phi = phi_of(poll)
-        speaker, sent = await _spoken(deps, request, shapes.PostVerdicts, shapes.MAX_VERDICTS_JSON)
+        speaker, sent = await _spoken(
+            deps, request, closing_shapes.PostVerdicts, closing_shapes.MAX_VERDICTS_JSON
+        )
         standing = await polls_closing.deliver(deps, speaker, phi, sent)
         return json_answer(await polls_shown.shown(deps, standing))
 

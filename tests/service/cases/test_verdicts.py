@@ -27,7 +27,7 @@ from service.cases.verdicts import (
     seal_decryption,
     seal_verdict,
 )
-from service.wire.poll_shapes import MAX_SEALED_DECRYPTION, VERDICT_SIZE
+from service.wire.poll_closing_shapes import MAX_SEALED_DECRYPTION, VERDICT_SIZE
 from tests.support.poll_world import DAY, OPENS, World, vote_all
 
 KEY = SealingKey(b"\x05" * 32)

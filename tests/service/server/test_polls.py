@@ -18,7 +18,7 @@ from polls.verify import verify
 from service.cases.rosters import Members
 from service.cases.summaries import open_summary
 from service.server import records
-from service.wire import poll_calls
+from service.wire import poll_calls, poll_closing_calls
 from service.wire.client import Declined
 from service.wire.poll_views import left_out_of
 from service.wire.problems import Kind
@@ -129,7 +129,7 @@ async def test_a_poll_below_its_quorum_is_never_opened(world: World, poll: Serve
     world.clock.forward(DAY)
     await refused(
         Kind.BELOW_QUORUM,
-        poll.client.do(poll_calls.post_decryptions(poll.trustee(1), poll.phi, [b"x", b"x", b"x"])),
+        poll.client.do(poll_closing_calls.post_decryptions(poll.trustee(1), poll.phi, [b"x", b"x", b"x"])),
     )
     await poll.decide((1, 2))
     await poll.deliver((1, 2))
@@ -262,9 +262,9 @@ async def test_steps_out_of_time_are_refused_by_name(world: World, poll: ServerP
     signed = sign_statement(poll.trustees, poll.seeds[0], 1, statement, poll.entropy)
     copies = [(poll.group.member(name).key_id, bytes(17_520)) for name in ("Zoe", "Yan")]
     early = {
-        "decrypt": poll_calls.post_decryptions(poll.trustee(1), poll.phi, [b"x"] * 3),
-        "state": poll_calls.post_statement(poll.trustee(1), poll.phi, statement, signed),
-        "deliver": poll_calls.post_verdicts(poll.trustee(1), poll.phi, copies),
+        "decrypt": poll_closing_calls.post_decryptions(poll.trustee(1), poll.phi, [b"x"] * 3),
+        "state": poll_closing_calls.post_statement(poll.trustee(1), poll.phi, statement, signed),
+        "deliver": poll_closing_calls.post_verdicts(poll.trustee(1), poll.phi, copies),
     }
     for _ in ("waiting", "open"):
         for call in early.values():
@@ -306,7 +306,7 @@ async def test_steps_out_of_time_are_refused_by_name(world: World, poll: ServerP
 
 async def test_what_trustees_say_is_checked(world: World, poll: ServerPoll) -> None:
     """False proofs and signatures, somebody else's, and second statements are refused; the first ones stay."""
-    proof = poll_calls.prove_share(poll.trustee(2), poll.phi, b'{"challenge":"1","response":"1"}')
+    proof = poll_closing_calls.prove_share(poll.trustee(2), poll.phi, b'{"challenge":"1","response":"1"}')
     await refused(Kind.TRUSTEE_REFUSED, poll.client.do(proof))
     world.clock.forward(61)
     await vote(poll, 4)
@@ -321,15 +321,15 @@ async def test_what_trustees_say_is_checked(world: World, poll: ServerPoll) -> N
         (2, mine, sign_statement(poll.trustees, poll.seeds[0], 1, mine, poll.entropy), Kind.TRUSTEE_REFUSED),
         (2, other, sign_statement(poll.trustees, poll.seeds[1], 2, mine, poll.entropy), Kind.TRUSTEE_REFUSED),
     ):
-        call = poll_calls.post_statement(poll.trustee(place), poll.phi, statement, signature)
+        call = poll_closing_calls.post_statement(poll.trustee(place), poll.phi, statement, signature)
         await refused(kind, poll.client.do(call))
     await refused(
         Kind.SAID_BEFORE,
-        poll.client.do(poll_calls.post_decryptions(poll.trustee(1), poll.phi, [b"y"] * 3)),
+        poll.client.do(poll_closing_calls.post_decryptions(poll.trustee(1), poll.phi, [b"y"] * 3)),
     )
     # One trustee who says another outcome doesn't make it the outcome; two who agree do.
     signature = sign_statement(poll.trustees, poll.seeds[2], 3, other, poll.entropy)
-    await poll.client.do(poll_calls.post_statement(poll.trustee(3), poll.phi, other, signature))
+    await poll.client.do(poll_closing_calls.post_statement(poll.trustee(3), poll.phi, other, signature))
     assert (await poll.view()).state == "closed"
     await poll.sign((2,))
     outcome = (await poll.view()).outcome
@@ -351,7 +351,7 @@ async def test_only_the_council_gets_the_result(world: World, poll: ServerPoll) 
         copies = [(key, bytes(17_520)) for key in keys]
         await refused(
             Kind.COUNCIL_KEYS,
-            poll.client.do(poll_calls.post_verdicts(poll.trustee(1), poll.phi, copies)),
+            poll.client.do(poll_closing_calls.post_verdicts(poll.trustee(1), poll.phi, copies)),
         )
     await poll.deliver((1, 2))
     await refused(Kind.ROLE, poll.client.do(poll_calls.verdicts(poll.group.signer("Ada"), poll.phi)))
