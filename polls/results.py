@@ -2,7 +2,8 @@
 
 An outcome statement has no counts and goes to everybody; a counts statement exists only where the manifest
 discloses counts, and goes to the council. Each is valid with the signatures of a threshold of trustees, by the
-keys of their certificates, and names the poll and the exact ballots it is about.
+keys of their certificates, and names the poll and the exact ballots it is about. A board statement is what they
+tell each other before they decrypt (`polls.agreement`). No signature of one kind holds for another.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ class OutcomeStatement(Wire, frozen=True):
     outcome: int
 
 
+class BoardStatement(Wire, frozen=True):
+    """The board that a trustee verified: `head`, `tally` as in the outcome statement of the same poll φ."""
+
+    poll: str
+    head: str
+    tally: str
+
+
 class CountsStatement(Wire, frozen=True):
     """The count of each option in the manifest's order, of the same poll and tally."""
 
@@ -68,12 +77,18 @@ class SignedCounts(Wire, frozen=True):
     signatures: list[TrusteeSignature]
 
 
-Statement = OutcomeStatement | CountsStatement
+Statement = BoardStatement | OutcomeStatement | CountsStatement
 
 
 def _text(statement: Statement) -> str:
-    kind = "outcome" if isinstance(statement, OutcomeStatement) else "counts"
-    # No message of Belenios' ceremony begins like this, so no signature serves for both.
+    match statement:
+        case BoardStatement():
+            kind = "board"
+        case OutcomeStatement():
+            kind = "outcome"
+        case CountsStatement():
+            kind = "counts"
+    # No message of Belenios' ceremony begins like this, nor one kind like another, so no signature serves for two.
     return f"sottovoce {kind}|{encode(statement).decode()}"
 
 
