@@ -44,14 +44,19 @@ def board_statement(closed: Closed[E, S]) -> BoardStatement:
     )
 
 
-def board_words(statement: BoardStatement) -> tuple[str, ...]:
-    """Write a board's fingerprint as 16 words, for trustees to read to each other.
+def board_name(statement: BoardStatement) -> str:
+    """Name a board: SHA-256 of its statement, in hexadecimal. A trustee remembers it, and agrees to no other."""
+    return hash_hex(encode(statement))
+
+
+def board_words(name: str) -> tuple[str, ...]:
+    """Write a board's name as 16 words, for trustees to read to each other.
 
     176 bits, twice those of a key: who makes a board can draw salts until two of them have the same words, which for 8
     words takes 2⁴⁴ tries, and for 16 takes 2⁸⁸.
     """
-    named = bytes.fromhex(hash_hex(encode(statement)))
-    return fingerprint_words(named) + fingerprint_words(named[11:] + named[:11])
+    raw = bytes.fromhex(name)
+    return fingerprint_words(raw) + fingerprint_words(raw[11:] + raw[:11])
 
 
 @dataclass(frozen=True)

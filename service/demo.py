@@ -195,11 +195,7 @@ def _told(folder: Path, base: str, made: Made) -> str:
     names = ", ".join(handler.pseudonym for handler in roster.recipients)
     words = " ".join(fingerprint_words(roster.root.raw))
     ada, *_ = demo_poll.MEMBERS
-    first, second, _ = demo_poll.TRUSTEES
-    decrypt = [
-        f"{run} trustee --home {shown}/trustees/{name} {unlocked} decrypt --poll {made.poll} --server {base}"
-        for name in (first, second, first)
-    ]
+    trustee = f"{run} trustee --home {shown}/trustees/$name {unlocked}"
     return f"""
 The server answers at {base} (Ctrl-C stops it; all of it is in {shown}/).
 Group:     {roster.name} ({names}), id {made.group}
@@ -224,10 +220,10 @@ Walk-through 2: answer, and read the answer:
 Walk-through 3: vote on a sanction, until {moment(made.closes_at)}; {demo_poll.LEFT_OUT} may not, whom it is about:
   {run} vote {made.poll} --server {base} --home {shown}/members/{ada} {unlocked}
                               # the same with two other members, or nothing is opened; --web votes in a page
-                              # after the close, two of three trustees, the first of them twice:
-  {decrypt[0]}
-  {decrypt[1]}
-  {decrypt[2]}
+                              # after the close: all three verify the same board before any of them decrypts
+  for name in {demo_poll.DECRYPTING}; do
+    {trustee} decrypt --poll {made.poll} --server {base}
+  done
   {run} desk --home {shown}/{COUNCIL} {unlocked} result {made.poll}
 
 The passphrase of every key file here is "{PASSPHRASE}".

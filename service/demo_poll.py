@@ -46,6 +46,9 @@ from service.wire.registry_pins import save_chain
 MEMBERS: Final = ("ada", "bo", "cy", "fay", "gus", "hal", "ida")
 LEFT_OUT: Final = "cy"
 TRUSTEES: Final = ("tess", "uma", "vic")
+DECRYPTING: Final = "tess uma vic tess uma"
+"""Who runs `trustee decrypt`, in order: with the third all have verified the board, from there on each decrypts, and
+the last two have a threshold's decryptions at hand, so that both sign and send the council its result."""
 QUORUM: Final = 3
 _SNAPSHOT: Final = "demo"
 _OPENS_IN_S: Final = 15  # until then the trustees have to show their shares

@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from crypto.errors import Refused
+from polls.agreement import agreements_needed
 from polls.encoding import hash_hex
 from polls.group import ED25519
 from polls.verify import check_closed
@@ -60,6 +61,10 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
         f"archived {when(manifest.archive_at)}",
         f"{manifest.electorate_size} members may vote; the quorum is {manifest.quorum}.",
     ]
+    if view.state in _OVER:
+        did = {"verified the board": view.shape.agreed, "decrypted": view.shape.decrypted}
+        did["signed the outcome"] = view.shape.signed
+        lines += [f"Trustees who {what}: {', '.join(map(str, at)) or 'none'}" for what, at in did.items()]
     if view.outcome is not None:
         lines.append(f"Outcome: {manifest.texts[view.outcome.statement.outcome]}")
     emit(_told(view), as_json, shown("\n".join(lines)))
@@ -107,7 +112,7 @@ def close(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
 @json_option
 @command
 def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
-    """Verify a closed poll's ballots and sum them, still encrypted; say which trustees have decrypted."""
+    """Verify a closed poll's ballots and sum them, still encrypted; say how many trustees agreed and decrypted."""
     view = view_of(poll_hex, server, proxy)
     needs_record(view)
     with Client(server, proxy=proxy) as client:
@@ -115,11 +120,11 @@ def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     closed = check_closed(ED25519, found.archive(), found.evidence(), manifest=view.manifest.raw)
     lines = [f"{closed.ballots} ballots count, all valid; the quorum is {view.manifest.quorum}."]
     if closed.quorum_met:
-        waits = max(0, view.trustees.threshold - len(view.shape.decrypted))
-        lines.append(
-            f"{len(view.shape.decrypted)} trustees have decrypted"
-            + (f"; {waits} more are needed: `sottovoce trustee decrypt`." if waits else ".")
-        )
+        threshold, decrypted = view.trustees.threshold, len(view.shape.decrypted)
+        needed = agreements_needed(len(view.trustees.keys), threshold)
+        if decrypted < threshold:
+            lines.append(_trustees(len(view.shape.agreed), "verified the board", needed))
+        lines.append(_trustees(decrypted, "decrypted", threshold))
     else:
         lines.append("Below the quorum: no ballot is opened, and the outcome is no action.")
     emit(
@@ -223,6 +228,12 @@ def needs_record(view: PollView) -> None:
         raise Refused("poll: it is archived; its ballots are destroyed")
 
 
+def _trustees(number: int, did: str, needed: int) -> str:
+    missing = needed - number
+    more = f"; {missing} more are needed: `sottovoce trustee decrypt`." if missing > 0 else "."
+    return f"{number} trustees have {did}{more}"
+
+
 def _told(view: PollView) -> dict[str, object]:
     manifest, outcome = view.manifest, view.outcome
     return {
@@ -234,6 +245,7 @@ def _told(view: PollView) -> dict[str, object]:
         "electorate": manifest.electorate_size,
         "quorum": manifest.quorum,
         "proved": view.shape.proved,
+        "agreed": view.shape.agreed,
         "decrypted": view.shape.decrypted,
         "signed": view.shape.signed,
         "sent": view.shape.sent,

@@ -109,4 +109,4 @@ def deliver(
     keys = home.keys()
     with Client(server, proxy=proxy) as client:
         done = Trustee(home, keys, client).decrypt(phi, trustee_cli.now_s())
-    emit({"did": done.did, "waits": done.waits}, as_json, "\n".join([*done.did, *done.waits]))
+    trustee_cli.say(done, as_json)

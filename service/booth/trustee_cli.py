@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from crypto.codes import fingerprint_words
+from polls.agreement import board_words
 from service.booth.trustees import CARD_FILE, HOME, TrusteeHome
 from service.booth.trustees_work import Done, Trustee
 from service.console import (
@@ -73,7 +74,7 @@ def step(home: TrusteeHome, board_hex: str, server: str, proxy: str | None, as_j
     """Send whatever the ceremony waits for from you. Repeat it until it says that all is done."""
     board = hex_id(board_hex, 16, "a board's id")
     with _open(home, server, proxy) as unlocked:
-        _say(unlocked.step(board), as_json)
+        say(unlocked.step(board), as_json)
 
 
 @trustee.command()
@@ -86,23 +87,37 @@ def prove(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as_j
     """Show, before a poll opens, that you still have your share."""
     phi = poll_id(poll_hex)
     with _open(home, server, proxy) as unlocked:
-        _say(unlocked.prove(phi), as_json)
+        say(unlocked.prove(phi), as_json)
 
 
 @trustee.command()
 @_poll_option
+@click.option(
+    "--words-compared",
+    is_flag=True,
+    help="Only when trustees are lost: I have compared this board's words by voice with every trustee who will "
+    "decrypt. Then a threshold of trustees is enough.",
+)
 @server_options
 @json_option
 @click.pass_obj
 @command
-def decrypt(home: TrusteeHome, poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
-    """After the close: verify everything yourself, decrypt, sign the outcome, seal it to the council.
+def decrypt(
+    home: TrusteeHome, poll_hex: str, words_compared: bool, server: str, proxy: str | None, as_json: bool
+) -> None:
+    """After the close: verify everything, agree on the board, decrypt, sign the outcome, seal it to the council.
 
-    Below the quorum nothing is decrypted. Repeat it until it waits for nothing.
+    Nothing is decrypted before enough trustees have signed that they verified the same board: more than a threshold, so
+    that no server can show two boards and learn a vote from the difference. Below the quorum nothing is decrypted.
+    Repeat it until it waits for nothing.
+
+    If so many trustees are lost that it waits for ever, the others can read the printed words to each other, on the
+    phone or face to face, and run it with --words-compared. That protects single votes only if all who decrypt did so,
+    and if those who are said to be lost are.
     """
     phi = poll_id(poll_hex)
     with _open(home, server, proxy) as unlocked:
-        _say(unlocked.decrypt(phi, now_s()), as_json)
+        say(unlocked.decrypt(phi, now_s(), words_compared=words_compared), as_json)
 
 
 @trustee.command()
@@ -114,15 +129,20 @@ def status(home: TrusteeHome, as_json: bool) -> None:
     card, memory = home.card(), home.memory()
     boards = {board: list(said) for board, said in memory.said.items()}
     polls = {
-        phi: {"decrypted or verified": told.tally is not None, "signed": told.outcome is not None}
+        phi: {
+            "decrypted or verified": told.tally is not None,
+            "agreed": told.agreement is not None,
+            "signed": told.outcome is not None,
+            "words": "" if told.agreement is None else " ".join(board_words(told.agreement)),
+        }
         for phi, told in memory.polls.items()
     }
     lines = [f"{card.name}, key {card.key.hex()}"]
     lines += [f"board {board}: sent {', '.join(said)}" for board, said in boards.items()]
-    lines += [
-        f"poll {phi}: {'outcome signed' if told['signed'] else 'verified, not signed yet'}"
-        for phi, told in polls.items()
-    ]
+    for phi, told in polls.items():
+        verified = "board agreed to" if told["agreed"] else "verified"
+        lines.append(f"poll {phi}: {'outcome signed' if told['signed'] else f'{verified}, not signed yet'}")
+        lines += [f"  the board's words: {told['words']}"] if told["agreed"] else []
     emit(
         {"name": card.name, "key": card.key.hex(), "boards": boards, "polls": polls},
         as_json,
@@ -142,6 +162,8 @@ def _open(home: TrusteeHome, server: str, proxy: str | None) -> Iterator[Trustee
         yield Trustee(home, keys, client)
 
 
-def _say(done: Done, as_json: bool) -> None:
-    lines = [*done.did, *done.waits] or ["Nothing is due."]
-    emit({"did": done.did, "waits": done.waits}, as_json, shown("\n".join(lines)))
+def say(done: Done, as_json: bool) -> None:
+    """Print what a command did, the board's words, and what it waits for."""
+    words = [f"The board's words, for trustees to read to each other:\n  {done.words}"] if done.words else []
+    lines = [*done.did, *words, *done.waits] or ["Nothing is due."]
+    emit({"did": done.did, "words": done.words, "waits": done.waits}, as_json, shown("\n".join(lines)))

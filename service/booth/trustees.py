@@ -1,10 +1,11 @@
 """The folder of a trustee: their key file, and what they said before.
 
 `trustee.key` holds the ceremony's seed and the request key under a passphrase (crypto.keyfiles, kind `trustee`);
-`trustee.json` is public and says which boards this trustee sits on, which messages they sent, which tally of a poll
-they decrypted and which outcome they signed. Guarantees: it is on the disk before anything leaves the machine, and
-nothing that contradicts it is said: a server that shows two boards or two tallies gets one answer, also when two
-commands run at once. A folder restored from an old backup has forgotten what was said since; nothing here can tell.
+`trustee.json` is public and says which boards this trustee sits on, which messages they sent, which closed board of a
+poll they agreed to, which tally they decrypted and which outcome they signed. Guarantees: it is on the disk before
+anything leaves the machine, and nothing that contradicts it is said: a server that shows two boards or two tallies gets
+one answer, also when two commands run at once. A folder restored from an old backup has forgotten what was said since;
+nothing here can tell.
 """
 
 from __future__ import annotations
@@ -79,11 +80,15 @@ class TrusteeKeys:
 
 
 class PollMemory(Struct, frozen=True, forbid_unknown_fields=True):
-    """What was said about a poll: SHA-256 of the tally that was decrypted, and of the statements that were signed."""
+    """What was said about a poll: SHA-256 of the tally that was verified, and of the statements that were signed.
+
+    Nothing else is decrypted than what is said here. agreement: polls.agreement.board_name; files of before have none.
+    """
 
     tally: str | None = None
     outcome: str | None = None
     counts: str | None = None
+    agreement: str | None = None
 
 
 class Memory(Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,18 +170,28 @@ class TrusteeHome:
             self._keep(Memory({**memory.said, board.hex(): {**said, step: digest}}, memory.polls))
 
     def will_tell(
-        self, phi: bytes, *, tally: str | None = None, outcome: str | None = None, counts: str | None = None
+        self,
+        phi: bytes,
+        *,
+        tally: str | None = None,
+        agreement: str | None = None,
+        outcome: str | None = None,
+        counts: str | None = None,
     ) -> None:
         """Remember a tally to be decrypted or statements to be signed. Raises Contradiction for a second, other one."""
         with self._alone():
             memory = self.memory()
             known = memory.polls.get(phi.hex(), PollMemory())
-            for before, now in ((known.tally, tally), (known.outcome, outcome), (known.counts, counts)):
+            said = PollMemory(tally, outcome, counts, agreement)
+            merged: dict[str, str | None] = {}
+            for name, now in msgspec.structs.asdict(said).items():
+                before = getattr(known, name)
                 if before is not None and now is not None and before != now:
                     raise Contradiction(
-                        "poll: this trustee decrypted or signed something else before; nothing was sent"
+                        "poll: this trustee agreed to, decrypted or signed something else before; nothing was sent"
                     )
-            told = PollMemory(known.tally or tally, known.outcome or outcome, known.counts or counts)
+                merged[name] = before or now
+            told = PollMemory(**merged)
             self._keep(Memory(memory.said, {**memory.polls, phi.hex(): told}))
 
     def accept(self, history: RosterHistory) -> None:

@@ -1,8 +1,9 @@
-"""What a trustee's machine does: steps of the ceremony, the proof of a share, decrypting, signing, delivering.
+"""What a trustee's machine does: steps of the ceremony, proof of a share, agreeing, decrypting, signing, delivering.
 
 Each function does what is due and says what it did, what it waits for, or refuses; repeating is harmless. Everything
 that is decrypted or signed was verified here, from the downloaded board and the members' registry that the group's root
-key names; the server's word is taken for nothing but the order of things.
+key names, and nothing is decrypted before enough trustees signed that they verified the same board; the server's word
+is taken for nothing but the order of things.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from crypto.errors import Refused
 from crypto.group import Point
 from crypto.seal import DoesNotOpen
 from polls import closing
+from polls.agreement import Agreement, agreements_needed, board_name, board_statement, board_words, weigh
 from polls.audit import Mapper
 from polls.encoding import encode, hash_hex
 from polls.group import ED25519
@@ -22,7 +24,7 @@ from polls.results import sign_statement
 from polls.tally import check_partial
 from polls.transcript import Step
 from polls.verify import Closed, check_closed
-from service.booth.trustees import TrusteeHome, TrusteeKeys
+from service.booth.trustees import Contradiction, TrusteeHome, TrusteeKeys
 from service.cases.rosters import RosterHistory
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
 from service.wire import calls, poll_calls, poll_closing_calls
@@ -40,6 +42,8 @@ class Done:
 
     did: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
+    words: str = ""
+    """The board's fingerprint, for trustees to read to each other."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,13 @@ class Trustee:
             [f"Waits for {missing} more trustees."] if missing > 0 else [],
         )
 
-    def decrypt(self, phi: bytes, now: int) -> Done:
-        """Verify everything, then decrypt, sign and deliver as far as is due; below the quorum, decrypt nothing."""
+    def decrypt(self, phi: bytes, now: int, *, words_compared: bool = False) -> Done:
+        """Verify everything, agree on the board, then decrypt, sign and deliver as far as is due.
+
+        Nothing is decrypted below the quorum, nor before enough trustees agreed (`polls.agreement`). words_compared:
+        the person compared this board's words by voice with every trustee who will decrypt, so that a threshold is
+        enough. Refused when this machine never showed the words.
+        """
         view, board, place = self._poll(phi)
         if view.state not in _AFTER_CLOSE:
             raise Refused(f"poll: it is {view.state}; trustees decrypt when it has closed")
@@ -107,15 +116,19 @@ class Trustee:
         closed, history, told = self.verified(phi)
         done = Done(["Verified the board, every certificate and every ballot, against the registry.", told])
         tally = hash_hex(closed.tally_raw)
-        self.home.will_tell(phi, tally=tally)
         if not closed.quorum_met:
+            self.home.will_tell(phi, tally=tally)
             done.did.append("Below the quorum: nothing was decrypted, and the outcome is no action.")
-        elif place not in view.shape.decrypted:
-            share = board.transcript.share(self.keys.seed, place)
-            partial, _ = closing.decrypt(closed, share, now, system, {phi: tally})
-            sealed = seal_decryption(view.trustees, self.keys.seed, phi, partial, system)
-            view = self.client.do(poll_closing_calls.post_decryptions(self._signer(view), phi, sealed))
-            done.did.append("Sent the partial decryption, sealed to the trustees.")
+        else:
+            view, found = self._agree(view, closed, place, words_compared, done)
+            if place not in view.shape.decrypted:
+                if not _enough(closed, found, words_compared, done):
+                    return done
+                share = board.transcript.share(self.keys.seed, place)
+                partial, _ = closing.decrypt(closed, share, now, system, {phi: tally})
+                sealed = seal_decryption(view.trustees, self.keys.seed, phi, partial, system)
+                view = self.client.do(poll_closing_calls.post_decryptions(self._signer(view), phi, sealed))
+                done.did.append("Sent the partial decryption, sealed to the trustees.")
         held = self._partials(view, closed, done) if closed.quorum_met else {}
         if closed.quorum_met and len(held) < view.trustees.threshold:
             missing = view.trustees.threshold - len(held)
@@ -182,6 +195,40 @@ class Trustee:
     def _signer(self, view: PollView) -> Any:
         return trustee_signer(bytes.fromhex(view.shape.board), self.keys.signing)
 
+    def _agree(
+        self, view: PollView, closed: Closed[Any, Any], place: int, words_compared: bool, done: Done
+    ) -> tuple[PollView, Agreement]:
+        """Sign which board was verified, once and for all, and hold what the others signed against it."""
+        phi, signer, mine = closed.manifest.phi, self._signer(view), board_statement(closed)
+        name = board_name(mine)
+        before = self.home.memory().polls.get(phi.hex())
+        if words_compared and (before is None or before.agreement is None):
+            raise Refused(
+                "trustee: this board's words were not shown here yet, so nobody has compared them; run this without "
+                "--words-compared first"
+            )
+        said = self.client.do(poll_closing_calls.agreements(signer, phi))
+        found = weigh(closed.trustees, place, mine, said)
+        if place in found.other:
+            # Signed by this seed and not remembered: the memory is an older one, or the key is in two places.
+            raise Contradiction("poll: this trustee signed another board before; nothing was sent")
+        self.home.will_tell(phi, tally=hash_hex(closed.tally_raw), agreement=name)
+        if place not in view.shape.agreed:
+            signature = sign_statement(closed.trustees, self.keys.seed, place, mine, system)
+            view = self.client.do(poll_closing_calls.post_agreement(signer, phi, mine, signature))
+            done.did.append("Told the other trustees which board was verified.")
+        done.words = " ".join(board_words(name))
+        for at, theirs in found.other.items():
+            done.did.append(
+                f"WARNING: trustee {at} signed another board of this poll: either that trustee or the server shows two "
+                f"boards. Tell the others. Theirs: {' '.join(board_words(board_name(theirs)))}. Yours: {done.words}."
+            )
+        for at in found.false:
+            done.did.append(
+                f"WARNING: what trustee {at} is said to have signed does not hold and was left out."
+            )
+        return view, found
+
     def _partials(self, view: PollView, closed: Closed[Any, Any], done: Done) -> dict[int, bytes]:
         """Fetch the decryptions sealed to us; one that doesn't hold is named and left out."""
         phi, held = closed.manifest.phi, dict[int, bytes]()
@@ -216,6 +263,24 @@ class Trustee:
             else sign_statement(trustees, seed, place, counts, system),
             decryption=None if counts is None or place not in held else held[place].decode(),
         )
+
+
+def _enough(closed: Closed[Any, Any], found: Agreement, words_compared: bool, done: Done) -> bool:
+    """Whether enough trustees agreed for this one to decrypt; says what is missing, or whose word was taken."""
+    size, threshold = len(closed.trustees.keys), closed.trustees.threshold
+    needed = agreements_needed(size, threshold)
+    if not found.missing(needed):
+        done.did.append(f"{len(found.same)} of {size} trustees verified the same board.")
+        return True
+    if words_compared and not found.missing(threshold):
+        done.did.append(
+            f"Only {len(found.same)} of {size} trustees signed this board. On your word that you compared its words "
+            "by voice with every trustee who will decrypt, that was taken as enough."
+        )
+        return True
+    missing = found.missing(threshold if words_compared else needed)
+    done.waits.append(f"Waits for {missing} more trustees to verify the same board. Run this again then.")
+    return False
 
 
 def _missing(view: BoardView) -> list[int]:

@@ -1,8 +1,10 @@
-"""What trustees do with a poll: prove their shares, exchange decryptions, sign the outcome, tell the council.
+"""What trustees do with a poll: prove shares, agree on the board, exchange decryptions, sign and send the outcome.
 
 Guarantees: each says one thing once, the same again is harmless, another thing is refused; nothing is taken before its
-time; below the quorum no decryption is taken; partial decryptions and counts pass through sealed, so that the server
-learns neither. The outcome counts as soon as a threshold of trustees signed the same one, and then never changes.
+time; below the quorum neither agreement nor decryption is taken, nor a decryption from who has not agreed; partial
+decryptions and counts pass through sealed, so that the server learns neither. That trustees agree on one board they
+check among themselves (polls.agreement): a server that lies to them is what it is for. The outcome counts as soon as a
+threshold of trustees signed the same one, and then never changes.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from crypto.errors import Refused
+from polls.agreement import read_agreement
 from polls.closing import check_share
 from polls.encoding import decode as read_text
 from polls.encoding import encode as text_of
@@ -58,10 +61,52 @@ async def prove(deps: Deps, speaker: Speaker, phi: bytes, proof: bytes) -> Stand
     return await deps.polls.advance(phi, step)
 
 
+async def take_agreement(
+    deps: Deps, speaker: Speaker, phi: bytes, sent: closing_shapes.PostAgreement
+) -> Standing:
+    """Keep which board a trustee verified. Raises BELOW_QUORUM, TRUSTEE_REFUSED, SAID_BEFORE."""
+    poll = await _of_board(deps, speaker, phi)
+    closed(await deps.polls.standing(phi))
+    try:
+        await asyncio.to_thread(
+            read_agreement, poll.trustees, speaker.place, phi.hex(), sent.statement, sent.signature
+        )
+    except Refused:
+        raise ProblemError(Kind.TRUSTEE_REFUSED) from None
+    await _quorum_met(deps, poll)
+    name = _at(b"agreement/", speaker.place)
+
+    def step(standing: Standing) -> Taken | None:
+        closed(standing)
+        if speaker.place in standing.progress.agreed:
+            return None
+        agreed = _with(standing.progress.agreed, speaker.place)
+        kept = encode(Stated(sent.statement, sent.signature))
+        return msgspec.structs.replace(standing.progress, agreed=agreed), [Insert(name, kept)]
+
+    after = await deps.polls.advance(phi, step)
+    kept = await deps.store.read(poll.partition, name)
+    # A signature is drawn anew each time; what it is under may not change.
+    if kept is not None and decode(kept, Stated).statement != sent.statement:
+        raise ProblemError(Kind.SAID_BEFORE)
+    return after
+
+
+async def agreements_for(deps: Deps, speaker: Speaker, phi: bytes) -> closing_shapes.Agreements:
+    """Give a trustee which board each of them said they verified, with the signatures."""
+    poll = await _of_board(deps, speaker, phi)
+    closed(await deps.polls.standing(phi))
+    rows = await deps.store.scan(poll.partition, b"agreement/", b"", shapes.MAX_TRUSTEES)
+    said = [(name[-1], decode(raw, Stated)) for name, raw in rows]
+    return closing_shapes.Agreements(
+        tuple(closing_shapes.TrusteesAgreement(at, each.statement, each.signature) for at, each in said)
+    )
+
+
 async def take_decryption(
     deps: Deps, speaker: Speaker, phi: bytes, sent: closing_shapes.PostDecryptions
 ) -> Standing:
-    """Keep a trustee's partial decryption, sealed to every place. Raises BELOW_QUORUM, SAID_BEFORE."""
+    """Keep a trustee's partial decryption, sealed to every place. Raises BELOW_QUORUM, NOT_AGREED, SAID_BEFORE."""
     poll = await _of_board(deps, speaker, phi)
     if [each.place for each in sent.sealed] != list(range(1, len(poll.trustees.keys) + 1)):
         raise ProblemError(Kind.TRUSTEE_REFUSED)
@@ -70,13 +115,14 @@ async def take_decryption(
         encode(Sealed(tuple(each.sealed for each in sent.sealed))),
     )
     closed(await deps.polls.standing(phi))
-    if await _voters(deps, poll, poll.manifest.quorum) < poll.manifest.quorum:
-        raise ProblemError(Kind.BELOW_QUORUM)
+    await _quorum_met(deps, poll)
     if not await _new(deps, poll, name, value):
         return await deps.polls.standing(phi)
 
     def step(standing: Standing) -> Taken | None:
         closed(standing)
+        if speaker.place not in standing.progress.agreed:
+            raise ProblemError(Kind.NOT_AGREED)
         if speaker.place in standing.progress.decrypted:
             raise ProblemError(Kind.SAID_BEFORE)
         decrypted = _with(standing.progress.decrypted, speaker.place)
@@ -178,12 +224,14 @@ async def _new(deps: Deps, poll: Poll, name: bytes, value: bytes) -> bool:
     return earlier is None
 
 
-async def _voters(deps: Deps, poll: Poll, enough: int) -> int:
-    """Count voters, at most up to a little over `enough`."""
+async def _quorum_met(deps: Deps, poll: Poll) -> None:
+    """Count voters as far as needed. Raises BELOW_QUORUM."""
     found, after = 0, b""
-    while found < enough and (rows := await deps.store.scan(poll.partition, b"credential/", after, 1_000)):
+    while found < poll.manifest.quorum:
+        rows = await deps.store.scan(poll.partition, b"credential/", after, 1_000)
+        if not rows:
+            raise ProblemError(Kind.BELOW_QUORUM)
         found, after = found + len(rows), rows[-1][0]
-    return found
 
 
 def _check_statement(poll: Poll, place: int, sent: closing_shapes.PostStatement) -> None:

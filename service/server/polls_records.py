@@ -74,6 +74,7 @@ class Progress(Struct, frozen=True, array_like=True):
     acknowledged: bool = False
     implemented: bool = False
     archived: Literal[0, 1, 2] = 0
+    agreed: tuple[int, ...] = ()  # last: records of before have no such field
 
 
 class Voter(Struct, frozen=True, array_like=True):
@@ -111,7 +112,7 @@ class Sealed(Struct, frozen=True, array_like=True):
 
 
 class Stated(Struct, frozen=True, array_like=True):
-    """A trustee's outcome statement and signature."""
+    """A trustee's statement about a board or an outcome, and signature."""
 
     statement: bytes
     signature: bytes

@@ -50,6 +50,7 @@ async def _shown(deps: Deps, standing: Standing) -> shapes.PollShape:
         trustees=trustees or b"",
         proofs_needed=poll.proofs_needed,
         proved=progress.proved,
+        agreed=progress.agreed,
         decrypted=progress.decrypted,
         signed=progress.signed,
         sent=progress.sent,

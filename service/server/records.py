@@ -215,6 +215,7 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("poll", b"salt/", "salt/<page>", None),
     Kept("poll", b"page/", "page/<page>", PageHead),
     Kept("poll", b"chain", "chain", Chain),
+    Kept("poll", b"agreement/", "agreement/<place>", Stated),
     Kept("poll", b"decryption/", "decryption/<place>", Sealed),
     Kept("poll", b"statement/", "statement/<place>", Stated),
     Kept("poll", b"verdict/", "verdict/<place>", VerdictCopies),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from polls.agreement import Signed
 from polls.encoding import encode
-from polls.results import OutcomeStatement, TrusteeSignature
+from polls.results import BoardStatement, OutcomeStatement, TrusteeSignature
 from service.wire import poll_closing_shapes as shapes
 from service.wire.calls import Call
 from service.wire.poll_calls import MIB, decoded, for_poll
@@ -20,6 +21,23 @@ from service.wire.signing import Signer
 def prove_share(signer: Signer, phi: bytes, proof: bytes) -> Call[PollView]:
     """Prove, before the poll opens, that one still has one's share (`polls.closing.prove_share`)."""
     return for_poll(phi, "shares", shapes.ProveShare(proof), signer)
+
+
+def post_agreement(
+    signer: Signer, phi: bytes, statement: BoardStatement, signature: TrusteeSignature
+) -> Call[PollView]:
+    """Tell the other trustees which board one verified. The same statement again is harmless; another is refused."""
+    return for_poll(phi, "agreements", shapes.PostAgreement(encode(statement), encode(signature)), signer)
+
+
+def agreements(signer: Signer, phi: bytes) -> Call[dict[int, Signed]]:
+    """Fetch, as a trustee, which board each of them says they verified, by place: for `polls.agreement.weigh`."""
+
+    def parse(raw: bytes) -> dict[int, Signed]:
+        found = decoded(shapes.Agreements)(raw).agreements
+        return {each.place: (each.statement, each.signature) for each in found}
+
+    return Call("GET", f"/v1/polls/{phi.hex()}/agreements", parse, cap=MIB, signer=signer)
 
 
 def post_decryptions(signer: Signer, phi: bytes, sealed: Sequence[bytes]) -> Call[PollView]:

@@ -1,4 +1,4 @@
-"""The Structs of what trustees send about a poll: shares, decryptions, statements, verdicts.
+"""The Structs of what trustees send about a poll: shares, agreements, decryptions, statements, verdicts.
 
 As in `service.wire.poll_shapes`, whose boards and polls these are about: what decodes is well-formed and not yet
 believed. Statements and signatures travel as the exact texts that polls.results writes; what is sealed is not the
@@ -26,6 +26,27 @@ class ProveShare(Struct, frozen=True, forbid_unknown_fields=True):
     """A trustee's proof that they still have their share (polls.closing.prove_share)."""
 
     proof: Annotated[bytes, Meta(min_length=1, max_length=1_024)]
+
+
+class PostAgreement(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which board a trustee verified, and signature: exact texts of polls.results' Structs."""
+
+    statement: Annotated[bytes, Meta(min_length=1, max_length=MAX_STATEMENT_TEXT)]
+    signature: Annotated[bytes, Meta(min_length=1, max_length=MAX_STATEMENT_TEXT)]
+
+
+class TrusteesAgreement(Struct, frozen=True, forbid_unknown_fields=True):
+    """An agreement as trustees fetch it. Whether it holds is for them to check."""
+
+    place: Place
+    statement: Annotated[bytes, Meta(max_length=MAX_STATEMENT_TEXT)]
+    signature: Annotated[bytes, Meta(max_length=MAX_STATEMENT_TEXT)]
+
+
+class Agreements(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the board's trustees agreed to so far, by place."""
+
+    agreements: Annotated[tuple[TrusteesAgreement, ...], Meta(max_length=MAX_TRUSTEES)]
 
 
 class SealedDecryption(Struct, frozen=True, forbid_unknown_fields=True):

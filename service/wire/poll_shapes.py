@@ -172,9 +172,10 @@ class Implemented(Struct, frozen=True, forbid_unknown_fields=True):
 class PollShape(Struct, frozen=True, forbid_unknown_fields=True):
     """A poll as everybody may see it. No turnout: that is on the board once it is opened.
 
-    `trustees`: Belenios' text of the board. `proved`, `decrypted`, `signed`, `sent`: the places that proved a share,
-    posted a decryption, signed a statement, sent the council its result. `outcome`: the exact text of a
-    `polls.results.SignedOutcome` once a threshold agrees. `remains`: `polls.evidence.Remains`, once archived.
+    `trustees`: Belenios' text of the board. `proved`, `agreed`, `decrypted`, `signed`, `sent`: the places that proved a
+    share, said which board they verified, posted a decryption, signed a statement, sent the council its result.
+    `outcome`: the exact text of a `polls.results.SignedOutcome` once a threshold agrees.
+    `remains`: `polls.evidence.Remains`, once archived.
     """
 
     poll: Hex32
@@ -185,6 +186,7 @@ class PollShape(Struct, frozen=True, forbid_unknown_fields=True):
     trustees: Annotated[bytes, Meta(max_length=1_024 * 1_024)]
     proofs_needed: Place
     proved: tuple[Place, ...]
+    agreed: tuple[Place, ...]
     decrypted: tuple[Place, ...]
     signed: tuple[Place, ...]
     sent: tuple[Place, ...]

@@ -129,6 +129,9 @@ class Kind(Enum):
     POLL_NOT_DECIDED = Row(
         "poll-not-decided", 409, "No threshold of trustees has sent the council the result yet."
     )
+    NOT_AGREED = Row(
+        "not-agreed", 409, "Say first which board you verified. No decryption is taken before that."
+    )
     BELOW_QUORUM = Row("below-quorum", 409, "Too few voted. The ballots stay closed.")
     CAST_REFUSED = Row("cast-refused", 422, "The ballot or its certificate doesn't hold for this poll.")
     CAST_TOO_OFTEN = Row("cast-too-often", 429, "You voted again too often. Wait for the board's next page.")

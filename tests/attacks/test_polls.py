@@ -385,7 +385,7 @@ def files_with(folder: Path, wanted: bytes) -> list[str]:
 
 @ON_BOTH
 async def test_after_the_end_no_file_holds_a_ballot(tmp_path: Path, world: World, poll: ServerPoll) -> None:
-    """Ballots, tags, credentials, certificates, rings, salts, the summary, decryptions: in the files before, not after.
+    """Ballots, tags, credentials, certificates, rings, salts, summary, agreements, decryptions: in the files, then not.
 
     The result, its signatures, the manifest and the digests are still there.
     """
@@ -415,6 +415,7 @@ async def test_after_the_end_no_file_holds_a_ballot(tmp_path: Path, world: World
         "certificate",
         "summary",
         "rings",
+        "agreement",
         "decryption",
         "verdict",
     }

@@ -121,6 +121,7 @@ def test_a_trustee_shows_no_share_for_a_key_that_their_board_did_not_make(tmp_pa
         trustees=world.trustees.raw,
         proofs_needed=3,
         proved=(),
+        agreed=(),
         decrypted=(),
         signed=(),
         sent=(),

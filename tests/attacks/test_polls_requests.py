@@ -89,7 +89,7 @@ def refusals(s: Scene) -> list[tuple[Kind, tuple[object, ...]]]:
         (Kind.MEDIA_TYPE, ("POST", f"{poll}/casts", b"{}", JSON)),
         (Kind.ADMISSION_MISSING, ("POST", f"{poll}/casts", b"{}", BYTES)),
     ]
-    signed_by_trustees = ("shares", "decryptions", "statements", "result")
+    signed_by_trustees = ("shares", "agreements", "decryptions", "statements", "result")
     signed_by_council = ("acknowledgement", "implementation", "reports")
     for what in (*signed_by_trustees, *signed_by_council):
         mine, theirs = (one, zoe) if what in signed_by_trustees else (zoe, one)
@@ -109,6 +109,10 @@ def refusals(s: Scene) -> list[tuple[Kind, tuple[object, ...]]]:
         (Kind.NOT_FOUND, ("POST", f"{unknown}/shares", proof, JSON, one)),
         (Kind.NOT_FOUND, ("GET", f"{poll}/decryptions", b"", None, stranger)),
         (Kind.SIGNATURE, ("GET", f"{poll}/decryptions", b"", None, zoe)),
+        (Kind.NOT_FOUND, ("GET", f"{poll}/agreements", b"", None, stranger)),
+        (Kind.SIGNATURE, ("GET", f"{poll}/agreements", b"", None, zoe)),
+        (Kind.SIGNATURE, ("GET", f"{poll}/agreements")),
+        (Kind.POLL_NOT_CLOSED, ("GET", f"{poll}/agreements", b"", None, one)),
         (Kind.NOT_FOUND, ("GET", f"{poll}/result", b"", None, elsewhere)),
         (Kind.SIGNATURE, ("GET", f"{poll}/result", b"", None, one)),
         (Kind.SIGNATURE, ("POST", f"{group}/boards", b"{}", JSON, elsewhere)),

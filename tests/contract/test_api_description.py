@@ -48,6 +48,8 @@ OPERATIONS = {
     "GET /v1/polls/{poll}/board",
     "GET /v1/polls/{poll}/ballots",
     "GET /v1/polls/{poll}/certificates",
+    "GET /v1/polls/{poll}/agreements",
+    "POST /v1/polls/{poll}/agreements",
     "GET /v1/polls/{poll}/decryptions",
     "POST /v1/polls/{poll}/decryptions",
     "POST /v1/polls/{poll}/statements",

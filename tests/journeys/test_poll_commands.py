@@ -177,8 +177,7 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert "needs a poll that has closed" in world.refused("poll", desk, "tally", phi)
     server.forward(DAY)
     assert world.at("poll", desk, "tally", phi)["ballots"] == 5
-    first = world.at("trustee", world.trustee(1), "decrypt", "--poll", phi)
-    assert first["waits"] == ["Waits for 1 more trustees to decrypt. Run this again then."]
+    _all_agree_before_one_decrypts(world, phi)
     assert "no threshold" in _refused_desk(world, "result", phi)
     world.at("trustee", world.trustee(3), "decrypt", "--poll", phi)
     world.at("poll", desk, "deliver", phi, "--trustee-home", str(world.trustee(1)))
@@ -213,9 +212,11 @@ def test_below_the_quorum_trustees_decrypt_nothing(world: World) -> None:
     for n in (1, 2):
         told = world.at("trustee", world.trustee(n), "decrypt", "--poll", phi)
         assert any("nothing was decrypted" in each for each in told["did"])
+        assert told["words"] == ""
     result = world.does("desk", world.desk, "result", phi)
     assert (result["quorum_met"], result["outcome"]) == (False, "No action")
-    assert world.at("poll", world.desk, "status", phi)["decrypted"] == []
+    status = world.at("poll", world.desk, "status", phi)
+    assert (status["agreed"], status["decrypted"]) == ([], [])
 
 
 @pytest.mark.slow
@@ -228,8 +229,7 @@ def test_of_twenty_members_the_council_alone_learns_the_counts(world: World, tmp
     for n, option in enumerate((1, 1, 2, 3), 1):
         world.vote(phi, f"github.com/m{n}", option)
     world.server.forward(DAY)
-    for n in (2, 3, 2):
-        world.at("trustee", world.trustee(n), "decrypt", "--poll", phi)
+    _two_go_on_without_the_third(world, phi)
     picture = tmp_path / "plot.svg"
     result = world.does("desk", desk, "result", phi, "--plot", str(picture))
     assert result["sentence"] == (
@@ -268,6 +268,7 @@ def test_a_trustee_says_nothing_twice_in_two_ways(tmp_path: Path) -> None:
     home, other = TrusteeHome(tmp_path, None), hash_hex(b"other")
     home.will_say(bytes(16), "certificate", hash_hex(b"one"))
     home.will_tell(bytes(32), tally=hash_hex(b"one"))
+    home.will_tell(bytes(32), agreement=hash_hex(b"one"))
     home.will_tell(bytes(32), outcome=hash_hex(b"one"))
     again = TrusteeHome(tmp_path, None)
     again.will_say(bytes(16), "certificate", hash_hex(b"one"))
@@ -277,7 +278,47 @@ def test_a_trustee_says_nothing_twice_in_two_ways(tmp_path: Path) -> None:
     with pytest.raises(Contradiction):
         again.will_tell(bytes(32), tally=other)
     with pytest.raises(Contradiction):
+        again.will_tell(bytes(32), agreement=other)
+    with pytest.raises(Contradiction):
         again.will_tell(bytes(32), outcome=other)
+
+
+def _all_agree_before_one_decrypts(world: World, phi: str) -> None:
+    """Of two of three all three have to verify the same board; the words are the same for all, and shown again."""
+    told = [world.at("trustee", world.trustee(n), "decrypt", "--poll", phi) for n in (1, 3)]
+    assert [each["waits"] for each in told] == [
+        [f"Waits for {missing} more trustees to verify the same board. Run this again then."]
+        for missing in (2, 1)
+    ]
+    status = world.at("poll", world.desk, "status", phi)
+    assert (status["agreed"], status["decrypted"]) == ([1, 3], [])
+    shown = world.run("poll", world.desk, "status", phi, "--server", world.server.base).output
+    assert "Trustees who verified the board: 1, 3\nTrustees who decrypted: none\n" in shown
+    summed = world.run("poll", world.desk, "tally", phi, "--server", world.server.base).output
+    assert "2 trustees have verified the board; 1 more are needed: `sottovoce trustee decrypt`." in summed
+    last = world.at("trustee", world.trustee(2), "decrypt", "--poll", phi)
+    assert last["waits"] == ["Waits for 1 more trustees to decrypt. Run this again then."]
+    assert len(last["words"].split()) == 16
+    assert {each["words"] for each in told} == {last["words"]}
+    assert world.does("trustee", world.trustee(1), "status")["polls"][phi] == {
+        "decrypted or verified": True,
+        "agreed": True,
+        "signed": False,
+        "words": last["words"],
+    }
+
+
+def _two_go_on_without_the_third(world: World, phi: str) -> None:
+    """One trustee's seed is lost. The others read the words to each other, and each of them says so."""
+    command = ("decrypt", "--poll", phi)
+    assert "not shown here yet" in world.refused("trustee", world.trustee(2), *command, "--words-compared")
+    for n in (2, 3, 2):
+        assert "to verify the same board" in world.at("trustee", world.trustee(n), *command)["waits"][0]
+    assert world.at("poll", world.desk, "status", phi)["decrypted"] == []
+    for n in (2, 3):
+        told = world.at("trustee", world.trustee(n), *command, "--words-compared")
+        assert any("On your word that you compared its words" in each for each in told["did"])
+    assert world.at("trustee", world.trustee(2), *command)["waits"] == []
 
 
 def _files_a_report(world: World, phi: str, folder: Path) -> None:

@@ -17,11 +17,10 @@ from service.wire.client import AsyncClient, Declined
 from service.wire.poll_records import gather_async
 from service.wire.problems import Kind
 from tests.support.groups import Group
+from tests.support.poll_trustees import decrypt
 from tests.support.redis_server import redis_server
 from tests.support.server_polls import DAY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
-
-STORES = ["sqlite", pytest.param("redis", marks=pytest.mark.redis)]
 
 
 @contextmanager
@@ -52,9 +51,45 @@ async def opened(server: TimedServer, members: int, **options: object) -> AsyncI
         yield poll
 
 
+async def verify_and_decrypt(poll: ServerPoll, folder: Path, words_compared: bool) -> None:
+    """Four of five verify the same board and three of them decrypt; or only three are left, who compared words."""
+    waits = "more trustees to verify the same board"
+    if words_compared:
+        for place in (1, 3, 4):
+            assert waits in (await decrypt(poll, place, folder)).waits[0]
+        assert (await poll.view()).shape.agreed == (1, 3, 4)
+        assert (await poll.view()).shape.decrypted == ()
+        steps = [(place, True) for place in (1, 3, 4)]
+    else:
+        for place in (1, 2, 3):
+            assert waits in (await decrypt(poll, place, folder)).waits[0]
+        assert (await poll.view()).shape.decrypted == ()
+        steps = [(4, False), (1, False), (3, False)]
+    left = ["Waits for 2 more trustees to decrypt.", "Waits for 1 more trustees to decrypt.", ""]
+    for (place, flag), words in zip(steps, left, strict=True):
+        done = await decrypt(poll, place, folder, words_compared=flag)
+        assert words in "".join(done.waits)
+    for place in (1, 3, 4):  # what is left to sign and to send
+        done = await decrypt(poll, place, folder)
+    assert done.waits == []
+    shape = (await poll.view()).shape
+    assert shape.agreed == ((1, 3, 4) if words_compared else (1, 2, 3, 4))
+    assert shape.decrypted == shape.signed == shape.sent == (1, 3, 4)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("store", STORES)
-async def test_thirty_one_members_and_three_of_five_trustees(store: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("store", "words_compared"),
+    [
+        ("sqlite", False),
+        ("sqlite", True),
+        pytest.param("redis", False, marks=pytest.mark.redis),
+        pytest.param("redis", True, marks=pytest.mark.redis),
+    ],
+)
+async def test_thirty_one_members_and_three_of_five_trustees(
+    store: str, words_compared: bool, tmp_path: Path
+) -> None:
     """Ceremony, votes, a change of mind, three decrypt, the council learns the counts and acts, all is destroyed."""
     with served(store, tmp_path) as server:
         async with opened(server, 31, trustees_n=5, threshold=3) as poll:
@@ -63,8 +98,7 @@ async def test_thirty_one_members_and_three_of_five_trustees(store: str, tmp_pat
             changed = await poll.cast("github.com/m2", 0)
             assert changed
             server.forward(DAY)
-            await poll.decide((1, 3, 4))
-            await poll.deliver((1, 3, 4))
+            await verify_and_decrypt(poll, tmp_path, words_compared)
             result = await poll.result()
             assert result.counts is not None
             # Of 14 six chose a warning, four a suspension, four abstained; then m2 went from abstaining to no action.

@@ -9,7 +9,15 @@ import pytest
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from polls.agreement import Signed, agreements_needed, board_statement, board_words, read_agreement, weigh
+from polls.agreement import (
+    Signed,
+    agreements_needed,
+    board_name,
+    board_statement,
+    board_words,
+    read_agreement,
+    weigh,
+)
 from polls.encoding import encode
 from polls.results import (
     BoardStatement,
@@ -151,10 +159,10 @@ def test_an_agreement_is_no_outcome_and_no_counts(world: World, mine: BoardState
 
 def test_the_words_are_of_the_whole_statement(mine: BoardStatement) -> None:
     """Sixteen, the same for the same board; poll, head and tally each change them, in both halves."""
-    words = board_words(mine)
+    words = board_words(board_name(mine))
     assert len(words) == 16
-    assert board_words(msgspec.structs.replace(mine)) == words
+    assert board_words(board_name(msgspec.structs.replace(mine))) == words
     for field in ("poll", "head", "tally"):
-        other = board_words(elsewhere(mine, **{field: "01" * 32}))
+        other = board_words(board_name(elsewhere(mine, **{field: "01" * 32})))
         assert other[:8] != words[:8]
         assert other[8:] != words[8:]

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from crypto.chains import append, empty
 from crypto.entropy import Entropy, system
 from crypto.labels import Label
@@ -19,6 +21,7 @@ from crypto.members import MemberKey
 from crypto.seal import SealingKey
 from crypto.signatures import SigningKey
 from polls import closing
+from polls.agreement import board_statement
 from polls.audit import Mapper
 from polls.casting import make_cast
 from polls.channels import TrusteeSeed
@@ -269,11 +272,27 @@ class ServerPoll:
         await self.decrypt(places)
         await self.sign(places)
 
-    async def decrypt(self, places: Sequence[int]) -> None:
-        """Let these trustees verify and send each other their decryptions; none below the quorum."""
+    async def agree(self, places: Sequence[int], **changes: str) -> None:
+        """Let these trustees say which board they verified, with changes; none below the quorum."""
         closed = await self.closed()
         if not closed.quorum_met:
             return
+        statement = msgspec.structs.replace(board_statement(closed), **changes)
+        for place in places:
+            seed = self.seeds[place - 1]
+            signature = sign_statement(self.trustees, seed, place, statement, self.entropy)
+            call = poll_closing_calls.post_agreement(self.trustee(place), self.phi, statement, signature)
+            await self.client.do(call)
+
+    async def decrypt(self, places: Sequence[int]) -> None:
+        """Let these trustees verify, agree and send each other their decryptions; none below the quorum.
+
+        It is the server that is tested here, which takes their word; that they wait for each other is not.
+        """
+        closed = await self.closed()
+        if not closed.quorum_met:
+            return
+        await self.agree(places)
         now = int(self.now())
         for place in places:
             partial, _ = closing.decrypt(closed, self.share(place), now, self.entropy, {})

@@ -1,4 +1,4 @@
-"""Boards and their trustees: the key ceremony, proofs of shares, decryptions, statements, verdicts."""
+"""Boards and their trustees: the key ceremony, proofs of shares, agreements, decryptions, statements, verdicts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def _spoken(
 
 def handlers(deps: Deps) -> list[HTTPRouteHandler]:
     """Give the handlers."""
-    return [*_ceremony(deps), *_closing(deps)]
+    return [*_ceremony(deps), *_agreeing(deps), *_closing(deps)]
 
 
 def _ceremony(deps: Deps) -> list[HTTPRouteHandler]:
@@ -89,6 +89,40 @@ def _ceremony(deps: Deps) -> list[HTTPRouteHandler]:
     return [boards, board, say]
 
 
+def _agreeing(deps: Deps) -> list[HTTPRouteHandler]:
+    agreed = Described(
+        "Say which board the signer verified, before anybody decrypts.",
+        shapes.PollShape,
+        closing_shapes.PostAgreement,
+        signed=True,
+        problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.BELOW_QUORUM, Kind.SAID_BEFORE),
+    )
+
+    @post("/v1/polls/{poll:str}/agreements", status_code=200, opt=agreed.opt())
+    async def agree(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
+        phi = phi_of(poll)
+        speaker, sent = await _spoken(deps, request, closing_shapes.PostAgreement, MAX_SMALL_JSON)
+        standing = await polls_closing.take_agreement(deps, speaker, phi, sent)
+        return json_answer(await polls_shown.shown(deps, standing))
+
+    told = Described(
+        "Fetch which board each trustee says they verified, with their signatures.",
+        closing_shapes.Agreements,
+        signed=True,
+        problems=_LATER,
+    )
+
+    @get("/v1/polls/{poll:str}/agreements", opt=told.opt())
+    async def agreements(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
+        check_headers(request)
+        no_query(request)
+        phi = phi_of(poll)
+        speaker, _ = await verified_trustee(deps, request)
+        return json_answer(await polls_closing.agreements_for(deps, speaker, phi))
+
+    return [agree, agreements]
+
+
 def _closing(deps: Deps) -> list[HTTPRouteHandler]:
     proved = Described(
         "Prove, before the poll opens, that the signer still has their share.",
@@ -116,7 +150,7 @@ def _closing(deps: Deps) -> list[HTTPRouteHandler]:
         shapes.PollShape,
         closing_shapes.PostDecryptions,
         signed=True,
-        problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.BELOW_QUORUM, Kind.SAID_BEFORE),
+        problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.BELOW_QUORUM, Kind.NOT_AGREED, Kind.SAID_BEFORE),
     )
 
     @post("/v1/polls/{poll:str}/decryptions", status_code=200, opt=decrypted.opt())

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from crypto.errors import Refused
+from polls.agreement import board_words
 from polls.encoding import hash_hex
 from service.booth.trustees import (
     CARD_FILE,
@@ -58,8 +59,12 @@ def typed(home: TrusteeHome, *arguments: str) -> Result:
 
 @pytest.mark.parametrize(
     "between",
-    [Memory({BOARD.hex(): {"certificate": OTHER}}, {}), Memory({}, {PHI.hex(): PollMemory(tally=OTHER)})],
-    ids=["said", "told"],
+    [
+        Memory({BOARD.hex(): {"certificate": OTHER}}, {}),
+        Memory({}, {PHI.hex(): PollMemory(tally=OTHER)}),
+        Memory({}, {PHI.hex(): PollMemory(tally=ONE, agreement=OTHER)}),
+    ],
+    ids=["said", "told", "agreed"],
 )
 def test_two_commands_at_once_say_one_thing(home: TrusteeHome, between: Memory) -> None:
     """While another command has the folder, this one waits, and then finds what the other said."""
@@ -69,7 +74,7 @@ def test_two_commands_at_once_say_one_thing(home: TrusteeHome, between: Memory) 
         if between.said:
             says = second.submit(home.will_say, BOARD, "certificate", ONE)
         else:
-            says = second.submit(home.will_tell, PHI, tally=ONE)
+            says = second.submit(home.will_tell, PHI, tally=ONE, agreement=ONE)
         with pytest.raises(StillWaiting):
             says.result(0.1)
         (home.folder / MEMORY_FILE).write_bytes(msgspec.json.encode(between))
@@ -77,6 +82,42 @@ def test_two_commands_at_once_say_one_thing(home: TrusteeHome, between: Memory) 
         with pytest.raises(Contradiction):
             says.result(10)
     assert home.memory() == between
+
+
+def test_a_memory_without_agreements_is_still_read(home: TrusteeHome) -> None:
+    """What a version before them wrote is remembered, and bounds what is agreed to from now on."""
+    known = {"tally": ONE, "outcome": OTHER, "counts": None}
+    (home.folder / MEMORY_FILE).write_bytes(json.dumps({"said": {}, "polls": {PHI.hex(): known}}).encode())
+    assert home.memory().polls[PHI.hex()] == PollMemory(tally=ONE, outcome=OTHER)
+    with pytest.raises(Contradiction):
+        home.will_tell(PHI, tally=OTHER, agreement=ONE)
+    assert home.memory().polls[PHI.hex()].agreement is None
+    home.will_tell(PHI, tally=ONE, agreement=ONE)
+    home.will_tell(PHI, outcome=OTHER)  # saying less forgets nothing
+    for again in ({"agreement": OTHER}, {"agreement": OTHER, "tally": ONE}):
+        with pytest.raises(Contradiction):
+            home.will_tell(PHI, **again)
+    assert home.memory().polls == {PHI.hex(): PollMemory(tally=ONE, outcome=OTHER, agreement=ONE)}
+
+
+def test_status_shows_the_words_again(home: TrusteeHome) -> None:
+    """Without passphrase and server: which boards were agreed to, and the words that are read to each other."""
+    home.will_tell(PHI, tally=ONE)
+    assert f"poll {PHI.hex()}: verified, not signed yet" in typed(home, "status").output
+    home.will_tell(PHI, agreement=ONE)
+    words = " ".join(board_words(ONE))
+    told = typed(home, "status").output
+    assert f"poll {PHI.hex()}: board agreed to, not signed yet" in told
+    assert f"words: {words}" in told
+    poll = json.loads(typed(home, "status", "--json").stdout)["polls"][PHI.hex()]
+    assert poll == {"decrypted or verified": True, "agreed": True, "signed": False, "words": words}
+
+
+def test_the_flag_is_explained_where_people_look(home: TrusteeHome) -> None:
+    """--help says what giving it claims, and what rests on it."""
+    told = " ".join(typed(home, "decrypt", "--help").output.split())
+    assert "I have compared this board's words by voice with every trustee who will decrypt" in told
+    assert "protects single votes only if all who decrypt did so" in told
 
 
 def test_a_missing_memory_is_not_an_empty_one(home: TrusteeHome) -> None:
