@@ -2,7 +2,8 @@
 
 A trustee decrypts only a `Closed` poll, which exists only when everything up to the tally was verified; never
 below the quorum; and never a second, different tally of one poll. Signing works the same way: a trustee
-signs only what they computed themselves.
+signs only what they computed themselves. That enough trustees verified the same board before one decrypts it, the
+caller sees to with `polls.agreement`.
 """
 
 from __future__ import annotations

@@ -121,6 +121,7 @@ class Trustee:
             done.did.append("Below the quorum: nothing was decrypted, and the outcome is no action.")
         else:
             view, found = self._agree(view, closed, place, words_compared, done)
+            # The server's word for it is harmless: a trustee who is said to have decrypted decrypts nothing.
             if place not in view.shape.decrypted:
                 if not _enough(closed, found, words_compared, done):
                     return done
