@@ -25,6 +25,7 @@ from service.storage.sqlite_writer import settle
 
 LENGTH: Final = 4
 ENDS_WITHIN_S: Final = 60
+_AT_ONCE: Final = 1 << 16  # bytes; answers are numbers mostly
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
@@ -68,8 +69,8 @@ def frames(buffer: bytearray) -> list[memoryview]:
     return [whole[start + LENGTH : end] for start, end in itertools.pairwise(ends)]
 
 
-class _Line(asyncio.Protocol):
-    """This end of the socket pair, and whoever waits for an answer over it.
+class _Line(asyncio.BufferedProtocol):
+    """This end of the socket pair, and whoever waits for an answer over it. It reads into one place, as the child does.
 
     What is asked while works are under way leaves together when they have come back: so the process syncs few large
     groups, and nobody is woken for every piece.
@@ -77,7 +78,9 @@ class _Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[Outcome]] = {}
-        self.ended = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.ended = self._loop.create_future()
+        self._place = memoryview(bytearray(_AT_ONCE))
         self._outgoing: list[bytearray] = []
         self._number = 0
         self._under_way = 0  # number of the last work that left, until its answer is here
@@ -90,7 +93,7 @@ class _Line(asyncio.Protocol):
     def ask(self, work: Work) -> asyncio.Future[Outcome]:
         """Send a piece of work, now or with the next flight."""
         self._number += 1
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Outcome] = self._loop.create_future()
         self.waiting[self._number] = done
         self._outgoing.append(framed(Asked(self._number, work)))
         if not self._under_way:
@@ -110,8 +113,12 @@ class _Line(asyncio.Protocol):
         self._outgoing = []
         self._under_way = self._number
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._place
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._buffer += self._place[:nbytes]
         for frame in frames(self._buffer):
             answer = _answers.decode(frame)
             settle([self.waiting.pop(number) for number in answer.numbers], answer.outcomes)
