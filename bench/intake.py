@@ -32,7 +32,7 @@ from crypto.entropy import system
 from crypto.envelope import parse_envelope
 from crypto.opening import open_report
 from crypto.seal import KEY_ID_SIZE
-from service.server.records import Feed, Report, encode, group_partition
+from service.server.records import Feed, Report, encode, envelope_name, group_partition, report_name
 from service.storage.addresses import open_store
 from service.storage.protocol import Committed, Insert
 from service.wire import calls
@@ -109,8 +109,8 @@ async def bare_inserts(url: str, envelope: bytes) -> float:
             report = system(16)
             listed = [Insert(b"feed/" + reader + bytes(8) + report, entry) for reader in readers]
             changes = [
-                Insert(b"report/" + report, record),
-                Insert(b"envelope/" + report, envelope),
+                Insert(report_name(report), record),
+                Insert(envelope_name(report), envelope),
                 *listed,
             ]
             outcome = await store.commit(group_partition(group), changes)
@@ -151,7 +151,9 @@ def measure(store: str, rounds: int, folder: Path) -> dict[str, float]:
         floor_url = f"sqlite://{folder / 'floor.db'}"
         if store == "redis":
             url = stack.enter_context(redis_server(folder / "redis", DURABLE)).url
-            floor_url = url
+            # One of its own, which never rewrites its file: the floor's load is not to slow the reports, nor itself.
+            bare = {**DURABLE, "auto-aof-rewrite-percentage": "0"}
+            floor_url = stack.enter_context(redis_server(folder / "floor", bare)).url
         server = stack.enter_context(running_server(folder / "server", redis_url=url))
         with Client(server.base) as client:
             group.found(client)

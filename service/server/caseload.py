@@ -22,7 +22,9 @@ from service.server.records import (
     Report,
     decode,
     encode,
+    envelope_name,
     group_partition,
+    report_name,
     u64,
 )
 from service.server.signed import Caller
@@ -55,7 +57,7 @@ async def envelope(deps: Deps, caller: Caller, group: bytes, report: bytes) -> b
     """Give a report's envelope, or None when it is not for the caller."""
     if await access(deps, caller, group, report) is None:
         return None
-    return await deps.store.read(group_partition(group), b"envelope/" + report)
+    return await deps.store.read(group_partition(group), envelope_name(report))
 
 
 async def granted(deps: Deps, caller: Caller, group: bytes, report: bytes) -> Granted | None:
@@ -87,7 +89,7 @@ async def access(deps: Deps, caller: Caller, group: bytes, report: bytes) -> Rep
     """Give the report's record if the caller may see it. The same three reads whatever the answer."""
     raw, stepped_out, grant = await deps.store.read_many(
         group_partition(group),
-        [b"report/" + report, b"recused/" + report + caller.mark, b"grant/" + report + caller.mark],
+        [report_name(report), b"recused/" + report + caller.mark, b"grant/" + report + caller.mark],
     )
     if raw is None or stepped_out is not None:
         return None
@@ -158,7 +160,7 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
 async def hand_over(deps: Deps, group: bytes, report: bytes, mark: bytes) -> None:
     """Put a granted report into the grantee's feed, which may be in another partition. Repeating is harmless."""
     partition = group_partition(group)
-    raw, kept = await deps.store.read_many(partition, [b"handover/" + report + mark, b"report/" + report])
+    raw, kept = await deps.store.read_many(partition, [b"handover/" + report + mark, report_name(report)])
     if raw is None or kept is None:
         return
     handover, record = decode(raw, Handover), decode(kept, Report)

@@ -21,7 +21,16 @@ from crypto.seal import KEY_ID_SIZE
 from service.cases.receipts import Receipt, day_of, envelope_digest, issue
 from service.cases.rosters import Roster
 from service.server.deps import Deps
-from service.server.records import Feed, Report, decode, encode, group_partition, u64
+from service.server.records import (
+    Feed,
+    Report,
+    decode,
+    encode,
+    envelope_name,
+    group_partition,
+    report_name,
+    u64,
+)
 from service.storage.protocol import Change, Conflict, Insert, Present
 from service.wire.problems import Kind, ProblemError
 
@@ -89,7 +98,7 @@ async def check(deps: Deps, group: bytes, raw: bytes, *, follow_up: bool) -> Acc
 
 async def known(deps: Deps, group: bytes, digest: bytes) -> Receipt | None:
     """Give the receipt of an envelope that is stored already, durably: also where an earlier try of it was not."""
-    partition, name = group_partition(group), b"report/" + report_id(deps, group, digest)
+    partition, name = group_partition(group), report_name(report_id(deps, group, digest))
     raw = await deps.store.read(partition, name)
     if raw is None or not await lasts(deps, partition, name):
         return None
@@ -154,8 +163,8 @@ async def store(
     batch = u64(release_ms(now_s, deps.settings.batch_seconds, urgent=urgent))
     listed = encode(Feed(accepted.group, stamped, accepted.size_class, urgent, False, follow_up))
     changes: list[Change] = [
-        Insert(b"report/" + report, encode(record)),
-        Insert(b"envelope/" + report, accepted.raw),
+        Insert(report_name(report), encode(record)),
+        Insert(envelope_name(report), accepted.raw),
         # Ordered by batch and, inside one, by the random id: the order says nothing about who came first.
         *(Insert(b"feed/" + reader + batch + report, listed) for reader in accepted.readers),
     ]

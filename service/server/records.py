@@ -56,6 +56,16 @@ def poll_partition(phi: bytes) -> str:
     return f"p:{phi.hex()}"
 
 
+def report_name(report: bytes) -> bytes:
+    """The name of a report's record."""
+    return b"report/" + report
+
+
+def envelope_name(report: bytes) -> bytes:
+    """The name of a report's envelope: beside its record, so that a store that keeps names in order writes one page."""
+    return b"report/" + report + b"/envelope"
+
+
 class Head(Struct, frozen=True, array_like=True):
     """Where a group's chain ends."""
 
@@ -160,19 +170,23 @@ class Waiting(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One kind of record: its partition, the form of its name, and its shape (None: raw bytes)."""
+    """One kind of record: its partition, the form of its name, and its shape (None: raw bytes).
+
+    Where prefixes are the same, the longer suffix tells.
+    """
 
     partition: Literal["group", "mail", "server", "board", "poll", "registry"]
     prefix: bytes
     name: str
     shape: type[Struct] | None
+    suffix: bytes = b""
 
 
 REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("group", b"head", "head", Head),
     Kept("group", b"roster/", "roster/<number>", None),
     Kept("group", b"report/", "report/<report>", Report),
-    Kept("group", b"envelope/", "envelope/<report>", None),
+    Kept("group", b"report/", "report/<report>/envelope", None, b"/envelope"),
     Kept("group", b"feed/", "feed/<handler><batch><report>", Feed),
     Kept("group", b"grant/", "grant/<report><group><handler>", Granted),
     Kept("group", b"recused/", "recused/<report><group><handler>", None),

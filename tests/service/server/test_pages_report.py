@@ -103,7 +103,7 @@ def sizes(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def stored(world: World, group: Group) -> list[int]:
     """Lengths of a group's envelopes."""
     rows = await world.rows(f"g:{group.id.hex()}")
-    return [len(value) for name, value in rows.items() if name.startswith(b"envelope/")]
+    return [len(value) for name, value in rows.items() if name.endswith(b"/envelope")]
 
 
 @pytest.mark.parametrize(
