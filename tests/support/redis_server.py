@@ -33,6 +33,7 @@ DURABLE: Mapping[str, str] = {
     "appendfsync": "always",
     "maxmemory-policy": "noeviction",
     "save": "",
+    "rdbcompression": "no",  # as compose.yaml: what is sealed doesn't compress, and trying costs a core
 }
 
 _STARTS_WITHIN_S = 20.0
