@@ -200,6 +200,24 @@ def seen(page: Page) -> bool:
     )
 
 
+def test_a_late_arrival_leaves_alone_who_types(
+    world: tuple[RunningServer, Client, Group, Path], browser: Browser
+) -> None:
+    """A slow machine tells of a step that was gone to only after somebody began to type there: the focus stays."""
+    server, _, group, _ = world
+    with visit(browser, server.base, scripts=True) as reporter:
+        reporter.go(f"groups/{group.id.hex()}/report/help")
+        reporter.step(2)
+        page = reporter.page
+        page.wait_for_function(
+            "document.activeElement.id === 'step-2'"
+        )  # arrived: screen readers are told of the step
+        page.locator("#what").focus()
+        page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
+        page.keyboard.type("typed")
+        assert page.locator("#what").input_value() == "typed"
+
+
 def tab_to(page: Page, there: object) -> None:
     for _ in range(80):
         page.keyboard.press("Tab")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.support.groups import Group
 
@@ -100,8 +101,14 @@ class Visit:
         self.page.locator("#code li, #errors").first.wait_for(timeout=PATIENCE_MS)
 
     def words(self) -> list[str]:
-        """The reply code on the page."""
-        self.page.locator("#code li").last.wait_for(timeout=PATIENCE_MS)
+        """The reply code on the page. Errors that come instead are shown at once."""
+        try:
+            self.page.locator("#code li, #errors").last.wait_for(timeout=PATIENCE_MS)
+        except NotInTime:
+            shown = self.page.inner_text("body")
+            raise AssertionError(f"neither a code nor errors; {self.problems}; {shown}") from None
+        errors = self.page.locator("#errors:visible")
+        assert errors.count() == 0, errors.inner_text()
         return [item.inner_text() for item in self.page.locator("#code li").all()]
 
     def confirmed(self) -> list[str]:

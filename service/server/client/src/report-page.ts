@@ -100,7 +100,8 @@ class ReportPage {
   /** After a step was gone to: bring its heading into reach of screen readers, and the review up to date. */
   #arrive(): void {
     const step = document.querySelector<HTMLElement>(".step:target");
-    step?.focus({ preventScroll: true });
+    // Whoever is in it already, and perhaps typing, keeps their place: this may run late.
+    if (!step?.contains(document.activeElement)) step?.focus({ preventScroll: true });
     if (step?.id === "step-6") this.#review();
   }
 
