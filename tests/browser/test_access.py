@@ -117,40 +117,35 @@ def test_axe_finds_nothing(
     """On every page and state, in light and dark, in both directions; and nothing sticks out at the side."""
     server, client, group, folder = world
     found: dict[str, object] = {}
-    with visit(
-        browser, server.base, scripts=scripts, width=width, language=language,
-        color_scheme=scheme, reduced_motion="reduce", bypass_csp=True,
-    ) as reporter:  # fmt: skip
+    look = {"color_scheme": scheme, "reduced_motion": "reduce", "bypass_csp": True}
+    with (
+        visit(browser, server.base, scripts=scripts, width=width, language=language, **look) as reporter,
+        visit(browser, server.base, scripts=True, width=width, language=language, **look) as copy,
+    ):
         for name in every_page(reporter, client, group, folder, server.base):
             if sideways(reporter.page):
                 found[f"{name} is too wide"] = sideways(reporter.page)
-            looked = looked_at(reporter.page, browser, scripts)
+            looked = looked_at(reporter.page, None if scripts else copy.page)
             if looked:
                 found[name] = looked
         reporter.problems.clear()
+        copy.problems.clear()
     assert found == {}
 
 
-def looked_at(page: Page, browser: Browser, scripts: bool) -> list[str]:
+def looked_at(page: Page, copy: Page | None) -> list[str]:
     """Run axe-core: in the page, or, without scripts, on the same markup in a window with scripts."""
-    if scripts:
-        page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-        return list(page.evaluate(LOOK, RULES))
-    scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    context = browser.new_context(
-        viewport=page.viewport_size, color_scheme="dark" if scheme else "light", bypass_csp=True
-    )
-    try:
-        copy = context.new_page()
+    window = page
+    if copy is not None:
         style = page.evaluate("document.querySelector('link[rel=stylesheet]').href")
         origin = style.rsplit("/static/", 1)[0]
         html = page.content().replace("<script", "<template").replace("</script", "</template")
+        copy.unroute_all()
         copy.route(f"{origin}/copy", lambda route: route.fulfill(body=html, content_type="text/html"))
         copy.goto(f"{origin}/copy")
-        copy.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-        return list(copy.evaluate(LOOK, RULES))
-    finally:
-        context.close()
+        window = copy
+    window.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    return list(window.evaluate(LOOK, RULES))
 
 
 @pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
