@@ -15,6 +15,7 @@ import msgspec
 
 from crypto.group import POINT_SIZE, Point
 from crypto.ring import Ring
+from polls.agreement import agreements_needed
 from polls.election import Election
 from polls.electorate import Electorate
 from polls.group import ED25519
@@ -31,9 +32,6 @@ OPEN: Final = 1
 LAPSED: Final = 2
 DESTROYING: Final = 1
 DESTROYED: Final = 2
-SPARE: Final = 1
-"""A poll opens when a threshold of trustees and one to spare have shown that they still have their shares: then
-one seed lost during the vote doesn't close it for ever, and a single trustee can't keep it from opening."""
 _MEMORY: Final = 64
 _ATTEMPTS: Final = 32
 
@@ -59,8 +57,8 @@ class Poll:
 
     @property
     def proofs_needed(self) -> int:
-        """How many trustees have to show their shares before it opens."""
-        return self.trustees.threshold + SPARE
+        """How many trustees have to show their shares before it opens: as many as have to agree after the close."""
+        return agreements_needed(len(self.trustees.keys), self.trustees.threshold)
 
 
 @dataclass(frozen=True)
