@@ -89,12 +89,15 @@ def create_app(deps: Deps) -> Litestar:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Deps]:
-    """Open what the settings name and close it at the end. Raises what a wrong set-up raises, before serving."""
+async def opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[Deps]:
+    """Open what the settings name and close it at the end. Raises what a wrong set-up raises, before serving.
+
+    apart: whether SQLite is written by a process of its own.
+    """
     import time
 
     keys = load_or_make(settings.folder, system)
-    store = await open_store(store_url(settings), replicas=settings.redis_replicas, apart=True)
+    store = await open_store(store_url(settings), replicas=settings.redis_replicas, apart=apart)
     try:
         limiter = await open_limiter(limiter_url(settings))
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from service.console import REFUSED, command, fail
+from service.server.forgetting import forget_what_is_freed
 from service.server.settings import ENV, Settings, SettingsRefused, load
 
 
@@ -41,13 +42,6 @@ def serve(
     open_groups: bool,
 ) -> None:
     """Run the server. Stops on SIGTERM after finishing what is under way."""
-    from crypto.selftest import SelfTestFailed
-    from service.server.keys import KeysRefused
-    from service.server.serve import run
-    from service.storage.limiter import LimiterUnavailable
-    from service.storage.limiter_redis import UnfitForLimits
-    from service.storage.protocol import StoreRefused, StoreUnavailable
-
     flags: dict[str, object] = {
         "DATA": data,
         "HOST": host,
@@ -59,6 +53,18 @@ def serve(
     given = {ENV + name: str(value) for name, value in flags.items() if value is not None}
     try:
         settings: Settings = load(config, {**os.environ, **given})
+    except SettingsRefused as error:
+        fail(str(error), REFUSED)
+    forget_what_is_freed()  # starts this process again, once: before the server is loaded, which takes a while
+
+    from crypto.selftest import SelfTestFailed
+    from service.server.keys import KeysRefused
+    from service.server.serve import run
+    from service.storage.limiter import LimiterUnavailable
+    from service.storage.limiter_redis import UnfitForLimits
+    from service.storage.protocol import StoreRefused, StoreUnavailable
+
+    try:
         run(settings)
     except (
         SelfTestFailed,

@@ -16,7 +16,6 @@ from granian.server import Server as Granian
 from crypto import selftest
 from service.server import events
 from service.server.app import opened
-from service.server.forgetting import forget_what_is_freed
 from service.server.listening import check_free
 from service.server.settings import Settings, to_environment
 
@@ -28,19 +27,19 @@ GRACE_S = 20
 async def check(settings: Settings) -> None:
     """Open and probe everything once. Raises what is wrong with the set-up, for a person to read."""
     selftest.check_once()
-    async with opened(settings) as deps:
+    async with opened(settings, apart=False) as deps:
         await deps.store.healthy()
 
 
 def run(settings: Settings) -> None:
     """Check the set-up and serve until SIGTERM or SIGINT, then finish what is under way.
 
-    Refused when the address can't be listened at; `check` raises what else is wrong.
+    What is freed is overwritten only after `forgetting.forget_what_is_freed`, which the caller does first. Refused when
+    the address can't be listened at; `check` raises what else is wrong.
     """
     events.set_up()
     check_free(settings.host, settings.port)
     asyncio.run(check(settings))
-    forget_what_is_freed()  # starts this process again, once; everything from here on runs in the second start
     os.environ.update(to_environment(settings))
     server = Granian(
         "service.server.asgi:application",

@@ -77,6 +77,18 @@ def _family(pid: int) -> Iterator[int]:
                 yield from _family(int(child))
 
 
+def ending(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `sottovoce serve` where it is expected to end by itself. Not in this process: it starts itself again."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "service.cli", "serve", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 def toml_of(settings: Mapping[str, object]) -> str:
     """Write a settings file: plain values first, then tables."""
 

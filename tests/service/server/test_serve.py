@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.redis_server import free_port
-from tests.support.server import ROOT
+from tests.support.server import ending
 
 
 def serve(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Start a server that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "service.cli", "serve", "--data", str(folder), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return ending("--data", str(folder), *arguments)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from service.cli import main
 from service.server.settings import Settings, SettingsRefused, limiter_url, load, store_url
 from tests.support.redis_server import free_port
+from tests.support.server import ending
 
 
 def written(folder: Path, text: str) -> Path:
@@ -90,12 +89,10 @@ def test_limits_of_many_workers_are_shared() -> None:
 def test_serve_refuses_with_a_sentence(tmp_path: Path, text: str) -> None:
     """Exit code 3 and one line, no traceback."""
     text = text.replace('"x"', f'"{tmp_path}/data"')
-    result = CliRunner(env={"SOTTOVOCE_REDIS_URL": None}).invoke(
-        main, ["serve", "--config", str(written(tmp_path, text))]
-    )
-    assert result.exit_code == 3
-    assert result.output.startswith("sottovoce: ")
-    assert "Traceback" not in result.output
+    refused = ending("--config", str(written(tmp_path, text)))
+    assert refused.returncode == 3
+    assert refused.stderr.startswith("sottovoce: ")
+    assert "Traceback" not in refused.stderr
 
 
 def test_serve_refuses_a_readable_key(tmp_path: Path) -> None:
@@ -104,6 +101,6 @@ def test_serve_refuses_a_readable_key(tmp_path: Path) -> None:
     data.mkdir()
     (data / "receipts.key").write_bytes(bytes(32))
     (data / "receipts.key").chmod(0o644)
-    result = CliRunner().invoke(main, ["serve", "--data", str(data), "--port", str(free_port())])
-    assert result.exit_code == 3
-    assert "0600" in result.output
+    refused = ending("--data", str(data), "--port", str(free_port()))
+    assert refused.returncode == 3
+    assert "0600" in refused.stderr
