@@ -82,10 +82,10 @@ def timed_server(
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Deps]:
+async def _opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[Deps]:
     """What the product opens, with another clock."""
     clock = shifted(Path(os.environ[SHIFT]))
-    async with _real_opened(settings) as deps:
+    async with _real_opened(settings, apart=apart) as deps:
         store = cast("Store", Timed(deps.store, clock))
         yield Deps(deps.settings, store, deps.keys, deps.gate, clock, deps.entropy)
 
