@@ -15,6 +15,7 @@ from crypto.errors import Refused
 from polls.encoding import decode, encode, hash_hex
 from polls.group import E, Group, S
 from polls.manifest import Manifest
+from polls.opening import open_tally
 from polls.proofs import Proof, ProofWire, check_knowledge, prove_knowledge
 from polls.results import (
     CountsStatement,
@@ -23,7 +24,7 @@ from polls.results import (
     counts_statement,
     outcome_statement,
 )
-from polls.tally import decrypt_partially, open_tally
+from polls.tally import decrypt_partially
 from polls.trustees import Trustees
 from polls.verify import Closed
 

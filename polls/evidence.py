@@ -25,8 +25,9 @@ from polls.encoding import Wire, decode, encode, hash_hex
 from polls.group import E, Group, S
 from polls.manifest import Manifest, check_electorate, election_of
 from polls.membership import CertificateWire
+from polls.opening import open_tally
 from polls.results import SignedCounts, SignedOutcome
-from polls.tally import Tally, open_tally, read_tally, write_result, write_tally
+from polls.tally import Tally, read_tally, write_result, write_tally
 from polls.trustees import Trustees
 
 MAX_EVIDENCE: Final = 64 << 20

@@ -15,16 +15,9 @@ from polls import closing
 from polls.audit import audit
 from polls.encoding import challenge, decode, encode
 from polls.evidence import with_decryptions
+from polls.opening import MAX_TRIES, _sets, open_tally
 from polls.proofs import Proof
-from polls.tally import (
-    MAX_TRIES,
-    PartialDecryptionWire,
-    _prefix,
-    _sets,
-    check_partial,
-    decrypt_partially,
-    open_tally,
-)
+from polls.tally import PartialDecryptionWire, _prefix, check_partial, decrypt_partially
 from polls.verify import Closed, verify
 from tests.support.poll_world import World, vote_all
 
