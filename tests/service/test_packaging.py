@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -152,12 +153,11 @@ def test_the_image_runs_as_nobody_special_and_writes_to_one_volume() -> None:
     assert all("pip" not in rest for name, rest in stage if name == "RUN")
 
 
-def _compose_settings() -> list[str]:
-    """The lines that compose.yaml hands to Redis on its standard input."""
-    text = (ROOT / "compose.yaml").read_text()
-    found = re.search(r"<<'SETTINGS'\n(.*?)\n\s+SETTINGS\n", text, re.DOTALL)
+def _compose_command() -> str:
+    """The shell command of compose.yaml's Redis, as the container's /bin/sh gets it."""
+    found = re.search(r"^      - \|\n((?: {8}.*\n)+)", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
     assert found is not None
-    return [line.strip() for line in found[1].splitlines()]
+    return textwrap.dedent(found[1]).replace("$$", "$")
 
 
 @pytest.mark.redis
@@ -173,23 +173,25 @@ def _compose_settings() -> list[str]:
 async def test_the_redis_of_compose_is_one_the_server_starts_on(
     tmp_path: Path, change: dict[str, str], refused: str | None
 ) -> None:
-    """A real Redis with exactly those settings, but for folder and port, passes; each one spoiled is refused."""
-    program = shutil.which("redis-server")
-    assert program is not None, INSTALL_HINT
+    """That command, but for folders and port, gives a Redis that passes and that SIGTERM ends; spoiled ones don't."""
+    assert shutil.which("redis-server") is not None, INSTALL_HINT
     port, password = free_port(), "not-a-secret"
-    lines = [change.get(line, line) for line in _compose_settings()]
-    assert set(change) <= set(_compose_settings())
-    lines[lines.index("dir /data")] = f'dir "{tmp_path}"'
-    config = "\n".join([*lines, f"port {port}", "bind 127.0.0.1", f"requirepass {password}", ""])
-    process = subprocess.Popen(
-        [program, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    (tmp_path / "redis_password").write_text(password)
+    shell = _compose_command()
+    for old, new in {
+        "/run/secrets": str(tmp_path),
+        "dir /data": f"dir {tmp_path}\nport {port}\nbind 127.0.0.1",
+        **change,
+    }.items():
+        assert old in shell
+        shell = shell.replace(old, new)
+    process = subprocess.Popen(["/bin/sh", "-c", shell], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        assert process.stdin is not None
-        process.stdin.write(config.encode())
-        process.stdin.close()
         with redis.Redis(port=port, password=password) as client:
             wait_until(lambda: _answers(client), what="redis-server")
+            assert client.info("server")["process_id"] == process.pid, (
+                "a shell stays, and SIGTERM ends with it"
+            )
         url = f"redis://:{password}@127.0.0.1:{port}/0"
         if refused is None:
             store = await open_store(url)
@@ -198,9 +200,20 @@ async def test_the_redis_of_compose_is_one_the_server_starts_on(
         else:
             with pytest.raises(StoreRefused, match=refused):
                 await open_store(url)
+        process.terminate()
+        assert process.wait(10) == 0
     finally:
         process.kill()
         process.wait(10)
+
+
+def test_the_redis_of_compose_does_not_start_without_its_password(tmp_path: Path) -> None:
+    """A secret that can't be read ends the command before Redis; it doesn't become an empty password."""
+    shell = _compose_command().replace("/run/secrets", str(tmp_path))
+    ended = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, timeout=10, check=False)
+    assert ended.returncode != 0
+    assert "redis_password" in ended.stderr
+    assert not ended.stdout
 
 
 def _answers(client: redis.Redis) -> bool:
