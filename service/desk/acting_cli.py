@@ -5,7 +5,6 @@ What they do is kept in the outbox and goes out with the next `sync`; only `reco
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +13,18 @@ from typing import Any
 import click
 
 from abuse.evidence import link_id, witness_id
-from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
 from service.cases.texts import tidy
-from service.console import command, emit, json_option, shown, write_private
+from service.console import command, emit, json_option
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import client_of, desk, opened
 from service.desk.recording import record_report
 from service.desk.records import Waiting
-from service.desk.session import Session, handlers_named
+from service.desk.session import handlers_named
+from service.desk.writing import enqueued
 from service.files import read_answers, read_file
 
 _HAND_OVER = (
@@ -79,7 +78,7 @@ def note(context: click.Context, report: str, text_file: Path | None, as_json: b
                 raise Refused("the note is empty")
             return [actions.log(session.desk(int(time.time())), case.first, Note(text=text))]
 
-        items = _enqueued(context, session, text_file, note_of)
+        items = enqueued(context.obj[0], session, text_file, note_of)
     _queued(items, as_json)
 
 
@@ -216,66 +215,8 @@ def _write(
         def letter_of(text: str) -> list[Waiting]:
             return actions.write_letter(session.desk(int(time.time())), case, roster, text, question=question)
 
-        items = _enqueued(context, session, text_file, letter_of)
+        items = enqueued(context.obj[0], session, text_file, letter_of)
     _queued(items, as_json)
-
-
-def _enqueued(
-    context: click.Context, session: Session, path: Path | None, make: Callable[[str], list[Waiting]]
-) -> list[Waiting]:
-    """Put what is made of a text, from a file or the editor, into the outbox.
-
-    Called with the desk open and the case found, so that nobody writes a letter that a mistyped id or passphrase loses.
-    """
-    if path is None:
-        return _edited(context, session, make)
-    items = make(_read_text(path))
-    session.enqueue(items)
-    return items
-
-
-def _edited(context: click.Context, session: Session, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
-    """Have a text written in the editor. One that is refused goes back there or into a file: none is lost."""
-    written = click.edit("")
-    if written is None:
-        raise Refused("nothing was written")
-    if not written.strip():
-        return make("")  # which says that it is empty
-    try:
-        while True:
-            try:
-                items = make(tidy(written))
-            except Refused as refused:
-                click.echo(f"sottovoce: {refused.reason}", err=True)
-                if not _wants_to_go_on():
-                    raise
-                written = click.edit(written) or written
-            else:
-                session.enqueue(items)
-                return items
-    except Refused as refused:
-        raise Refused(f"{refused.reason}. {_kept(context, written)}") from None
-    except BaseException:
-        click.echo(_kept(context, written), err=True)
-        raise
-
-
-def _wants_to_go_on() -> bool:
-    try:
-        return click.confirm("Open the editor again with your text?", default=True, err=True)
-    except click.Abort:  # also where there is nobody to ask
-        return False
-
-
-def _kept(context: click.Context, written: str) -> str:
-    """Keep a text that was not taken in a new file, or on the screen where even that fails; say where."""
-    home: Path = context.obj[0]
-    path = home / f"not-sent-{system(4).hex()}.txt"
-    try:
-        write_private(path, written.encode("utf-8", "replace"))
-    except Refused:
-        return f"Your text can't be kept in a file; here it is:\n{shown(written)}"
-    return f"Your text is kept in {path}: use it with --text-file, then delete it"
 
 
 def _item_of(case: Case, wanted: str) -> str:
@@ -307,13 +248,3 @@ def _act(
 
 def _queued(items: list[Waiting], as_json: bool) -> None:
     emit({"queued": len(items)}, as_json, "Kept. It goes out with the next `sottovoce desk sync`.")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        raw = sys.stdin.buffer.read(100_000) if str(path) == "-" else path.read_bytes()
-        return tidy(raw.decode())
-    except OSError as error:
-        raise Refused(f"the text can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refused("the text is not UTF-8") from None

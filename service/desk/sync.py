@@ -7,7 +7,7 @@ out is outbox.py's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -15,21 +15,17 @@ import msgspec
 
 from crypto.envelope import Header, parse_envelope
 from crypto.errors import Refused
-from crypto.opening import OpenedReport, open_entry, open_grant, open_report, open_with_content_key
-from crypto.secrets import SymmetricKey
-from service.cases.log import read_entry
+from crypto.opening import OpenedReport, open_grant, open_report, open_with_content_key
 from service.cases.reports import Unsealed
 from service.cases.rosters import RosterHistory
 from service.desk.outbox import grant_follow_ups, push
-from service.desk.records import Body, Held, LogLine, Unreadable, held_of_content
+from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
 from service.desk.session import Session
+from service.desk.sync_logs import pull_activity, pull_logs
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.signing import Signer
-
-_Author = tuple[str, str]
-"""A verify key in hex, and a name that its owner has or had."""
 
 AHEAD = 8  # requests at a time: what a first sync over Tor needs, and at most 64 MiB in memory
 
@@ -57,13 +53,13 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     if alternate is not None:
         _pull_known_group(session, client, alternate, result)
     changed = _pull_feed(session, client, now_s, result)
-    changed |= _pull_activity(session, client)
-    _pull_logs(session, client, changed, result)
+    changed |= pull_activity(session, client)
+    result.new_entries += pull_logs(session, client, changed)
     result.voices, told = pull_registries(session, client)
     result.warnings += told
     grant_follow_ups(session, now_s)
     sent = push(session, client, now_s)
-    _pull_logs(session, client, sent.touched, result)
+    result.new_entries += pull_logs(session, client, sent.touched)
     result.sent = sent.count
     result.warnings += sent.warnings
     result.waiting = len(session.outbox())
@@ -228,78 +224,3 @@ def _held(
         ),
         unsealed,
     )
-
-
-def _pull_activity(session: Session, client: Client) -> set[tuple[str, str]]:
-    """Ask which reports' logs have grown. Returns (group, report) of each."""
-    changed: set[tuple[str, str]] = set()
-    while True:
-        cursors = session.cursors(session.group)
-        page = client.do(calls.activity(session.signer, cursors.activity))
-        changed |= {(entry.group, entry.report) for entry in page.entries}
-        session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, activity=page.cursor))
-        if not page.more:
-            return changed
-
-
-def _pull_logs(session: Session, client: Client, reports: set[tuple[str, str]], result: SyncResult) -> None:
-    known = {bytes.fromhex(held.id): held for held in session.vault.every("held", Held)} if reports else {}
-    authors = _authors(session.histories().values()) if reports else frozenset()
-    for group_hex, report_hex in sorted(reports):
-        report = bytes.fromhex(report_hex)
-        held = known.get(report)
-        if held is None:
-            continue
-        _pull_log(session, client, held, bytes.fromhex(group_hex), authors, result)
-
-
-def _pull_log(
-    session: Session,
-    client: Client,
-    held: Held,
-    group: bytes,
-    authors: frozenset[_Author],
-    result: SyncResult,
-) -> None:
-    report = bytes.fromhex(held.id)
-    key = SymmetricKey(bytes.fromhex(held.content_key))
-    place = session.vault.read("logplace", report)
-    after = int.from_bytes(place or b"\0", "big")
-    while True:
-        try:
-            page = client.do(calls.read_log(session.signer, group, report, after))
-        except Declined as problem:
-            if problem.status == 404:  # stepped out of it, or it was never ours: nothing more to read
-                return
-            raise
-        with session.vault.transaction():
-            for item in page.entries:
-                line = _opened_line(held, key, item, authors)
-                session.vault.put("log", report + item.seq.to_bytes(8, "big"), line)
-                after = item.seq
-                result.new_entries += 1
-            session.vault.put("logplace", report, after.to_bytes(8, "big"))
-        if not page.more:
-            return
-
-
-def _authors(histories: Iterable[RosterHistory]) -> frozenset[_Author]:
-    """Find everybody who may sign, with each name they ever had: an entry is shown under the name that it gives."""
-    return frozenset(
-        (key.raw.hex(), handler.pseudonym)
-        for history in histories
-        for roster in history.rosters
-        for handler in roster.handlers
-        for key in handler.verify_keys
-    )
-
-
-def _opened_line(held: Held, key: SymmetricKey, item: shapes.LogItem, authors: frozenset[_Author]) -> LogLine:
-    """Open one entry; what doesn't open or wasn't signed by a known handler in their name is kept as not trusted."""
-    report = bytes.fromhex(held.id)
-    try:
-        raw = open_entry(key, report, item.entry)
-        entry = read_entry(raw, report)
-    except Refused:
-        return LogLine(held.id, item.seq, b"", trusted=False)
-    return LogLine(held.id, item.seq, raw, trusted=(entry.author_key, entry.author) in authors)

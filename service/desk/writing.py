@@ -1,0 +1,84 @@
+"""Where a handler's text comes from, a file or the editor, and that none is lost on its way into the outbox."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from crypto.entropy import system
+from crypto.errors import Refused
+from service.cases.texts import tidy
+from service.console import shown, write_private
+from service.desk.records import Waiting
+from service.desk.session import Session
+
+
+def enqueued(
+    home: Path, session: Session, path: Path | None, make: Callable[[str], list[Waiting]]
+) -> list[Waiting]:
+    """Put what is made of a text, from a file (`-` for standard input) or the editor, into the outbox.
+
+    home: where a text is kept that was not taken. Called with the desk open and the case found, so that nobody writes a
+    letter that a mistyped id or passphrase loses.
+    """
+    if path is None:
+        return _edited(home, session, make)
+    items = make(_read_text(path))
+    session.enqueue(items)
+    return items
+
+
+def _edited(home: Path, session: Session, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
+    """Have a text written in the editor. One that is refused goes back there or into a file: none is lost."""
+    written = click.edit("")
+    if written is None:
+        raise Refused("nothing was written")
+    if not written.strip():
+        return make("")  # which says that it is empty
+    try:
+        while True:
+            try:
+                items = make(tidy(written))
+            except Refused as refused:
+                click.echo(f"sottovoce: {refused.reason}", err=True)
+                if not _wants_to_go_on():
+                    raise
+                written = click.edit(written) or written
+            else:
+                session.enqueue(items)
+                return items
+    except Refused as refused:
+        raise Refused(f"{refused.reason}. {_kept(home, written)}") from None
+    except BaseException:
+        click.echo(_kept(home, written), err=True)
+        raise
+
+
+def _wants_to_go_on() -> bool:
+    try:
+        return click.confirm("Open the editor again with your text?", default=True, err=True)
+    except click.Abort:  # also where there is nobody to ask
+        return False
+
+
+def _kept(home: Path, written: str) -> str:
+    """Keep a text that was not taken in a new file, or on the screen where even that fails; say where."""
+    path = home / f"not-sent-{system(4).hex()}.txt"
+    try:
+        write_private(path, written.encode("utf-8", "replace"))
+    except Refused:
+        return f"Your text can't be kept in a file; here it is:\n{shown(written)}"
+    return f"Your text is kept in {path}: use it with --text-file, then delete it"
+
+
+def _read_text(path: Path) -> str:
+    try:
+        raw = sys.stdin.buffer.read(100_000) if str(path) == "-" else path.read_bytes()
+        return tidy(raw.decode())
+    except OSError as error:
+        raise Refused(f"the text can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refused("the text is not UTF-8") from None
