@@ -1,7 +1,6 @@
 """The mailbox pages for reporters without scripts: open with the twelve words, read, get new ones, answer.
 
-Code, letters and answer cross this process's memory and are forgotten; this is the only place of the server that opens
-letters, with the code just typed (crypto.letters, never crypto.opening). Guarantees: an unknown, a used and an empty
+Code, letters and answer cross this process's memory and are forgotten. Guarantees: an unknown, a used and an empty
 mailbox give pages of the same bytes, and all pages of opened mailboxes have one length up to eight letters, headers
 and cookie included; the old code is burned only when two words of the new one were typed, in one step with the answer,
 and with exactly as many letters as were looked at: service.reporter.mailboxes says how that is known, though junk
@@ -24,18 +23,14 @@ from crypto.codes import (
     CodeTypo,
     ReplyCode,
     UnclearLanguage,
-    address_of,
     claim_of,
     confirmation_positions,
     from_words,
-    mailbox_of,
     to_words,
 )
 from crypto.errors import Refused
-from crypto.letters import open_letter
-from crypto.seal import DoesNotOpen
 from service.cases.filing import Recipients, burn_mailbox, proof_of
-from service.cases.letters import Letter, read_letter
+from service.cases.letters import Letter
 from service.cases.reports import File, FollowUp
 from service.cases.texts import LONG_TEXT
 from service.server import intake, mailboxes
@@ -44,13 +39,13 @@ from service.server.pages import messages
 from service.server.pages.admitting import admitted, admitted_as_stored, sealed_size
 from service.server.pages.forms import MAX_FORM, MAX_SMALL, Posted, read_form
 from service.server.pages.languages import WORD_LISTS, Language
+from service.server.pages.letters import letters_of, next_letters
 from service.server.pages.report import AT_ONCE, wrong_words
 from service.server.pages.routing import cookie_of, language_of, on_page
 from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
 from service.server.pages.uploads import FilesRefused
 from service.server.pages.views import letter_view, readers
-from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_PAGE
 
 PAGE_SIZE: Final = 96 * 1024
 """All pages of opened mailboxes are filled up to a multiple of this: eight letters and the page around them fit."""
@@ -100,7 +95,7 @@ class _Mailbox:
             if waiting is not None:
                 busy = Wrong("codewords", self._site.say(language, messages.BUSY))
                 return await self._asking(language, [busy])
-            letters, seen = await self._letters(code)
+            letters, seen = await letters_of(self._deps, code)
             shown = Shown(
                 purpose="mailbox",
                 form=form_digest(posted),
@@ -111,7 +106,7 @@ class _Mailbox:
                 expires_s=self._deps.now_s() + LIVES_S,
             )
         else:
-            letters, _ = await self._letters(ReplyCode(shown.used))
+            letters, _ = await letters_of(self._deps, ReplyCode(shown.used))
         return await self._letters_page(language, shown, letters, "", [])
 
     async def answer(self, request: AnyRequest, tag: str) -> Response[bytes]:
@@ -123,7 +118,7 @@ class _Mailbox:
             return await self._asking(
                 language, [Wrong("codewords", self._site.say(language, messages.PAGE_TOO_OLD))]
             )
-        letters, _ = await self._letters(ReplyCode(shown.used))
+        letters, _ = await letters_of(self._deps, ReplyCode(shown.used))
         errors = wrong_words(shown, posted, self._site.say(language, messages.WORD_WRONG))
         message = posted.text("message")
         if len(message) > LONG_TEXT:
@@ -168,9 +163,9 @@ class _Mailbox:
         accepted = await intake.check(self._deps, to.group_id, envelope, follow_up=True)
         seen = shown.seen
         while isinstance(await mailboxes.burn(self._deps, claim_of(used), seen, accepted), mailboxes.Unread):
-            came, seen = await self._next(used, seen)
+            came, seen = await next_letters(self._deps, used, seen)
             if came:
-                letters, seen = await self._letters(used)
+                letters, seen = await letters_of(self._deps, used)
                 return await again("message", messages.UNREAD, msgspec.structs.replace(shown, seen=seen))
         told = [self._site.say(language, what) for what in removed]
         return self._site.page(language, "done.html", "", clear=True, removed=told)
@@ -196,27 +191,6 @@ class _Mailbox:
             return burn_mailbox(used, new, seen, follow_up, files, to, self._deps.entropy).filed.envelope
         except Refused:
             raise FilesRefused(messages.FILES_TOO_LARGE) from None
-
-    async def _letters(self, code: ReplyCode) -> tuple[list[Letter], int]:
-        """Open all letters of a code's mailbox, oldest first, and count the slots up to the last that opens.
-
-        All pages are looked at, whatever is in them: what is no letter hides no letter behind it.
-        """
-        claim, letters, seen = claim_of(code), list[Letter](), 0
-        # The last page first: what is filled while this goes on is then on a page still to come, or not counted.
-        for page in range(MAX_PAGE, -1, -1):
-            raw = await mailboxes.slots(self._deps, claim, page)
-            found, taken = await asyncio.to_thread(_opened, code, raw)
-            letters = found + letters
-            seen = max(seen, page * LETTER_SLOTS + taken if taken else 0)
-        return letters, seen
-
-    async def _next(self, code: ReplyCode, seen: int) -> tuple[list[Letter], int]:
-        """Look at the slot behind those seen, which is taken: the letters that came, and what is seen now."""
-        page, first = divmod(seen, LETTER_SLOTS)
-        raw = await mailboxes.slots(self._deps, claim_of(code), page)
-        found, taken = await asyncio.to_thread(_opened, code, raw, first)
-        return found, max(page * LETTER_SLOTS + taken, seen + 1)
 
     def _shown_before(self, request: AnyRequest, posted: Posted) -> Shown | None:
         """Find what this very form led to when it was sent before: a reload must not show other words."""
@@ -303,22 +277,3 @@ _NO_CODE: Final[dict[str, Any]] = {
     "positions": ("", ""),
     "words_tag": "en",
 }
-
-
-def _opened(code: ReplyCode, raw: bytes, first: int = 0) -> tuple[list[Letter], int]:
-    """Open what opens of eight slots from the `first` on, and count the slots up to the last that does.
-
-    What isn't written as desks write is not shown as a letter.
-    """
-    key, address = mailbox_of(code), address_of(claim_of(code))
-    found, taken = list[Letter](), 0
-    for place in range(first, LETTER_SLOTS):
-        try:
-            slot = raw[place * LETTER_SIZE : (place + 1) * LETTER_SIZE]
-            found.append(read_letter(open_letter(key, slot), address))
-        except DoesNotOpen:
-            continue
-        except Refused:
-            pass  # sealed to this mailbox, padded or written wrongly: counted, and it hides no other
-        taken = place + 1
-    return found, taken
