@@ -16,6 +16,7 @@ import redis
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from service.server.serve import GRACE_S
 from service.storage.addresses import open_store
 from service.storage.protocol import StoreRefused
 from tests.support.redis_server import INSTALL_HINT, free_port, wait_until
@@ -151,6 +152,13 @@ def test_the_image_runs_as_nobody_special_and_writes_to_one_volume() -> None:
     names = [name for name, _ in stage]
     assert names.index("USER") > names.index("RUN"), "the user is set after the last command run as root"
     assert all("pip" not in rest for name, rest in stage if name == "RUN")
+
+
+def test_compose_waits_longer_than_the_server_takes_to_stop() -> None:
+    """Or else a form that comes in slowly has the server killed before its own time for that is over."""
+    found = re.search(r"^    stop_grace_period: (\d+)s ", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) > GRACE_S
 
 
 def _compose_command() -> str:
