@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import secrets
 import shutil
 import socket
 import subprocess
@@ -55,11 +56,15 @@ def _kill_leftovers() -> None:
 
 
 def free_port() -> int:
-    """A loopback TCP port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback TCP port nobody listens on at this moment.
+
+    Below those that systems give to outgoing connections (from 32,768 on): one of these could take it first.
+    """
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(
