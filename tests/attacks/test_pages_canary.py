@@ -22,7 +22,7 @@ from tests.support.groups import Group
 from tests.support.pages import Visitor
 from tests.support.server import running_server
 
-REPORTS = 12
+REPORTS = 8
 PHOTO = f"{WORD} {NAME}\n".encode() * 40_000
 
 
@@ -48,7 +48,7 @@ def letter_to(group: Group, code: ReplyCode) -> shapes.PostLetter:
 
 @pytest.mark.slow
 async def test_words_without_scripts_are_forgotten(tmp_path: Path) -> None:
-    """Twelve reports with files, mistakes among them, letters read and answered: no canary in files, log or memory."""
+    """Eight reports with files, mistakes among them, letters read and answered: no canary in files, log or memory."""
     group = Group.draw()
     with running_server(tmp_path / "server") as server:
         with Client(server.base) as plain:

@@ -23,7 +23,7 @@ from tests.support.groups import Group
 from tests.support.server import ROOT, RunningServer, running_server
 from tests.support.typescript import bundle
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("access")]
 
 AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
 SCREENS = ROOT / "docs/screens"

@@ -25,7 +25,7 @@ from tests.support.browsers import chromium
 from tests.support.poll_world import World
 from tests.support.server import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("booth")]
 
 AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
 SUMMARY = (

@@ -17,7 +17,7 @@ from tests.support.letters import junk, posting, sealed_letter
 from tests.support.server import RunningServer, running_server
 from tests.support.typescript import bundle
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("mailbox")]
 
 
 @pytest.fixture(scope="module")

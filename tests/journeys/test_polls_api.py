@@ -84,7 +84,6 @@ async def verify_and_decrypt(poll: ServerPoll, folder: Path, words_compared: boo
         ("sqlite", False),
         ("sqlite", True),
         pytest.param("redis", False, marks=pytest.mark.redis),
-        pytest.param("redis", True, marks=pytest.mark.redis),
     ],
 )
 async def test_thirty_one_members_and_three_of_five_trustees(
