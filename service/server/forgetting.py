@@ -25,7 +25,8 @@ FORGETTING: Final[Mapping[str, str]] = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
     # jemalloc, under the prefix that Granian's build gives it. It fills what is freed, but not what a growing buffer of
     # under 16 KiB leaves behind when it moves (arena_ralloc in jemalloc 5.3): a request's head that came in two pieces
-    # stayed. Such blocks are whole pages: kept by no thread, they go back to the system at once, which clears them.
+    # stayed. hyper's begin at 8 KiB, so they are whole pages: kept by no thread, they go back to the system at once,
+    # which clears them. What smaller ones leave stays until it is used again.
     "_RJEM_MALLOC_CONF": "junk:free,tcache_max:2048,dirty_decay_ms:0,muzzy_decay_ms:0",
 }
 _DONE: Final = "SOTTOVOCE_FORGETTING"

@@ -60,8 +60,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | None]:
     if getattr(request, "param", "sqlite") == "sqlite":
         yield None
         return
-    # Uncompressed, so that the search of the files finds what is there.
-    with redis_server(tmp_path / "redis", {"rdbcompression": "no"}) as server:
+    with redis_server(tmp_path / "redis") as server:
         yield server.url
 
 

@@ -8,11 +8,12 @@ await poll.decide(places=(1, 3)); await poll.deliver((1, 3))
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import pytest
 
 from crypto.chains import append, empty
 from crypto.entropy import Entropy, system
@@ -42,10 +43,11 @@ from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
 from service.wire import calls, poll_calls, poll_closing_calls, registry_calls
-from service.wire.client import AsyncClient
+from service.wire.client import AsyncClient, Declined
 from service.wire.poll_records import gather_async
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView, trustee_signer
+from service.wire.problems import Kind
 from service.wire.puzzles import solve
 from service.wire.registry_shapes import STATEMENTS_AT_ONCE
 from service.wire.signing import Signer
@@ -55,6 +57,13 @@ from tests.support.poll_world import OPTIONS
 DAY = 86_400
 ON = "2026-03-01"
 SUMMARY = "What happened, as the mediator tells it."
+
+
+async def refused(kind: Kind, attempt: Awaitable[Any]) -> None:
+    """The server declines with this problem."""
+    with pytest.raises(Declined) as declined:
+        await attempt
+    assert declined.value.kind is kind
 
 
 @dataclass

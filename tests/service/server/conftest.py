@@ -7,11 +7,20 @@ import pytest
 
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
+from tests.support.server_polls import Community
+
+
+@pytest.fixture(scope="module")
+def community() -> Community | None:
+    """The members that the server knows; modules about polls have theirs."""
+    return None
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, community: Community | None) -> AsyncIterator[World]:
     async with in_process(tmp_path) as opened:
+        if community is not None:
+            await opened.know(community)
         yield opened
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,24 +17,16 @@ from service.cases.rosters import Members
 from service.cases.summaries import open_summary
 from service.server import records
 from service.wire import poll_calls, poll_closing_calls
-from service.wire.client import Declined
 from service.wire.poll_views import left_out_of
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
-from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
+from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll, refused
 
 
 @pytest.fixture(scope="module")
 def community() -> Community:
     return Community.draw(13)
-
-
-@pytest.fixture
-async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
-    async with in_process(tmp_path) as opened:
-        await opened.know(community)
-        yield opened
 
 
 @pytest.fixture
@@ -50,13 +40,6 @@ async def group(world: World, community: Community) -> Group:
 @pytest.fixture
 async def poll(world: World, community: Community, group: Group) -> ServerPoll:
     return await ServerPoll.ready(world.client, world.clock, group, community)
-
-
-async def refused(kind: Kind, attempt: Awaitable[Any]) -> None:
-    """The server declines with this problem."""
-    with pytest.raises(Declined) as declined:
-        await attempt
-    assert declined.value.kind is kind
 
 
 async def vote(poll: ServerPoll, voters: int = 8) -> list[bytes]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from pathlib import Path
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -21,8 +20,8 @@ from service.wire.client import Declined
 from service.wire.poll_calls import for_poll
 from service.wire.problems import Kind
 from tests.support.groups import Group
-from tests.support.inprocess import World, in_process
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.inprocess import World
+from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 ANY = BoardStatement("00" * 32, "00" * 32, "00" * 32)
 
@@ -30,13 +29,6 @@ ANY = BoardStatement("00" * 32, "00" * 32, "00" * 32)
 @pytest.fixture(scope="module")
 def community() -> Community:
     return Community.draw(7)
-
-
-@pytest.fixture
-async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
-    async with in_process(tmp_path) as opened:
-        await opened.know(community)
-        yield opened
 
 
 @pytest.fixture
@@ -50,13 +42,6 @@ async def poll(world: World, community: Community) -> ServerPoll:
     for n in range(1, 5):
         await made.cast(f"github.com/m{n}", n % 3)
     return made
-
-
-async def refused(kind: Kind, attempt: Awaitable[Any]) -> None:
-    """The server declines with this problem."""
-    with pytest.raises(Declined) as declined:
-        await attempt
-    assert declined.value.kind is kind
 
 
 def signed(poll: ServerPoll, place: int, statement: BoardStatement | OutcomeStatement) -> TrusteeSignature:

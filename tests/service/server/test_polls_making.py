@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,20 +28,13 @@ from service.wire.poll_views import sign_message, trustee_signer
 from service.wire.problems import Kind
 from service.wire.signing import headers_for
 from tests.support.groups import Group, Member
-from tests.support.inprocess import World, in_process
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.inprocess import World
+from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 
 @pytest.fixture(scope="module")
 def community() -> Community:
     return Community.draw(14)
-
-
-@pytest.fixture
-async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
-    async with in_process(tmp_path) as opened:
-        await opened.know(community)
-        yield opened
 
 
 @pytest.fixture
@@ -56,13 +47,6 @@ async def poll(world: World, community: Community) -> ServerPoll:
     poll = ServerPoll(world.client, world.clock, group, community)
     await poll.hold_ceremony()
     return poll
-
-
-async def refused(kind: Kind, attempt: Awaitable[Any]) -> None:
-    """The server declines with this problem."""
-    with pytest.raises(Declined) as declined:
-        await attempt
-    assert declined.value.kind is kind
 
 
 async def test_a_mediator_and_the_council_may_and_handlers_not(poll: ServerPoll) -> None:

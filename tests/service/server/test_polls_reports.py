@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from service.wire.client import Declined
 from service.wire.poll_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
 from service.wire.problems import Kind
 from tests.support.groups import Group
-from tests.support.inprocess import World, in_process
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.inprocess import World
+from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 REMAINS = 1_024 * 1_024
 """What every client takes of `PollShape.remains`."""
@@ -47,13 +46,6 @@ def community() -> Community:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
-    async with in_process(tmp_path) as opened:
-        await opened.know(community)
-        yield opened
-
-
-@pytest.fixture
 async def poll(world: World, community: Community) -> ServerPoll:
     """A poll that is decided."""
     group = Group.draw(council=["Zoe"])
@@ -71,13 +63,6 @@ async def poll(world: World, community: Community) -> ServerPoll:
 async def file(poll: ServerPoll, text: str) -> tuple[str, ...]:
     """File a report; gives all that the poll has."""
     return (await poll.client.do(poll_calls.file_report(poll.signer, poll.phi, text))).reports
-
-
-async def refused(kind: Kind, attempt: Awaitable[Any]) -> None:
-    """The server declines with this problem."""
-    with pytest.raises(Declined) as declined:
-        await attempt
-    assert declined.value.kind is kind
 
 
 async def archive(world: World) -> None:
