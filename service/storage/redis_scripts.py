@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from service.storage.protocol import (
@@ -26,6 +27,7 @@ from service.storage.protocol import (
     Delete,
     Forget,
     Insert,
+    Message,
     Present,
     Put,
     Replace,
@@ -51,53 +53,88 @@ def _script(text: str) -> Script:
 
 
 # Several commits, one after the other, each as if it were alone: what stops one leaves the others as they are.
-# KEYS: five per commit. ARGV: per commit the number of its arguments, then those: what the store's barrier is ("1":
-# write one if nothing else is written), then five per change: kind, name, expected, value, expires_s or "".
+# KEYS: five per partition. ARGV: per commit the number of its arguments, then those: which partition it is for (from
+# 0), whether it is a barrier ("1": something has to be written), then per change: kind, name, and what the kind takes:
+# R the value expected and the value; I, P and L the value. A kind is a letter, then expires_s if the record expires.
+# Each command of Redis is called once for all changes: a call costs as much as many a record in it.
 COMMITS: Final = _script("""
-local function commit(V, N, X, S, B, first, final)
-  local last, entries, positions, writes = {}, {}, {}, false
-  local failed
-  for i = first + 1, final, 5 do
-    local kind, name = ARGV[i], ARGV[i + 1]
-    if kind == 'I' or kind == 'A' then
-      if redis.call('HEXISTS', V, name) == 1 then failed = name break end
-    elseif kind == 'E' then
-      if redis.call('HEXISTS', V, name) == 0 then failed = name break end
-    elseif kind == 'R' then
-      if redis.call('HGET', V, name) ~= ARGV[i + 2] then failed = name break end
+local call = redis.call
+local function commit(V, N, X, S, B, barrier, first, final)
+  local new, values, names, gone, expiring, unlisted, logs = {}, {}, {}, {}, {}, {}, {}
+  local last, positions, failed = {}, {}, nil
+  local at = first
+  local function write(name, value, expires)
+    values[#values + 1] = name
+    values[#values + 1] = value
+    names[#names + 1] = 0
+    names[#names + 1] = name
+    if expires then
+      expiring[#expiring + 1] = expires
+      expiring[#expiring + 1] = name
+    end
+  end
+  while at <= final do
+    local kind, name, expires = ARGV[at], ARGV[at + 1], nil
+    if #kind > 1 then kind, expires = kind:sub(1, 1), kind:sub(2) end
+    at = at + 2
+    if kind == 'I' then
+      new[#new + 1] = name
+      write(name, ARGV[at], expires)
+      at = at + 1
     elseif kind == 'L' then
-      local number = (last[name] or tonumber(redis.call('HGET', S, name) or '0')) + 1
+      local number = (last[name] or tonumber(call('HGET', S, name) or '0')) + 1
       local entry = name .. '/' .. struct.pack('>I8', number)
-      if redis.call('HEXISTS', V, entry) == 1 then failed = entry break end
-      last[name], entries[i] = number, entry
+      new[#new + 1] = entry
+      last[name] = number
       positions[#positions + 1] = number
-    end
-    if kind ~= 'A' and kind ~= 'E' then writes = true end
-  end
-  if ARGV[first] == '1' and (failed or not writes) then redis.call('SET', B, '', 'PX', 1000) end
-  if failed then return {0, failed} end
-  for i = first + 1, final, 5 do
-    local kind, name, value, expires = ARGV[i], entries[i] or ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
-    if kind == 'I' or kind == 'P' or kind == 'R' or kind == 'L' then
-      redis.call('HSET', V, name, value)
-      redis.call('ZADD', N, 0, name)
-      if expires ~= '' then redis.call('ZADD', X, expires, name) else redis.call('ZREM', X, name) end
+      write(entry, ARGV[at], expires)
+      at = at + 1
+    elseif kind == 'R' or kind == 'P' then
+      if kind == 'R' then
+        if call('HGET', V, name) ~= ARGV[at] then failed = name break end
+        at = at + 1
+      end
+      write(name, ARGV[at], expires)
+      if not expires then unlisted[#unlisted + 1] = name end
+      at = at + 1
+    elseif kind == 'A' then
+      if call('HEXISTS', V, name) == 1 then failed = name break end
+    elseif kind == 'E' then
+      if call('HEXISTS', V, name) == 0 then failed = name break end
     elseif kind == 'D' then
-      redis.call('HDEL', V, name)
-      redis.call('ZREM', N, name)
-      redis.call('ZREM', X, name)
+      gone[#gone + 1] = name
+      unlisted[#unlisted + 1] = name
     elseif kind == 'F' then
-      redis.call('HDEL', S, name)
+      logs[#logs + 1] = name
     end
   end
-  for log, number in pairs(last) do redis.call('HSET', S, log, string.format('%.0f', number)) end
+  if #new > 0 then  -- all of them stand before what has failed
+    local found = call('HMGET', V, unpack(new))
+    for n = 1, #new do
+      if found[n] then failed = new[n] break end
+    end
+  end
+  if barrier and (failed or #values + #gone + #logs == 0) then call('SET', B, '', 'PX', 1000) end
+  if failed then return {0, failed} end
+  if #values > 0 then
+    call('HSET', V, unpack(values))
+    call('ZADD', N, unpack(names))
+  end
+  if #expiring > 0 then call('ZADD', X, unpack(expiring)) end
+  if #gone > 0 then
+    call('HDEL', V, unpack(gone))
+    call('ZREM', N, unpack(gone))
+  end
+  if #unlisted > 0 then call('ZREM', X, unpack(unlisted)) end
+  if #logs > 0 then call('HDEL', S, unpack(logs)) end
+  for log, number in pairs(last) do call('HSET', S, log, string.format('%.0f', number)) end
   return {1, unpack(positions)}
 end
 local replies, at = {}, 1
-for key = 1, #KEYS, 5 do
-  local V, N, X, S, B = KEYS[key], KEYS[key + 1], KEYS[key + 2], KEYS[key + 3], KEYS[key + 4]
+while at <= #ARGV do
   local final = at + tonumber(ARGV[at])
-  local done, reply = pcall(commit, V, N, X, S, B, at + 1, final)
+  local V, N, X, S, B = unpack(KEYS, 5 * tonumber(ARGV[at + 1]) + 1, 5 * tonumber(ARGV[at + 1]) + 5)
+  local done, reply = pcall(commit, V, N, X, S, B, ARGV[at + 2] == '1', at + 3, final)
   if not done and type(reply) ~= 'table' then reply = {err = tostring(reply)} end
   replies[#replies + 1] = reply
   at = final + 1
@@ -138,6 +175,7 @@ return #names
 SCRIPTS: Final = (COMMITS, SCAN, SWEEP)
 
 
+@lru_cache(maxsize=1024)
 def keys_of(partition: str) -> tuple[bytes, ...]:
     """The five keys of a partition, in the order in which every script takes them."""
     tag = b"sv:{" + partition.encode("ascii") + b"}:"
@@ -155,22 +193,21 @@ def call(script: Script, partition: str, *arguments: bytes | int) -> tuple[bytes
     return (b"EVALSHA", script.sha, len(keys), *keys, *arguments)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A commit as `COMMITS` takes it: the keys of its partition, and its arguments."""
+class Asked(Message, frozen=True):
+    """A commit as `COMMITS` takes it: its partition, and its arguments after that."""
 
-    keys: tuple[bytes, ...]
-    arguments: tuple[bytes, ...] = field(repr=False)
+    partition: str
+    arguments: list[bytes]
 
 
 def commits_call(asked: Sequence[Asked]) -> tuple[bytes | int, ...]:
     """The command that makes commits, of one cluster slot if there is a cluster. Its reply has one for each."""
-    keys: list[bytes] = []
-    arguments: list[bytes] = []
+    places: dict[str, int] = {}
+    arguments: list[bytes | int] = []
     for one in asked:
-        keys += one.keys
-        arguments.append(b"%d" % len(one.arguments))
+        arguments += (len(one.arguments) + 1, places.setdefault(one.partition, len(places)))
         arguments += one.arguments
+    keys = [key for partition in places for key in keys_of(partition)]
     return (b"EVALSHA", COMMITS.sha, len(keys), *keys, *arguments)
 
 
@@ -182,25 +219,30 @@ def commit_of(partition: str, changes: Sequence[Change], *, barrier: bool) -> As
     """
     arguments: list[bytes] = [b"1" if barrier else b"0"]
     for change in changes:
+        if (
+            type(change) is Insert and change.expires_s is None
+        ):  # first and in place: what a report is made of
+            arguments += (b"I", change.name, change.value)
+            continue
         match change:
             case Insert(name, value, expires_s):
-                arguments += (b"I", name, b"", value, _expiry(expires_s))
+                arguments += (_kind(b"I", expires_s), name, value)
             case Put(name, value, expires_s):
-                arguments += (b"P", name, b"", value, _expiry(expires_s))
+                arguments += (_kind(b"P", expires_s), name, value)
             case Replace(name, expected, value, expires_s):
-                arguments += (b"R", name, expected, value, _expiry(expires_s))
+                arguments += (_kind(b"R", expires_s), name, expected, value)
             case Append(name, value, expires_s):
-                arguments += (b"L", name, b"", value, _expiry(expires_s))
+                arguments += (_kind(b"L", expires_s), name, value)
             case Delete(name):
-                arguments += (b"D", name, b"", b"", b"")
+                arguments += (b"D", name)
             case Absent(name):
-                arguments += (b"A", name, b"", b"", b"")
+                arguments += (b"A", name)
             case Present(name):
-                arguments += (b"E", name, b"", b"", b"")
+                arguments += (b"E", name)
             case Forget(name):
-                arguments += (b"F", name, b"", b"", b"")
-    return Asked(keys_of(partition), tuple(arguments))
+                arguments += (b"F", name)
+    return Asked(partition, arguments)
 
 
-def _expiry(expires_s: int | None) -> bytes:
-    return b"" if expires_s is None else b"%d" % expires_s
+def _kind(letter: bytes, expires_s: int | None) -> bytes:
+    return letter if expires_s is None else b"%b%d" % (letter, expires_s)

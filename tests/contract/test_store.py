@@ -154,6 +154,22 @@ async def test_a_commit_changes_many_records_at_once(store: Store) -> None:
     ]
 
 
+async def test_as_many_changes_as_a_commit_may_have(store: Store) -> None:
+    """A thousand of each kind, with expiry and without."""
+    assert (
+        await store.commit(P, [Insert(b"i%d" % n, b"1", n % 2 or None) for n in range(1_000)]) == Committed()
+    )
+    assert await store.commit(P, [Append(b"l", b"1", 5) for _ in range(1_000)]) == Committed(
+        tuple(range(1, 1_001))
+    )
+    replaced = [Replace(b"i%d" % n, b"1", b"2", 5 if n % 2 else None) for n in range(1_000)]
+    assert await store.commit(P, replaced) == Committed()
+    assert await store.commit(P, [Present(b"i%d" % n) for n in range(1_000)]) == Committed()
+    assert await store.sweep(5) == 1_500
+    assert await store.commit(P, [Delete(b"i%d" % n) for n in range(1_000)]) == Committed()
+    assert await store.scan(P, b"") == []
+
+
 async def test_a_log_counts_without_gaps(store: Store) -> None:
     """From 1, across commits, per log, and never again a number it gave out, also when the entry is gone."""
     assert await store.commit(P, [Append(b"l", b"a")]) == Committed((1,))
