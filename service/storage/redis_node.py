@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -64,6 +65,37 @@ class Login:
     db: int = 0
 
 
+class Conversation:
+    """Exchanges on one connection, one after the other. From `Node.conversation`."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def exchange(self, *commands: Command) -> list[Any]:
+        """See `Node.exchange`. Raises Lost, StoreRefused; none may follow one that failed."""
+        connection = self._connection
+        replies: list[Any] = []
+        try:
+            async with asyncio.timeout(_REPLY_S):
+                packed = [_pack(command) for command in commands]
+                await connection.send_packed_command(packed, check_health=False)
+                for _ in commands:
+                    try:
+                        replies.append(await connection.read_response(timeout=math.inf))
+                    except (ResponseError, BusyLoadingError) as refused:
+                        replies.append(refused)
+        except AuthenticationError:
+            await connection.disconnect(nowait=True)
+            raise StoreRefused("Redis wants a password, and the store's address has none.") from None
+        except (RedisError, OSError) as broken:
+            await connection.disconnect(nowait=True)
+            raise Lost from broken
+        except BaseException:  # cancelled: replies are still under way on this connection
+            await connection.disconnect(nowait=True)
+            raise
+        return replies
+
+
 class Node:
     """One server at one address. Safe to use from many tasks of one event loop."""
 
@@ -79,7 +111,7 @@ class Node:
             password=login.password,
             protocol=2,
             socket_connect_timeout=_CONNECT_S,
-            socket_timeout=_REPLY_S,
+            socket_timeout=None,  # `conversation` and `exchange` have one limit for all they do
             socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),  # how often is decided by the store
         )
@@ -90,9 +122,16 @@ class Node:
 
         Raises NotSent, Lost, or StoreRefused if the server does not accept the user name or password.
         """
+        async with self.conversation() as conversation:
+            return await conversation.exchange(*commands)
+
+    @contextlib.asynccontextmanager
+    async def conversation(self) -> AsyncIterator[Conversation]:
+        """Hold a connection for several exchanges, until one of them fails. Raises NotSent, StoreRefused."""
         async with self._free:
             try:
-                connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(_CONNECT_S + _REPLY_S):
+                    connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
             except AuthenticationError:
                 raise StoreRefused(
                     "Redis does not accept the user name or password in the store's address."
@@ -102,29 +141,9 @@ class Node:
             except (RedisError, OSError) as unreachable:
                 raise NotSent from unreachable
             try:
-                return await self._converse(connection, commands)
-            except AuthenticationError:
-                await connection.disconnect(nowait=True)
-                raise StoreRefused("Redis wants a password, and the store's address has none.") from None
-            except (RedisError, OSError) as broken:
-                await connection.disconnect(nowait=True)
-                raise Lost from broken
-            except BaseException:  # cancelled: replies are still under way on this connection
-                await connection.disconnect(nowait=True)
-                raise
+                yield Conversation(connection)
             finally:
                 await self._pool.release(connection)
-
-    @staticmethod
-    async def _converse(connection: Any, commands: Sequence[Command]) -> list[Any]:
-        await connection.send_packed_command([_pack(command) for command in commands], check_health=False)
-        replies: list[Any] = []
-        for _ in commands:
-            try:
-                replies.append(await connection.read_response())
-            except (ResponseError, BusyLoadingError) as refused:
-                replies.append(refused)
-        return replies
 
     async def ask(self, *command: bytes | str | int) -> Any:
         """One command, its reply; an error reply is raised as the ResponseError it is. Else as `exchange`."""
@@ -160,6 +179,7 @@ class Groups:
         self._together = together
         self._waiting: deque[_Job] = deque()
         self._flights: set[asyncio.Task[None]] = set()
+        self._boarding = False  # a flight that has taken nobody yet: whoever comes now can go with it
         self._closed = False
 
     async def commit(self, asked: Asked, size: int) -> Any:
@@ -182,15 +202,9 @@ class Groups:
             await asyncio.wait(self._flights)
 
     def _depart(self) -> None:
-        while self._waiting and len(self._flights) < _FLIGHTS:
-            group = [self._waiting.popleft()]
-            size = group[0].size
-            while (
-                self._waiting and len(group) < MAX_GROUP and size + self._waiting[0].size <= MAX_GROUP_BYTES
-            ):
-                group.append(self._waiting.popleft())
-                size += group[-1].size
-            flight = asyncio.create_task(self._fly(group))
+        if self._waiting and not self._boarding and len(self._flights) < _FLIGHTS:
+            self._boarding = True
+            flight = asyncio.create_task(self._fly())
             self._flights.add(flight)
             flight.add_done_callback(self._land)
 
@@ -198,29 +212,40 @@ class Groups:
         self._flights.discard(flight)
         self._depart()
 
-    async def _fly(self, group: list[_Job]) -> None:
-        failure: BaseException | None = None
-        replies: list[Any] = []
+    async def _fly(self) -> None:
+        """Take group after group, on one connection, as long as anybody waits."""
+        group: list[_Job] = []
         try:
-            replies = await self._send([job.asked for job in group])
-        except BaseException as failed:  # noqa: BLE001 - whoever waits must hear of it
-            failure = failed
-        for n, job in enumerate(group):
-            if job.done.done():  # the task that asked has been cancelled
-                continue
-            if failure is None:
-                job.done.set_result(replies[n])
-            elif isinstance(failure, NotSent | Lost | StoreRefused | StoreUnavailable):
-                job.done.set_exception(type(failure)(*failure.args))
-            else:
-                job.done.set_exception(StoreUnavailable("Redis was not understood. Try again."))
+            async with self._node.conversation() as conversation:
+                while group := self._board():
+                    replies = await self._send(conversation, [job.asked for job in group])
+                    for job, reply in zip(group, replies, strict=True):
+                        if not job.done.done():  # else the task that asked has been cancelled
+                            job.done.set_result(reply)
+        except BaseException as failure:  # noqa: BLE001 - whoever waits must hear of it
+            for job in group or self._board():
+                if not job.done.done():
+                    job.done.set_exception(_as_told(failure))
 
-    async def _send(self, asked: list[Asked]) -> list[Any]:
+    def _board(self) -> list[_Job]:
+        """Take whoever waits, as far as there is room. Nobody: an empty list."""
+        group: list[_Job] = []
+        size = 0
+        while self._waiting and len(group) < MAX_GROUP:
+            size += self._waiting[0].size
+            if group and size > MAX_GROUP_BYTES:
+                break
+            group.append(self._waiting.popleft())
+        self._boarding = False
+        self._depart()
+        return group
+
+    async def _send(self, conversation: Conversation, asked: list[Asked]) -> list[Any]:
         replicas = self._durability.replicas
         calls = [commits_call(asked)] if self._together else [commits_call([one]) for one in asked]
         wait: list[Command] = [(b"WAIT", replicas, self._durability.wait_ms)] if replicas else []
         settings = self._durability.questions()
-        answers = await self._node.exchange(*calls, *wait, *settings)
+        answers = await conversation.exchange(*calls, *wait, *settings)
         wrong = what_is_wrong(answers[len(calls) + len(wait) :], self._durability)
         reached = answers[len(calls)] if wait else 0
         replies: list[Any] = []
@@ -235,3 +260,10 @@ class Groups:
         if isinstance(reached, Exception) or reached < replicas:
             raise StoreUnavailable("Too few replicas have the change: it is not durable yet. Try again.")
         return replies
+
+
+def _as_told(failure: BaseException) -> Exception:
+    """Make each caller an exception of its own of what befell their group."""
+    if isinstance(failure, NotSent | Lost | StoreRefused | StoreUnavailable):
+        return type(failure)(*failure.args)
+    return StoreUnavailable("Redis was not understood. Try again.")
