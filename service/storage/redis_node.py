@@ -33,7 +33,7 @@ from redis.exceptions import (
 
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.storage.redis_scripts import Asked, commits_call
-from service.storage.redis_settings import Durability, what_is_wrong
+from service.storage.redis_settings import QUESTION, Durability, what_is_wrong
 
 Command = tuple[bytes | str | int, ...]
 
@@ -182,18 +182,18 @@ class Groups:
         self._boarding = False  # a flight that has taken nobody yet: whoever comes now can go with it
         self._closed = False
 
-    async def commit(self, asked: Asked, size: int) -> Any:
-        """Send a commit with whatever else is waiting. Returns its reply (or ResponseError) once it is durable.
+    def commit(self, asked: Asked, size: int) -> asyncio.Future[Any]:
+        """Send a commit with whatever else is waiting. Await its reply (or ResponseError): then it is durable.
 
-        size: bytes of values. Raises NotSent, Lost, StoreRefused as `exchange`; StoreUnavailable if fewer replicas
-        than asked for have it, or if the settings are no longer those that make it durable.
+        size: bytes of values. Raises, when awaited, NotSent, Lost, StoreRefused as `exchange`; StoreUnavailable if
+        fewer replicas than asked for have it, or if the settings are no longer those that make it durable.
         """
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         job = _Job(asked, size, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._depart()
-        return await job.done
+        return job.done
 
     async def close(self) -> None:
         """Finish what is waiting."""
@@ -244,9 +244,8 @@ class Groups:
         replicas = self._durability.replicas
         calls = [commits_call(asked)] if self._together else [commits_call([one]) for one in asked]
         wait: list[Command] = [(b"WAIT", replicas, self._durability.wait_ms)] if replicas else []
-        settings = self._durability.questions()
-        answers = await conversation.exchange(*calls, *wait, *settings)
-        wrong = what_is_wrong(answers[len(calls) + len(wait) :], self._durability)
+        *answers, settings = await conversation.exchange(*calls, *wait, QUESTION)
+        wrong = what_is_wrong(settings, self._durability)
         reached = answers[len(calls)] if wait else 0
         replies: list[Any] = []
         each = len(asked) // len(calls)

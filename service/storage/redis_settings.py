@@ -8,9 +8,10 @@ the operator chose so, on other machines) before it is acknowledged. design.md Â
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from redis.exceptions import ResponseError
 
 _EVICTS: Final = (
     "Redis may throw records away when its memory is full (maxmemory-policy is not noeviction). A spent ticket or a "
@@ -29,6 +30,7 @@ _SECRETIVE: Final = (
     "Redis does not say how it is configured, so nobody knows whether it keeps what it acknowledges. Allow this "
     "service's user the command CONFIG GET (in an ACL: +config|get)."
 )
+_OLD: Final = "This Redis is too old for the store. Use Redis 7, Valkey, or later."
 NOT_A_MASTER: Final = (
     "The store's address names a replica, which takes no writes. Name the master, or use redis+sentinel:// so that it "
     "is found."
@@ -65,23 +67,20 @@ class Durability:
         if self.every_second and not self.replicas:
             raise ValueError("appendfsync everysec is only accepted together with at least one replica")
 
-    @staticmethod
-    def questions() -> tuple[tuple[bytes, ...], ...]:
-        """The commands whose replies `what_is_wrong` judges. One setting each: Redis 6 takes no more."""
-        return tuple(
-            (b"CONFIG", b"GET", name) for name in (b"maxmemory-policy", b"appendonly", b"appendfsync")
-        )
+
+QUESTION: Final = (b"CONFIG", b"GET", b"maxmemory-policy", b"appendonly", b"appendfsync")
+"""The command whose reply `what_is_wrong` judges."""
 
 
-def what_is_wrong(replies: Sequence[Any], durability: Durability) -> str | None:
-    """Judge the replies to `questions`: None if writes are durable, else what a person should change."""
-    found: dict[bytes, bytes] = {}
-    for reply in replies:
-        if not (
-            isinstance(reply, list) and len(reply) == 2 and all(isinstance(part, bytes) for part in reply)
-        ):
-            return _SECRETIVE
-        found[reply[0]] = reply[1]
+def what_is_wrong(reply: Any, durability: Durability) -> str | None:
+    """Judge the reply to `QUESTION`: None if writes are durable, else what a person should change."""
+    if isinstance(reply, ResponseError) and "wrong number of arguments" in str(reply):
+        return _OLD
+    if not (isinstance(reply, list) and all(isinstance(part, bytes) for part in reply)):
+        return _SECRETIVE
+    found = dict(zip(reply[::2], reply[1::2], strict=True))
+    if not found:
+        return _SECRETIVE
     # Also where no maxmemory is set: it can be set at any time, and then this is what happens.
     if found.get(b"maxmemory-policy") != b"noeviction":
         return _EVICTS

@@ -34,6 +34,7 @@ from service.storage.redis_settings import (
     FEW_REPLICAS,
     INCOMPLETE_CLUSTER,
     NOT_A_MASTER,
+    QUESTION,
     UNWATCHED_FAILOVER,
     Durability,
     what_is_wrong,
@@ -151,7 +152,7 @@ class RedisStore:
         await self._topology.close()
 
     async def _check_master(self, node: Node) -> None:
-        role, *settings = await node.exchange((b"ROLE",), *self._durability.questions())
+        role, settings = await node.exchange((b"ROLE",), QUESTION)
         if isinstance(role, NoPermissionError):
             raise StoreRefused("This service's Redis user may not ask ROLE. Allow it (in an ACL: +role).")
         if isinstance(role, Exception):
@@ -187,11 +188,12 @@ class RedisStore:
     async def _commit(self, partition: str, changes: Sequence[Change], size: int) -> Committed | Conflict:
         asked = commit_of(partition, changes, barrier=bool(self._durability.replicas))
 
-        async def send(server: Server) -> Any:
-            return await server.groups.commit(asked, size)
-
         try:
-            made, *rest = await patiently(self._topology, lambda: self._topology.server_of(partition), send)
+            made, *rest = await patiently(
+                self._topology,
+                lambda: self._topology.server_of(partition),
+                lambda server: server.groups.commit(asked, size),
+            )
         except Lost:
             raise StoreUnavailable(UNKNOWN) from None
         return Committed(tuple(rest)) if made else Conflict(rest[0])
