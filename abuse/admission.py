@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Protocol
@@ -118,11 +119,11 @@ class Ledger(Protocol):
     def put_mark(self, token: bytes, mark: Mark, until_us: int) -> None:
         """Mark a token until then."""
 
-    def arrival(self, bucket: str) -> int | None:
-        """Read a bucket's number."""
+    def arrivals(self, buckets: Sequence[Bucket]) -> list[int | None]:
+        """Read the buckets' numbers."""
 
-    def put_arrival(self, bucket: str, arrival_us: int) -> None:
-        """Keep a bucket's number."""
+    def put_arrivals(self, buckets: Sequence[Bucket], arrivals_us: Sequence[int]) -> None:
+        """Keep the buckets' numbers."""
 
     def room(self, name: str) -> lottery.Room | None:
         """Read a room."""
@@ -174,18 +175,16 @@ def debit(ledger: Ledger, buckets: tuple[Bucket, ...], quantity: int, now_us: in
     arrivals = _arrivals(ledger, buckets, now_us)
     allowed, verdicts = ask_all(arrivals, buckets, quantity, now_us)
     if allowed and quantity:
-        for bucket, verdict in zip(buckets, verdicts, strict=True):
-            ledger.put_arrival(bucket.name, verdict.arrival_us)
+        ledger.put_arrivals(buckets, [verdict.arrival_us for verdict in verdicts])
     return Debited(allowed, verdicts)
 
 
 def _paid(ledger: Ledger, buckets: tuple[Bucket, ...], now_us: int) -> bool:
     """Take one from every bucket, or nothing from any: `debit` for the path that nearly every request takes."""
-    kept = pay_one([ledger.arrival(bucket.name) for bucket in buckets], buckets, now_us)
+    kept = pay_one(ledger.arrivals(buckets), buckets, now_us)
     if kept is None:  # whoever looks next pulls in what a clock set back has left in the future
         return False
-    for bucket, arrival_us in zip(buckets, kept, strict=True):
-        ledger.put_arrival(bucket.name, arrival_us)
+    ledger.put_arrivals(buckets, kept)
     return True
 
 
@@ -195,13 +194,12 @@ def _arrivals(ledger: Ledger, buckets: tuple[Bucket, ...], now_us: int) -> list[
     Kept, because a bucket that is only looked at through a clamp would stay full until the clock has
     caught up: an hour set back would be an hour shut.
     """
-    arrivals: list[int | None] = []
-    for bucket in buckets:
-        arrival = ledger.arrival(bucket.name)
-        if arrival is not None and arrival > now_us + bucket.rate.tolerance_us:
-            arrival = now_us + bucket.rate.tolerance_us
-            ledger.put_arrival(bucket.name, arrival)
-        arrivals.append(arrival)
+    arrivals = ledger.arrivals(buckets)
+    for at, (bucket, arrival) in enumerate(zip(buckets, arrivals, strict=True)):
+        latest = now_us + bucket.rate.tolerance_us
+        if arrival is not None and arrival > latest:
+            ledger.put_arrivals((bucket,), (latest,))
+            arrivals[at] = latest
     return arrivals
 
 

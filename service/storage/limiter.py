@@ -13,7 +13,7 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from abuse import admission
@@ -89,11 +89,12 @@ class _MemoryLedger:
         self._marks[token] = (mark, until_us)
         heapq.heappush(self._ends, (until_us, token))
 
-    def arrival(self, bucket: str) -> int | None:
-        return self._arrivals.get(bucket)
+    def arrivals(self, buckets: Sequence[Bucket]) -> list[int | None]:
+        return [self._arrivals.get(bucket.name) for bucket in buckets]
 
-    def put_arrival(self, bucket: str, arrival_us: int) -> None:
-        self._arrivals[bucket] = arrival_us
+    def put_arrivals(self, buckets: Sequence[Bucket], arrivals_us: Sequence[int]) -> None:
+        for bucket, arrival_us in zip(buckets, arrivals_us, strict=True):
+            self._arrivals[bucket.name] = arrival_us
 
     def room(self, name: str) -> Room | None:
         return self._rooms.get(name)
@@ -105,7 +106,10 @@ class _MemoryLedger:
         return tuple(self._efforts.get(name, ()))
 
     def put_effort(self, name: str, effort: int) -> None:
-        self._efforts.setdefault(name, deque(maxlen=EFFORTS_KEPT)).append(effort)
+        kept = self._efforts.get(name)
+        if kept is None:
+            kept = self._efforts[name] = deque(maxlen=EFFORTS_KEPT)
+        kept.append(effort)
 
     def sweep(self, now_us: int) -> None:
         """Forget what no longer decides anything."""

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -81,12 +81,16 @@ class _SqliteLedger:
     def put_mark(self, token: bytes, mark: Mark, until_us: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (token, mark.value, until_us))
 
-    def arrival(self, bucket: str) -> int | None:
+    def arrivals(self, buckets: Sequence[Bucket]) -> list[int | None]:
+        return [self._arrival(bucket.name) for bucket in buckets]
+
+    def _arrival(self, bucket: str) -> int | None:
         row = self._db.execute("SELECT arrival FROM buckets WHERE name = ?", (bucket,)).fetchone()
         return int(row[0]) if row else None
 
-    def put_arrival(self, bucket: str, arrival_us: int) -> None:
-        self._db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?)", (bucket, arrival_us))
+    def put_arrivals(self, buckets: Sequence[Bucket], arrivals_us: Sequence[int]) -> None:
+        rows = [(bucket.name, arrival_us) for bucket, arrival_us in zip(buckets, arrivals_us, strict=True)]
+        self._db.executemany("INSERT OR REPLACE INTO buckets VALUES (?, ?)", rows)
 
     def room(self, name: str) -> Room | None:
         row = self._db.execute("SELECT slot, rest FROM rooms WHERE name = ?", (name,)).fetchone()
