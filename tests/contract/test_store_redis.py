@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
+from redis.exceptions import ResponseError
 
 from service.storage import (
     Append,
@@ -26,6 +27,7 @@ from service.storage import (
     StoreUnavailable,
     open_store,
 )
+from service.storage.redis_settings import Durability, what_is_wrong
 from tests.support import redis_server as servers
 from tests.support.redis_server import (
     ClusterSetup,
@@ -213,6 +215,14 @@ async def test_a_user_without_config_get_is_refused_with_what_to_allow(server: R
     store = await open_store(url)
     assert await store.commit(P, [Put(b"a", b"")]) == Committed()
     await store.close()
+
+
+def test_an_old_redis_is_told_as_such() -> None:
+    """Redis 6 takes one name after CONFIG GET, and says so as it always has."""
+    refusal = ResponseError("wrong number of arguments for 'config|get' command")
+    wrong = what_is_wrong(refusal, Durability())
+    assert wrong is not None
+    assert "Use Redis 7" in wrong
 
 
 async def test_records_of_others_in_the_same_redis_are_left_alone(server: RedisServer) -> None:
