@@ -1,10 +1,10 @@
 """How many reports a second the server takes durably, against floors measured in the same run.
 
-    python -m bench.intake [--store sqlite|redis|both] [--rounds 5] [--json]
+    python -m bench.intake [--store sqlite|redis|both] [--rounds 10] [--json]
 
 Reports are of the 4 KiB class to 3 recipients; SQLite syncs, Redis has `appendfsync always`. Floors: the same server
-stack reading the same bodies and answering at once, and the bare store inserting what a report inserts (five records,
-in one commit). They are measured in turns with the reports, since machines are shared and change their speed; rates
+reading the same bodies and answering at once, and the bare store inserting what a report inserts (five records, in one
+commit). They are measured in turns with the reports, since machines are shared and change their speed; rates
 are all requests of all rounds by all the time they took. Wanted: at least 0.5 of the lower floor, p99 under 100 ms at
 half of the rate reached. Load comes from this process over keep-alive connections; with few cores it competes with the
 server, for the floors as for the rest.
@@ -33,13 +33,14 @@ from crypto.envelope import parse_envelope
 from crypto.opening import open_report
 from crypto.seal import KEY_ID_SIZE
 from service.server.records import Feed, Report, encode, envelope_name, group_partition, report_name
+from service.server.settings import Settings, to_environment
 from service.storage.addresses import open_store
 from service.storage.protocol import Committed, Insert
 from service.wire import calls
 from service.wire.client import AsyncClient, Client
 from service.wire.puzzles import solve
 from tests.support.groups import Group
-from tests.support.redis_server import DURABLE, redis_server
+from tests.support.redis_server import DURABLE, free_port, redis_server
 from tests.support.server import RunningServer, running_server
 
 ROUND = 2_400  # reports
@@ -70,24 +71,27 @@ async def prepared(server: RunningServer, group: Group, envelopes: Sequence[byte
 
 
 @contextmanager
-def answering_at_once() -> Iterator[int]:
-    """The same stack with no work: reads the body as the server does, and answers a receipt's worth of bytes."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+def answering_at_once(folder: Path, redis_url: str | None) -> Iterator[int]:
+    """The same server with no work: reads the body, and answers a receipt's worth of bytes. See bench.floor."""
+    folder.mkdir(mode=0o700)
+    settings = Settings(str(folder), port=free_port(), store="redis" if redis_url else "sqlite")
     environment = {
         **os.environ,
+        **to_environment(settings),
+        "SOTTOVOCE_REDIS_URL": redis_url or "",
         "PYTHONPATH": str(Path(__file__).parents[1]),
-        "BENCH_PORT": str(port),
     }
-    process = subprocess.Popen([sys.executable, "-m", "bench.floor"], env=environment, start_new_session=True)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.floor"], env=environment, stderr=log, start_new_session=True
+        )
     try:
         until = time.monotonic() + 30
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", settings.port), 1):
                 break
             time.sleep(0.05)
-        yield port
+        yield settings.port
     finally:
         process.terminate()
         process.wait(20)
@@ -160,7 +164,7 @@ def measure(store: str, rounds: int, folder: Path) -> dict[str, float]:
         empty_mib = resident_mib(server.pids)
         requests = asyncio.run(prepared(server, group, envelopes))
         answers, inserts, reached = [], [], []
-        with answering_at_once() as port:
+        with answering_at_once(folder / "at-once", url) as port:
             asyncio.run(flat_out(port, requests[:ROUND]))
             asyncio.run(flat_out(server.port, requests[:ROUND]))
             for at in range(ROUND, ROUND * (rounds + 1), ROUND):
@@ -198,7 +202,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--store", choices=["sqlite", "redis", "both"], default="both")
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=int, default=10)
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     results = {}
