@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 from service.storage.protocol import (
@@ -175,7 +174,6 @@ return #names
 SCRIPTS: Final = (COMMITS, SCAN, SWEEP)
 
 
-@lru_cache(maxsize=1024)
 def keys_of(partition: str) -> tuple[bytes, ...]:
     """The five keys of a partition, in the order in which every script takes them."""
     tag = b"sv:{" + partition.encode("ascii") + b"}:"
@@ -219,9 +217,8 @@ def commit_of(partition: str, changes: Sequence[Change], *, barrier: bool) -> As
     """
     arguments: list[bytes] = [b"1" if barrier else b"0"]
     for change in changes:
-        if (
-            type(change) is Insert and change.expires_s is None
-        ):  # first and in place: what a report is made of
+        # First and in place: what a report is made of.
+        if type(change) is Insert and change.expires_s is None:
             arguments += (b"I", change.name, change.value)
             continue
         match change:

@@ -76,11 +76,12 @@ def what_is_wrong(reply: Any, durability: Durability) -> str | None:
     """Judge the reply to `QUESTION`: None if writes are durable, else what a person should change."""
     if isinstance(reply, ResponseError) and "wrong number of arguments" in str(reply):
         return _OLD
-    if not (isinstance(reply, list) and all(isinstance(part, bytes) for part in reply)):
+    asked = len(QUESTION) - 2
+    if not (
+        isinstance(reply, list) and len(reply) == 2 * asked and all(isinstance(part, bytes) for part in reply)
+    ):
         return _SECRETIVE
     found = dict(zip(reply[::2], reply[1::2], strict=True))
-    if not found:
-        return _SECRETIVE
     # Also where no maxmemory is set: it can be set at any time, and then this is what happens.
     if found.get(b"maxmemory-policy") != b"noeviction":
         return _EVICTS

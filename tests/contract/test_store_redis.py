@@ -225,6 +225,14 @@ def test_an_old_redis_is_told_as_such() -> None:
     assert "Use Redis 7" in wrong
 
 
+@pytest.mark.parametrize("reply", [[], [b"appendonly", b"yes", b"appendfsync", b"always"], [None] * 6, b"OK"])
+def test_a_redis_that_says_less_than_it_was_asked_is_told_as_such(reply: object) -> None:
+    """Not as one that evicts, which nobody knows."""
+    wrong = what_is_wrong(reply, Durability())
+    assert wrong is not None
+    assert "does not say how it is configured" in wrong
+
+
 async def test_records_of_others_in_the_same_redis_are_left_alone(server: RedisServer) -> None:
     """A sweep meets keys of its own only."""
     with server.client() as client:
