@@ -30,6 +30,8 @@ MAX_OPTIONS: Final = 12
 MAX_TEXT: Final = 500
 DAY: Final = 86_400
 MAX_PAGES: Final = 100_000
+FEW: Final = 5
+"""Fewer ballots than that, opened together, protect little: whoever knows who voted may tell how. SPEC.md §6."""
 
 
 class Option(Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +120,11 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Refused("manifest: the archive date is too far away")
         if self.page_s < 1 or (self.closes_at - self.opens_at) // self.page_s > MAX_PAGES:
             raise Refused("manifest: the board's interval is too short for its duration")
+
+    @property
+    def few_may_be_opened(self) -> bool:
+        """Whether the quorum lets fewer than FEW ballots be opened together."""
+        return self.quorum < FEW
 
     @property
     def raw(self) -> bytes:

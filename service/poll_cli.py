@@ -24,7 +24,7 @@ from service.poll_files import export_poll, verify_files
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_views import PollView
+from service.wire.poll_views import PollView, quorum_told
 
 _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
 
@@ -59,7 +59,8 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
         f"State: {view.state}",
         f"Opens {when(manifest.opens_at)}, closes {when(manifest.closes_at)}, "
         f"archived {when(manifest.archive_at)}",
-        f"{manifest.electorate_size} members may vote; the quorum is {manifest.quorum}.",
+        f"{manifest.electorate_size} members may vote.",
+        quorum_told(manifest),
     ]
     if view.state in _OVER:
         did = {"verified the board": view.shape.agreed, "decrypted": view.shape.decrypted}

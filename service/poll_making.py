@@ -21,6 +21,7 @@ from service.poll_reports import file_report, reports
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_shapes import DefineBoard
+from service.wire.poll_views import quorum_told
 
 poll.add_command(check_one)
 poll.add_command(file_report)
@@ -72,6 +73,7 @@ def create(context: click.Context, file: Path | None, example: bool, as_json: bo
     lines = [
         f"Poll {phi}",
         f"{manifest.electorate_size} members may vote; {len(made.left_out)} are left out.",
+        quorum_told(manifest),
         f"Opens by itself at {when(manifest.opens_at)} if enough trustees have run `sottovoce trustee prove`.",
     ]
     emit(

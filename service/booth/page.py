@@ -25,7 +25,7 @@ from service.booth.voting import Checked
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
-from service.wire.poll_views import left_out_told
+from service.wire.poll_views import left_out_told, quorum_told
 
 IDLE_S: Final = 1_800
 """The page goes by itself after half an hour without a request."""
@@ -135,6 +135,7 @@ class BoothPage:
             until=self._until,
             sent=self._sent,
             left_out=self._left_out,
+            quorum=quorum_told(self._manifest),
             **context,
         )
         return Answer(status, text.encode())

@@ -28,7 +28,7 @@ from service.member_keys import read as read_keys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
-from service.wire.poll_views import left_out_told
+from service.wire.poll_views import left_out_told, quorum_told
 
 SENT = (
     "What is sent: an encrypted ballot, and a proof that one of the {n} voters cast it. "
@@ -115,8 +115,8 @@ def told(checked: Checked, summary: str | None) -> list[str]:
     return [
         *lines,
         "",
-        f"{manifest.electorate_size} may vote, until {moment(manifest.closes_at)}; quorum {manifest.quorum}; "
-        f"rule: {manifest.rule.value}.",
+        f"{manifest.electorate_size} may vote, until {moment(manifest.closes_at)}; rule: {manifest.rule.value}.",
+        quorum_told(manifest),
         left_out_told(checked.snapshot, checked.left_out),
     ]
 

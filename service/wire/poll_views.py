@@ -94,6 +94,16 @@ def left_out_told(snapshot: str, left_out: Sequence[str]) -> str:
     return f"Of the members in the snapshot {snapshot!r}, left out: {named}."
 
 
+def quorum_told(manifest: Manifest) -> str:
+    """Say the quorum, and what a small one means for whoever votes. Whoever makes a poll chooses it."""
+    said = f"Quorum: {manifest.quorum}."
+    if manifest.quorum == 1:
+        said += " Even a single ballot is opened: whoever knows who cast it then knows the vote."
+    elif manifest.few_may_be_opened:
+        said += " So few ballots, opened together, may tell whoever knows who voted how each of them did."
+    return said
+
+
 def board_id(group: bytes, definition: shapes.DefineBoard) -> bytes:
     """Name a board: 16 bytes, the digest of its group and definition."""
     return digest(Label.TRUSTEE, b"board", group, msgspec.json.encode(definition), size=16)

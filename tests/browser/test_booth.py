@@ -106,6 +106,7 @@ def test_a_vote_from_summary_to_receipt(
 
         page.goto(address)
         assert page.get_by_text(LEFT_OUT).count() == 1
+        assert page.get_by_text("Even a single ballot is opened").count() == 1
         look("choose")
         assert "<script>alert" not in page.content()
         heights = [box["height"] for each in page.locator(".option").all() if (box := each.bounding_box())]

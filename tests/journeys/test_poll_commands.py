@@ -174,6 +174,9 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     server.forward(700)
     receipts = [world.vote(phi, f"github.com/m{n}", option) for n, option in enumerate((1, 1, 2, 3, 0), 1)]
     assert world.at("poll", desk, "status", phi)["state"] == "open"
+    assert (
+        "Quorum: 3. So few ballots" in world.run("poll", desk, "status", phi, "--server", server.base).output
+    )
     assert "needs a poll that has closed" in world.refused("poll", desk, "tally", phi)
     server.forward(DAY)
     assert world.at("poll", desk, "tally", phi)["ballots"] == 5

@@ -22,7 +22,7 @@ from service.wire import poll_calls
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
 from service.wire.client import Client
-from service.wire.poll_views import board_id, sign_message, trustee_key_id, trustee_signer
+from service.wire.poll_views import board_id, quorum_told, sign_message, trustee_key_id, trustee_signer
 from tests.support.poll_world import Finished, World, finished, vote_all
 
 KEYS = [SigningKey(bytes([n]) * 32) for n in (1, 2, 3)]
@@ -271,3 +271,21 @@ def test_a_receipt_is_checked_on_the_board_that_the_trustees_signed() -> None:
     server.outcome = encode(outcome)
     with pytest.raises(Refused, match="another board than the one whose outcome the trustees signed"):
         receipts.check_receipts(cast(Client, server), shown.manifest, kept)
+
+
+@pytest.mark.parametrize(
+    ("quorum", "said"),
+    [
+        (1, "Quorum: 1. Even a single ballot is opened"),
+        (2, "Quorum: 2. So few ballots"),
+        (4, "Quorum: 4. So few ballots"),
+        (5, "Quorum: 5."),
+        (12, "Quorum: 12."),
+    ],
+)
+def test_a_small_quorum_is_told_with_what_it_means(over: Finished, quorum: int, said: str) -> None:
+    """SPEC.md §6: below five it protects little."""
+    manifest = msgspec.structs.replace(over.world.manifest, quorum=quorum)
+    told = quorum_told(manifest)
+    assert told.startswith(said)
+    assert ("whoever knows who" in told) == (quorum < 5)
