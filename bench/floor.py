@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from crypto.envelope import MAX_ENVELOPE
 from service.server import http
+from service.server.bodies import read_body
 from service.server.deps import Deps
 from service.server.forgetting import forget_what_is_freed
 from service.server.routes import reports
@@ -28,7 +29,7 @@ def without_work(deps: Deps) -> list[HTTPRouteHandler]:
     @post("/v1/groups/{group:str}/reports", status_code=200)
     async def submit(request: http.AnyRequest, group: FromPath[str]) -> Response[bytes]:
         http.hex16(group)
-        await http.read_body(request, MAX_ENVELOPE)
+        await read_body(request, MAX_ENVELOPE)
         return http.json_answer(answer)
 
     return [submit]

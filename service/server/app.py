@@ -83,7 +83,7 @@ def create_app(deps: Deps) -> Litestar:
         lifespan=[housekept],
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=None,  # every route caps what it reads; see http.read_body
+        request_max_body_size=None,  # every route caps what it reads; see bodies.read_body
         debug=False,
     )
 

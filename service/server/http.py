@@ -1,14 +1,13 @@
-"""How the API reads requests and writes answers: bodies capped while they stream, problems from one table.
+"""How the API reads what stands around a body, and writes answers: problems come from one table.
 
-Guarantees that nothing a client sent comes back in an answer, that no body is held beyond its cap, and that a slow
-sender is cut off. What the client's address is, is never read.
+Guarantees that nothing a client sent comes back in an answer. What the client's address is, is never read. Bodies:
+service.server.bodies.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
@@ -21,23 +20,16 @@ from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import Problem
 
-T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 PROBLEM: Final = "application/problem+json"
-MAX_DEPTH: Final = 16
 MAX_HEADERS: Final = 8 * 1_024
-CHUNK_S: Final = 20.0  # the longest pause inside a body, for a sender who has kept the pace
-SLOWEST: Final = 4 * 1_024  # bytes a second; a bad Tor circuit gives ten times as much
-LARGE: Final = 64 * 1_024
-LARGE_AT_ONCE: Final = 24  # bodies over LARGE that are read at one time: about 200 MiB at worst
-LARGE_WAITS_S: Final = 30.0  # for a place among them; whoever holds one has to keep sending
-
+READ: Final = "body_read"
+"""In a request's state once its body was read to its end."""
 _HEX16 = re.compile(r"[0-9a-f]{32}")
 _HEX32 = re.compile(r"[0-9a-f]{64}")
-_large = asyncio.Semaphore(LARGE_AT_ONCE)
 
 HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"cache-control", b"no-store"),
@@ -52,13 +44,28 @@ HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
 )
 
 
-async def add_headers(message: Message, _scope: Scope) -> None:
-    """Give every response the security headers that it does not set itself."""
+async def add_headers(message: Message, scope: Scope) -> None:
+    """Give every response the security headers that it does not set itself.
+
+    And say that the connection closes when a body was not read to its end: it may, whether that is said or not, and
+    then whoever sends a next request on it gets no answer.
+    """
     if message["type"] != "http.response.start":
         return
     headers = list(message["headers"])
     present = {name.lower() for name, _ in headers}
-    message["headers"] = [*headers, *((name, value) for name, value in HEADERS if name not in present)]
+    headers += ((name, value) for name, value in HEADERS if name not in present)
+    if message["status"] >= 400 and _unread(scope):
+        headers.append((b"connection", b"close"))
+    message["headers"] = headers
+
+
+def _unread(scope: Scope) -> bool:
+    """Whether a body may still be on its way."""
+    if scope["state"].get(READ, False):
+        return False
+    names = {name for name, value in scope["headers"] if value != b"0"}
+    return not names.isdisjoint({b"content-length", b"transfer-encoding"})
 
 
 def json_answer(shape: msgspec.Struct, status: int = 200) -> Response[bytes]:
@@ -136,83 +143,6 @@ def check_headers(request: AnyRequest) -> None:
         size += len(name) + len(value)
     if size > MAX_HEADERS:
         raise ProblemError(Kind.HEADERS_TOO_LARGE)
-
-
-async def read_body(request: AnyRequest, cap: int) -> bytes:
-    """Read a body of at most `cap` bytes.
-
-    Raises TOO_LARGE before the excess is held, TOO_SLOW for a staller, BUSY when too many large ones are being read.
-    """
-    declared = header(request, b"content-length") or ""
-    if declared and not (declared.isascii() and declared.isdigit() and len(declared) < 16):
-        raise ProblemError(Kind.BAD_REQUEST)
-    length = int(declared) if declared else None
-    if length is not None and length > cap:
-        raise ProblemError(Kind.TOO_LARGE)
-    if cap <= LARGE or (length is not None and length <= LARGE):
-        return await _read(request, cap, length)
-    try:
-        await asyncio.wait_for(_large.acquire(), LARGE_WAITS_S)
-    except TimeoutError:
-        raise ProblemError(Kind.BUSY, retry_after_s=int(LARGE_WAITS_S)) from None
-    try:
-        return await _read(request, cap, length)
-    finally:
-        _large.release()
-
-
-async def _read(request: AnyRequest, cap: int, length: int | None) -> bytes:
-    """Read at the sender's pace, but no slower than SLOWEST: what they send buys time, up to CHUNK_S of it."""
-    whole, rest, size = b"", bytearray(), 0
-    now = asyncio.get_running_loop().time
-    until = now() + CHUNK_S
-    try:
-        async with asyncio.timeout_at(until) as patience:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > cap:
-                    raise ProblemError(Kind.TOO_LARGE)
-                if size == len(chunk):
-                    whole = chunk
-                else:  # one object grows: many small pieces would take many times their size
-                    rest += chunk
-                if size != length:
-                    until = min(until + len(chunk) / SLOWEST, now() + CHUNK_S)
-                    patience.reschedule(until)
-    except TimeoutError:
-        raise ProblemError(Kind.TOO_SLOW) from None
-    return whole + rest if rest else whole
-
-
-def decode_json(raw: bytes, shape: type[T]) -> T:
-    """Decode a JSON body strictly. Depth is checked on the bytes, before any parser recurses."""
-    if _depth(raw) > MAX_DEPTH:
-        raise ProblemError(Kind.TOO_DEEP)
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise ProblemError(Kind.MALFORMED_JSON) from None
-
-
-async def read_json(request: AnyRequest, shape: type[T], cap: int) -> T:
-    """Read and decode a JSON body."""
-    expect_type(request, JSON)
-    return decode_json(await read_body(request, cap), shape)
-
-
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-
-
-def _depth(raw: bytes) -> int:
-    deepest = depth = 0
-    for bracket in _STRINGS.sub(b"", raw).translate(None, _NOT_BRACKETS):
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
 
 
 _BY_STATUS: Final = {

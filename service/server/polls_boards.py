@@ -18,8 +18,9 @@ from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from polls.group import ED25519
 from polls.transcript import MESSAGES, Replaced, Step, Transcript
+from service.server.bodies import read_body
 from service.server.deps import Deps
-from service.server.http import AnyRequest, read_body
+from service.server.http import AnyRequest
 from service.server.polls_records import Board, Message, Said
 from service.server.records import MARK, board_partition, decode, encode, group_partition
 from service.server.signed import target_of

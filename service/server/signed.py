@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from crypto.errors import Refused
 from service.cases.rosters import Handler, Roster
+from service.server.bodies import read_body
 from service.server.deps import Deps
-from service.server.http import AnyRequest, read_body
+from service.server.http import AnyRequest
 from service.server.records import MARK, group_partition
 from service.storage.protocol import Conflict, Insert
 from service.wire.problems import Kind, ProblemError

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.server import http
+from service.server import bodies
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
@@ -20,8 +20,8 @@ CHUNK_S = 0.3
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(http, "CHUNK_S", CHUNK_S)
-    monkeypatch.setattr(http, "_large", asyncio.Semaphore(2))
+    monkeypatch.setattr(bodies, "CHUNK_S", CHUNK_S)
+    monkeypatch.setattr(bodies, "_large", asyncio.Semaphore(2))
     async with in_process(tmp_path) as opened:
         yield opened
 
@@ -71,7 +71,7 @@ async def test_a_slow_line_that_keeps_the_pace_gets_through(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For several times the longest pause, since what comes in buys the time; the report is whole."""
-    monkeypatch.setattr(http, "SLOWEST", 200_000)
+    monkeypatch.setattr(bodies, "SLOWEST", 200_000)
     group = Group.draw()
     await world.found(group)
     envelope = group.seal(os.urandom(200_000))
@@ -100,8 +100,8 @@ async def test_whoever_gets_no_place_is_told_to_come_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small reports go on meanwhile; a large one is answered `busy`, with its token unspent."""
-    monkeypatch.setattr(http, "LARGE_WAITS_S", 0.05)
-    monkeypatch.setattr(http, "_large", asyncio.Semaphore(0))
+    monkeypatch.setattr(bodies, "LARGE_WAITS_S", 0.05)
+    monkeypatch.setattr(bodies, "_large", asyncio.Semaphore(0))
     group = Group.draw()
     await world.found(group)
     large = group.seal(os.urandom(100_000))

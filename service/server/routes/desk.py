@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from service.server import caseload
 from service.server.activity import activity_page
+from service.server.bodies import decode_json
 from service.server.deps import Deps
 from service.server.described import Described
 from service.server.http import (
@@ -18,7 +19,6 @@ from service.server.http import (
     AnyRequest,
     bytes_answer,
     check_headers,
-    decode_json,
     expect_type,
     hex16,
     json_answer,

@@ -6,9 +6,10 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from service.server.bodies import read_json
 from service.server.deps import Deps
 from service.server.described import Described
-from service.server.http import AnyRequest, check_headers, hex16, json_answer, no_query, read_json
+from service.server.http import AnyRequest, check_headers, hex16, json_answer, no_query
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import (
     MAX_STATEMENT_JSON,

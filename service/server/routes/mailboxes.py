@@ -11,6 +11,7 @@ from abuse.routes import NO_GROUP, Route
 from crypto.codes import Claim
 from crypto.envelope import GROUP_ID_SIZE, MAX_ENVELOPE, MIN_ENVELOPE
 from service.server import intake, mailboxes
+from service.server.bodies import read_body, read_json
 from service.server.deps import Deps
 from service.server.described import Described
 from service.server.http import (
@@ -21,8 +22,6 @@ from service.server.http import (
     expect_type,
     json_answer,
     no_query,
-    read_body,
-    read_json,
 )
 from service.server.routes.reports import ENVELOPE_PROBLEMS, receipt_shape
 from service.wire.problems import Kind, ProblemError

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from abuse.routes import Route
 from polls.casting import MAX_CAST
 from service.server import polls_casting, polls_pages, polls_shown
+from service.server.bodies import read_body
 from service.server.deps import Deps
 from service.server.described import Described
 from service.server.http import (
@@ -26,7 +27,6 @@ from service.server.http import (
     json_answer,
     no_query,
     query,
-    read_body,
 )
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError

@@ -7,18 +7,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from service.server import polls_boards, polls_council, polls_making, polls_shown
+from service.server.bodies import decode_json
 from service.server.deps import Deps
 from service.server.described import Described
-from service.server.http import (
-    JSON,
-    AnyRequest,
-    check_headers,
-    decode_json,
-    expect_type,
-    hex16,
-    json_answer,
-    no_query,
-)
+from service.server.http import JSON, AnyRequest, check_headers, expect_type, hex16, json_answer, no_query
 from service.server.routes.polls import phi_of
 from service.server.signed import Caller, verified
 from service.wire import poll_closing_shapes as closing_shapes

@@ -16,9 +16,10 @@ from crypto.labels import Label
 from service.cases.asking import ask_digest
 from service.cases.registry_statements import Join, Leave, Rotate, decode_statement
 from service.server import registry_requests
+from service.server.bodies import read_json
 from service.server.deps import Deps
 from service.server.described import Described
-from service.server.http import AnyRequest, check_headers, hex32, json_answer, no_query, query, read_json
+from service.server.http import AnyRequest, check_headers, hex32, json_answer, no_query, query
 from service.wire import registry_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_calls import check_dismissal

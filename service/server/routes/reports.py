@@ -10,6 +10,7 @@ from abuse.routes import Route
 from crypto.envelope import MAX_ENVELOPE
 from service.cases.receipts import Receipt
 from service.server import intake
+from service.server.bodies import read_body
 from service.server.deps import Deps
 from service.server.described import Described
 from service.server.http import (
@@ -21,7 +22,6 @@ from service.server.http import (
     hex16,
     json_answer,
     no_query,
-    read_body,
 )
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import ReceiptShape
