@@ -123,11 +123,14 @@ class _Mailbox:
         message = posted.text("message")
         if len(message) > LONG_TEXT:
             errors.append(Wrong("message", self._site.say(language, messages.TOO_LONG, limit=LONG_TEXT)))
+        if posted.dropped:
+            errors.append(Wrong("files", self._site.say(language, messages.FILES_TOO_LARGE)))
         if not letters:  # burned by this very form, sent again after a lost answer
             return self._site.page(language, "done.html", "", clear=True, removed=())
         if not errors:
             return await self._burn(language, shown, letters, posted)
-        return await self._letters_page(language, shown, letters, message, errors, files=bool(posted.uploads))
+        files = posted.dropped or bool(posted.uploads)
+        return await self._letters_page(language, shown, letters, message, errors, files=files)
 
     async def _burn(
         self, language: Language, shown: Shown, letters: list[Letter], posted: Posted

@@ -89,7 +89,7 @@ class _Filing:
         roster, view = await self._group(group)
         posted = await read_form(request, MAX_FORM)
         form = read_report_form(_kind(kind), language, posted)
-        again = self._sent_before(request, language, posted)
+        again = None if posted.dropped else self._sent_before(request, language, posted)
         if again is not None:
             return again
 
@@ -97,6 +97,8 @@ class _Filing:
             return self._site.say(language, sentence, **values)
 
         errors = mistakes(form, {handler.id for handler in view.handlers}, say)
+        if posted.dropped:
+            errors.append(Wrong("files", say(messages.FILES_TOO_LARGE)))
         to: Recipients | None = None
         names: tuple[str, ...] = ()
         if not any(error.field == "leave_out" for error in errors):
@@ -203,7 +205,7 @@ class _Filing:
     def _again(
         self, language: Language, view: GroupView, form: ReportForm, posted: Posted, errors: list[Wrong]
     ) -> Response[bytes]:
-        if posted.uploads:
+        if posted.uploads or posted.dropped:
             errors = [*errors, Wrong("files", self._site.say(language, messages.FILES_AGAIN))]
         return self._form(language, view, form, errors)
 
