@@ -158,8 +158,8 @@ def archive(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> Non
     outcome = view.manifest.texts[remains.outcome.statement.outcome]
     lines = [
         f"Archived. Outcome: {outcome}, signed by {len(remains.outcome.signatures)} trustees.",
-        f"SHA-256 of what was destroyed: archive {remains.archive}, evidence {remains.evidence}",
-        f"{len(remains.reports)} verifiers' reports remain.",
+        f"SHA-256 of what was destroyed, by the server's word: archive {remains.archive}, evidence {remains.evidence}",
+        f"{len(remains.reports)} verifiers' reports remain: `sottovoce poll reports`. Check whose they are.",
     ]
     told = {
         **_told(view),

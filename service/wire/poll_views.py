@@ -22,7 +22,7 @@ from polls.encoding import hash_hex
 from polls.evidence import Remains, read_remains
 from polls.group import ED25519
 from polls.manifest import Manifest, parse_manifest
-from polls.results import SignedOutcome, read_outcome
+from polls.results import SignedOutcome, check_counts, check_outcome, read_outcome
 from polls.transcript import Step, Transcript
 from polls.trustees import Trustees
 from service.cases.registry import Registry
@@ -41,7 +41,10 @@ class BoardView:
 
 @dataclass(frozen=True)
 class PollView:
-    """A poll as the server shows it, with what of it could be checked: manifest, trustees, last head, outcome."""
+    """A poll as the server shows it, with what of it could be checked: manifest, trustees, last head, outcome.
+
+    remains: its outcome, and counts if any, are checked like `outcome`. Its digests and reports nobody signed here.
+    """
 
     shape: shapes.PollShape
     manifest: Manifest
@@ -179,10 +182,27 @@ def poll_view(phi: bytes, shape: shapes.PollShape) -> PollView:
         raise BadAnswer("the server answered with other trustees than the manifest names")
     head = None if shape.last_head is None else checked_head(manifest, shape.last_head)
     outcome = None if shape.outcome is None else read_outcome(manifest, trustees, shape.outcome)
-    remains = None if shape.remains is None else read_remains(shape.remains)
-    if remains is not None and remains.manifest != manifest:
-        raise BadAnswer("the server answered with what remains of another poll")
+    remains = None if shape.remains is None else checked_remains(manifest, trustees, outcome, shape.remains)
     return PollView(shape, manifest, trustees, head, outcome, remains)
+
+
+def checked_remains(
+    manifest: Manifest, trustees: Trustees[Any, Any], outcome: SignedOutcome | None, raw: bytes
+) -> Remains:
+    """Read what remains of a poll, whose ballots nobody can count again: only what trustees signed is its outcome.
+
+    outcome: the one that the server shows beside it, checked. BadAnswer for another poll or another outcome, Refused
+    for one that isn't signed by a threshold.
+    """
+    remains = read_remains(raw)
+    if remains.manifest != manifest:
+        raise BadAnswer("the server answered with what remains of another poll")
+    check_outcome(manifest, trustees, remains.outcome)
+    if outcome is not None and outcome.statement != remains.outcome.statement:
+        raise BadAnswer("the server answered with two outcomes of one poll")
+    if remains.counts is not None:
+        check_counts(manifest, trustees, remains.outcome.statement, remains.counts)
+    return remains
 
 
 def signed_board(view: PollView, pages: BoardPages) -> bool:

@@ -14,9 +14,9 @@ from polls.ballots import parse as parse_ballot
 from polls.board import HeadWire
 from polls.casting import read_receipt
 from polls.encoding import encode
-from polls.evidence import read_evidence
+from polls.evidence import Remains, read_evidence, read_remains, what_remains
 from polls.group import ED25519
-from polls.results import SignedOutcome
+from polls.results import CountsStatement, SignedCounts, SignedOutcome, sign_statement
 from service.booth import receipts
 from service.wire import poll_calls
 from service.wire import poll_shapes as shapes
@@ -118,6 +118,45 @@ def test_no_lie_about_a_poll_is_believed(over: Finished) -> None:
             parsed(over, **changes)
     with pytest.raises(BadAnswer):
         poll_calls.poll(over.world.manifest.phi).parse(b'{"poll":1}')
+
+
+def signed_as(over: Finished, **changes: Any) -> SignedOutcome:
+    """An outcome with these changes that trustees 1 and 3 did sign."""
+    world = over.world
+    statement = msgspec.structs.replace(kept(over).outcome.statement, **changes)
+    signatures = [
+        sign_statement(world.trustees, world.seeds[n - 1], n, statement, world.entropy) for n in (1, 3)
+    ]
+    return SignedOutcome(statement, signatures)
+
+
+def kept(over: Finished) -> Remains:
+    """What remains of the poll."""
+    return read_remains(what_remains(over.archive, over.evidence, ["a report"]))
+
+
+def test_what_remains_is_believed_with_the_trustees_signatures_only(over: Finished) -> None:
+    """The ballots are destroyed, so nobody could notice: another outcome, an impossible one, one of one trustee."""
+    good = kept(over)
+    assert parsed(over, state="archived", remains=encode(good)).remains == good
+    assert parsed(over, state="archived", remains=encode(good), outcome=None).remains == good
+    said, signatures = good.outcome.statement, good.outcome.signatures
+    for changes in (
+        {"outcome": SignedOutcome(msgspec.structs.replace(said, outcome=2), signatures)},
+        {"outcome": SignedOutcome(msgspec.structs.replace(said, outcome=99), [])},
+        {"outcome": signed_as(over, outcome=99)},
+        {"outcome": SignedOutcome(said, signatures[:1])},
+        {"outcome": signed_as(over, poll="00" * 32)},
+        {"manifest": over.world.make_manifest(quorum=2)},
+        {"counts": SignedCounts(CountsStatement(said.poll, said.tally, [1, 6, 4, 0]), signatures)},
+    ):
+        raw = encode(msgspec.structs.replace(good, **changes))
+        for outcome in (shown(over).outcome, None):
+            with pytest.raises(Refused):
+                parsed(over, state="archived", remains=raw, outcome=outcome)
+    two = msgspec.structs.replace(good, outcome=signed_as(over, outcome=2))
+    with pytest.raises(BadAnswer, match="two outcomes"):
+        parsed(over, state="archived", remains=encode(two))
 
 
 def test_a_receipt_is_for_the_ballot_that_was_cast(over: Finished) -> None:
