@@ -86,16 +86,21 @@ def of_alternate(chosen: ToAlternate[K], handlers: Sequence[K], minimum: int) ->
 
     Whoever was left out of the first group and is in this one too stays out, by name or by a signing key they ever had.
     """
-    keys = {key.raw for other in chosen.left_out for key in other.verify_keys}
-    names = {folded(other.pseudonym) for other in chosen.left_out}
-    kept = tuple(
+    kept = without(handlers, chosen.left_out)
+    if len(kept) < max(1, minimum):
+        raise TooFewLeft("too few would receive it, in the other group as well")
+    return kept
+
+
+def without(handlers: Sequence[K], left_out: Sequence[K]) -> tuple[K, ...]:
+    """Give the handlers who are none of those left out: none has the name, or a signing key, of one of them."""
+    keys = {key.raw for other in left_out for key in other.verify_keys}
+    names = {folded(other.pseudonym) for other in left_out}
+    return tuple(
         handler
         for handler in handlers
         if folded(handler.pseudonym) not in names and not keys & {key.raw for key in handler.verify_keys}
     )
-    if len(kept) < max(1, minimum):
-        raise TooFewLeft("too few would receive it, in the other group as well")
-    return kept
 
 
 def of_name(handlers: Sequence[H], name: str) -> H | None:

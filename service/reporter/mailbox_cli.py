@@ -29,11 +29,12 @@ from service.cases.texts import LONG_TEXT, tidy
 from service.console import command, emit, shown
 from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
 from service.reporter.questionnaire import paragraphs
-from service.reporter.recipients import Chosen, recipients, to_handlers
+from service.reporter.recipients import Chosen, ask_left_out, introduce, readers, recipients, roster_of
 from service.reporter.sending import send
 from service.reporter.terminal import (
     FILE_OR_DASH,
     Waiting,
+    confirm_sending,
     files_of,
     group_id,
     read_text,
@@ -45,7 +46,6 @@ from service.wire.admitting import Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import patiently
-from service.wire.problems import Kind
 
 STATES: Final = {
     "received": "Your report was received.",
@@ -55,6 +55,13 @@ STATES: Final = {
     "closed": "The case was closed.",
 }
 _NOTHING: Final = "There is nothing new to read. (A wrong code and a used one look the same.)"
+_ANEW: Final = (
+    "Only you know whom you left out of your report. Leave them out again, or they can read this too."
+)
+_UNPROVED: Final = (
+    "No answer opened, so nothing shows that your code is right: compare its words with what you wrote down.\n"
+    "With a wrong or used code, nobody can tell to which report your message belongs."
+)
 
 
 @click.command()
@@ -66,7 +73,13 @@ _NOTHING: Final = "There is nothing new to read. (A wrong code and a used one lo
 )
 @click.option("--message-file", type=FILE_OR_DASH, help="Send this text. Default: ask.")
 @click.option(
-    "--leave-out", multiple=True, help="With no letter to answer: somebody who must not receive it."
+    "--leave-out", multiple=True, help="Somebody who must not receive it, by name; may be repeated."
+)
+@click.option(
+    "--to-everybody",
+    "everybody",
+    is_flag=True,
+    help="With no letter to answer: leave nobody of the group out.",
 )
 @click.option("--yes-i-wrote-it-down", "noted", is_flag=True, help="Don't have the new code confirmed.")
 @command
@@ -81,9 +94,12 @@ def mailbox(
     code_file: Path | None,
     message_file: Path | None,
     leave_out: tuple[str, ...],
+    everybody: bool,
     noted: bool,
 ) -> None:
     """Read the answers to your report, get a new code, and answer."""
+    if everybody and leave_out:
+        raise click.UsageError("--to-everybody and --leave-out contradict each other.")
     if as_json and not noted:
         raise click.UsageError(
             "--json asks nothing: add --yes-i-wrote-it-down, and keep the code that the result holds."
@@ -98,17 +114,26 @@ def mailbox(
         views = [_letter_view(client, gid, letter) for letter in letters]
         if not as_json:
             click.echo(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
-        answered = _readers(client, letters) if letters else None
-        if answered is not None and not as_json:
-            click.echo(shown(f"\nAn answer goes to {answered.told}."))
-        message = _message(message_file, asking=not as_json)
-        if not letters and not message and not files:
+        asking = not as_json and message_file is None
+        message = "" if message_file is None else tidy(read_text(message_file))
+        roster = client.do(calls.roster(gid)).latest
+        chosen: Chosen | None = None
+        if letters:
+            chosen = readers(client, roster, letters, leave_out)
+            if not as_json:
+                click.echo(shown(f"\nAn answer goes to {chosen.told}."))
+        elif asking or message or files:
+            chosen = _unasked(client, roster, leave_out, everybody=everybody, asking=asking)
+        if chosen is not None and asking:
+            message = tidy(paragraphs("Do you want to write something?", LONG_TEXT))
+        if chosen is None or not (letters or message or files):
             emit({"letters": [], "code": None, "sent": False}, as_json, "Your code stays as it is.")
             return
+        if not letters and asking:
+            click.echo(f"\n{_UNPROVED}", err=True)
+            confirm_sending(typed=True)
         new = ReplyCode.draw(system)
         code = to_words(new, words)
-        # With no letter to answer, it goes to the group, as a report does.
-        chosen = answered or recipients(client, client.do(calls.roster(gid)).latest, leave_out)
         to = chosen.to
         with (
             _Codes(code, as_json) as codes,
@@ -121,8 +146,7 @@ def mailbox(
                 _confirm(new)
             envelope = _follow_up(used, new, seen, letters, message, files, to)
             patience = partial(patiently, client, admission, waiting=wait.under_pressure)
-            held = not as_json and message_file is None
-            sending = partial(send, patience, held=held, unsure=codes.unsure)
+            sending = partial(send, patience, held=asking, unsure=codes.unsure)
             while not _burn(used, seen, envelope, to, key, sending):
                 # Something lies there that was not seen: look at it, show it if it is a letter, and go on.
                 came, seen = read_next(client, used, seen, opening)
@@ -136,6 +160,32 @@ def mailbox(
         as_json,
         "\nDone: the old code opens nothing any more.",
     )
+
+
+def _unasked(
+    client: Client, roster: Roster, leave_out: tuple[str, ...], *, everybody: bool, asking: bool
+) -> Chosen | None:
+    """Settle to whom a message goes that answers no letter: to the group anew. None when nobody wants to write one.
+
+    Whom the report left out is known only to the reporter, so they say it again, before they write: asking, or else
+    with an option.
+    """
+    if asking:
+        if not click.confirm("Do you want to write to the group all the same?", default=False, err=True):
+            return None
+        click.echo(f"\n{_ANEW}\n", err=True)
+        introduce(roster, "What you write")
+        if not leave_out and not everybody:
+            leave_out = ask_left_out(roster)
+    elif not leave_out and not everybody:
+        raise Refused(
+            "no answer opened, so nothing was sent. A message goes to the group anew: say whom you left out with"
+            " --leave-out, or that nobody is left out with --to-everybody"
+        )
+    chosen = recipients(client, roster, leave_out)
+    if asking:
+        click.echo(f"\nIt goes to: {shown(chosen.told)}.", err=True)
+    return chosen
 
 
 def _follow_up(
@@ -204,49 +254,11 @@ def _burn(
     return receipt is not None
 
 
-def _readers(client: Client, letters: Sequence[Letter]) -> Chosen:
-    """Find to whom the answer to letters, oldest first, goes, by the rosters that the groups' roots signed.
-
-    To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
-    takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
-    by name: whoever writes a letter says who is asked to answer, and may say it wrongly.
-    """
-    for group in dict.fromkeys(letter.group for letter in letters):
-        roster = _roster(client, bytes.fromhex(group))
-        if roster is None:
-            continue
-        for letter in reversed([letter for letter in letters if letter.group == group]):
-            wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
-            handlers = tuple(h for h in roster.active if wanted & set(h.key_ids))
-            if handlers:
-                told = f"{roster.name}: {', '.join(handler.pseudonym for handler in handlers)}"
-                return Chosen(to_handlers(roster, handlers), roster, told)
-    raise Refused("nobody whom the letters name is in the group any more: file a new report")
-
-
-def _roster(client: Client, group: bytes) -> Roster | None:
-    """Give a group's roster in force; None when the server has no such group, whatever a letter says."""
-    try:
-        return client.do(calls.roster(group)).latest
-    except Declined as problem:
-        if problem.kind is not Kind.NOT_FOUND:
-            raise
-        return None
-
-
 def _code_text(path: Path | None) -> str:
     if path is None:
         text: str = click.prompt("Your reply code (twelve words; four letters of each are enough)", err=True)
         return text
     return read_text(path)
-
-
-def _message(path: Path | None, *, asking: bool) -> str:
-    if path is not None:
-        return tidy(read_text(path))
-    if not asking:
-        return ""
-    return tidy(paragraphs("Do you want to write something?", LONG_TEXT))
 
 
 def _confirm(code: ReplyCode) -> None:
@@ -263,7 +275,7 @@ def _confirm(code: ReplyCode) -> None:
 
 def _letter_view(client: Client, gid: bytes, letter: Letter) -> dict[str, object]:
     group = bytes.fromhex(letter.group)
-    roster = _roster(client, group)
+    roster = roster_of(client, group)
     author = None if roster is None else roster.by_verify_key(bytes.fromhex(letter.author_key))
     return {
         "day": letter.day,

@@ -1,4 +1,4 @@
-"""Who receives a report: shown to the reporter, chosen by them, looked up by the roster the group's root signed."""
+"""Who receives a report or an answer: shown to the reporter, chosen by them, looked up in rosters that roots signed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import click
 
 from crypto.codes import fingerprint_words
-from service.cases.choosing import ToAlternate, choose, of_alternate
+from crypto.errors import Refused
+from service.cases.choosing import NoSuchHandler, ToAlternate, choose, of_alternate, without
 from service.cases.filing import Recipients
+from service.cases.letters import Letter
 from service.cases.names import folded
 from service.cases.rosters import Handler, Roster
 from service.console import shown
 from service.wire import calls
-from service.wire.client import Client
+from service.wire.client import Client, Declined
+from service.wire.problems import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,49 @@ def recipients(client: Client, roster: Roster, leave_out: Sequence[str]) -> Chos
             return Chosen(to_handlers(roster, chosen.handlers), roster, _names(chosen.handlers))
 
 
+def readers(
+    client: Client, roster: Roster, letters: Sequence[Letter], leave_out: Sequence[str] = ()
+) -> Chosen:
+    """Find to whom the answer to letters, oldest first, goes, by the rosters that the groups' roots signed.
+
+    To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
+    takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
+    by name: whoever writes a letter says who is asked to answer, and may say it wrongly.
+    leave_out: names, in `roster` (the reporter's own group's) or in the one that is answered; whoever has one, or a key
+    of somebody who has, doesn't get the answer. Raises Refused when nobody is left, or nobody has one of the names.
+    """
+    for group in dict.fromkeys(letter.group for letter in letters):
+        answered = roster_of(client, bytes.fromhex(group))
+        if answered is None:
+            continue
+        for letter in reversed([letter for letter in letters if letter.group == group]):
+            wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
+            handlers = tuple(h for h in answered.active if wanted & set(h.key_ids))
+            if handlers:
+                kept = without(handlers, _named((*roster.active, *answered.active), leave_out))
+                if not kept:
+                    raise Refused("nobody is left to whom the answer could go: leave fewer people out")
+                return Chosen(to_handlers(answered, kept), answered, f"{answered.name}: {_names(kept)}")
+    raise Refused("nobody whom the letters name is in the group any more: file a new report")
+
+
+def roster_of(client: Client, group: bytes) -> Roster | None:
+    """Give a group's roster in force; None when the server has no such group, whatever a letter says."""
+    try:
+        return client.do(calls.roster(group)).latest
+    except Declined as problem:
+        if problem.kind is not Kind.NOT_FOUND:
+            raise
+        return None
+
+
+def _named(handlers: Sequence[Handler], names: Sequence[str]) -> tuple[Handler, ...]:
+    wanted = {folded(name) for name in names}
+    if wanted - {folded(handler.pseudonym) for handler in handlers}:
+        raise NoSuchHandler("one of the names to leave out is not in the list: type it as it is shown")
+    return tuple(handler for handler in handlers if folded(handler.pseudonym) in wanted)
+
+
 def to_handlers(roster: Roster, handlers: Sequence[Handler]) -> Recipients:
     """Name some handlers of a roster as recipients."""
     return Recipients(roster.group, roster.digest, tuple(handler.seal_key for handler in handlers))
@@ -47,11 +93,11 @@ def _names(handlers: Sequence[Handler]) -> str:
     return ", ".join(handler.pseudonym for handler in handlers)
 
 
-def introduce(roster: Roster) -> None:
-    """Show the group, its key in words, and everybody who would read the report."""
+def introduce(roster: Roster, what: str = "Your report") -> None:
+    """Show the group, its key in words, and everybody who would read it. what: begins the sentence that says so."""
     lines = [
         f"{roster.name}. Its key in words: {' '.join(fingerprint_words(roster.root.raw))}",
-        "Your report can be read by these people, and by nobody else:",
+        f"{what} can be read by these people, and by nobody else:",
         *(f"  - {handler.pseudonym}" for handler in roster.recipients),
     ]
     click.echo(shown("\n".join(lines)), err=True)

@@ -26,7 +26,15 @@ from service.reporter.answers import EXAMPLE, Answers, read_answers
 from service.reporter.questionnaire import ask, ask_people
 from service.reporter.recipients import ask_left_out, introduce, recipients
 from service.reporter.sending import Unsent, send, tell_unsure
-from service.reporter.terminal import FILE, Waiting, files_of, group_id, server_options, shown_code
+from service.reporter.terminal import (
+    FILE,
+    Waiting,
+    confirm_sending,
+    files_of,
+    group_id,
+    server_options,
+    shown_code,
+)
 from service.reporter.voicing import Speaker, open_voice
 from service.wire import calls
 from service.wire.admitting import Admission
@@ -119,7 +127,7 @@ def report(
             if speaker is not None:
                 written, speaker = _with_voice(speaker, written, code, asking=from_file is None)
             if not yes:
-                _confirm(typed=from_file is None)
+                confirm_sending(typed=from_file is None)
             filed = file_report(written, files, chosen.to, code, system)
             shown_words = to_words(filed.code, words)
 
@@ -176,13 +184,6 @@ def _with_voice(
         if without:
             click.echo(shown(f"No voice is possible about: {', '.join(without)}."), err=True)
         return spoken, speaker
-
-
-def _confirm(*, typed: bool) -> None:
-    """Ask whether to send; Refused when not. typed: what somebody typed is thrown away only when they say so."""
-    while not click.confirm("Send it?", default=True, err=True):
-        if not typed or click.confirm("Discard what you wrote?", default=False, err=True):
-            raise Refused("nothing was sent")
 
 
 def _in_language(answers: Answers, language: str | None) -> Answers:

@@ -86,6 +86,13 @@ def shown_code(code: Sequence[str]) -> list[str]:
     return ["", _KEEP, "", *numbered, ""]
 
 
+def confirm_sending(*, typed: bool) -> None:
+    """Ask whether to send; Refused when not. typed: what somebody typed is thrown away only when they say so."""
+    while not click.confirm("Send it?", default=True, err=True):
+        if not typed or click.confirm("Discard what you wrote?", default=False, err=True):
+            raise Refused("nothing was sent")
+
+
 class Waiting:
     """Says, on a terminal's standard error, that a puzzle is being solved or that the server is under pressure."""
 

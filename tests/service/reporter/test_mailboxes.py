@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from crypto.codes import ReplyCode, claim_of, to_words
 from crypto.entropy import system
@@ -59,18 +59,37 @@ def read(client: Client, code: ReplyCode) -> tuple[list[str], int]:
     return [letter.text for letter in letters], seen
 
 
-def run(server: RunningServer, group: Group, code: ReplyCode, folder: Path) -> dict[str, Any]:
-    """`sottovoce mailbox` with an answer; what it printed."""
+def invoke(
+    server: RunningServer,
+    group: Group,
+    code: ReplyCode,
+    folder: Path,
+    *options: str,
+    typed: str | None = None,
+) -> Result:
+    """`sottovoce mailbox` with the code in a file; `My answer.` is in message.txt."""
     (folder / "code.txt").write_text(" ".join(to_words(code)))
     (folder / "message.txt").write_text("My answer.")
-    typed = [
+    words = [
         "mailbox", "--server", server.base, "--group", group.id.hex(), "--code-file", folder / "code.txt",
-        "--message-file", folder / "message.txt", "--yes-i-wrote-it-down", "--json",
+        "--yes-i-wrote-it-down", *options,
     ]  # fmt: skip
-    done = CliRunner().invoke(main, [str(word) for word in typed])
+    return CliRunner().invoke(main, [str(word) for word in words], input=typed)
+
+
+def run(server: RunningServer, group: Group, code: ReplyCode, folder: Path, *options: str) -> dict[str, Any]:
+    """`sottovoce mailbox` with an answer; what it printed."""
+    done = invoke(
+        server, group, code, folder, "--json", "--message-file", str(folder / "message.txt"), *options
+    )
     assert done.exit_code == 0, done.output
     told: dict[str, Any] = json.loads(done.stdout)
     return told
+
+
+def received(client: Client, group: Group) -> dict[str, int]:
+    """How many follow-ups each handler of a group is shown."""
+    return {m.name: len(client.do(calls.feed(group.signer(m.name))).entries) for m in group.handlers}
 
 
 def test_a_letter_behind_a_page_of_junk_is_read(client: Client, group: Group, code: ReplyCode) -> None:
@@ -175,3 +194,73 @@ def test_no_later_letter_takes_an_answer_to_another_group(
         for of, name in ((group, "Ada"), (group, "Bo"), (group, "Cy"), (other, "Xi"))
     }
     assert entries == {"Ada": 1, "Bo": 0, "Cy": 1, "Xi": 0}
+
+
+def test_an_answer_leaves_out_whom_the_reporter_names_whatever_a_letter_says(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group, code: ReplyCode
+) -> None:
+    """By name, in any spelling; somebody nobody knows, and leaving out all of them, is refused with nothing sent."""
+    put(client, group, code, sealed_letter(code, group, "Bo", "Tell us all."))
+    in_file = ("--json", "--message-file", str(tmp_path / "message.txt"))
+    for names, reason in ((["Zoe"], "not in the list"), (["Ada", "Bo", "Cy"], "nobody is left")):
+        options = [word for name in names for word in ("--leave-out", name)]
+        refused = invoke(server, group, code, tmp_path, *in_file, *options)
+        assert (refused.exit_code, refused.stdout) == (3, "")
+        assert reason in refused.stderr
+    assert run(server, group, code, tmp_path, "--leave-out", "cy")["recipients"] == "Aurora: Ada, Bo"
+    assert received(client, group) == {"Ada": 1, "Bo": 1, "Cy": 0}
+
+
+def test_with_no_letter_the_reporter_says_who_is_left_out_before_anything_is_written(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group, code: ReplyCode
+) -> None:
+    """Everybody is named first, and asked for; the one who was left out of the report is left out of the message."""
+    typed = "y\nCy\n\nCy came to my house.\n.\ny\n"
+    done = invoke(server, group, code, tmp_path, typed=typed)
+    assert done.exit_code == 0, done.output
+    told = done.stderr
+    assert (
+        told.index("  - Cy")
+        < told.index("It goes to: Ada, Bo.")
+        < told.index("Do you want to write something?")
+    )
+    assert "nothing shows that your code is right" in told
+    assert received(client, group) == {"Ada": 1, "Bo": 1, "Cy": 0}
+
+
+def test_with_no_letter_nothing_goes_unless_somebody_wants_it(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group, code: ReplyCode
+) -> None:
+    """To write at all, and to send it, are asked; Enter at the first ends there."""
+    for typed, exit_code, told in (
+        ("\n", 0, "Your code stays as it is."),
+        ("y\n\n.\n", 0, "Your code stays as it is."),
+        ("y\n\nHello.\n.\nn\ny\n", 3, "nothing was sent"),
+    ):
+        done = invoke(server, group, code, tmp_path, typed=typed)
+        assert done.exit_code == exit_code, done.output
+        assert told in done.output
+    assert received(client, group) == {"Ada": 0, "Bo": 0, "Cy": 0}
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_with_no_letter_a_message_from_a_file_says_by_option_whom_it_leaves_out(
+    tmp_path: Path,
+    server: RunningServer,
+    client: Client,
+    group: Group,
+    code: ReplyCode,
+    json_too: tuple[str, ...],
+) -> None:
+    """Without one nothing is sent; both at once are wrong usage."""
+    in_file = (*json_too, "--message-file", str(tmp_path / "message.txt"))
+    refused = invoke(server, group, code, tmp_path, *in_file)
+    assert refused.exit_code == 3
+    assert "--to-everybody" in refused.stderr
+    both = invoke(server, group, code, tmp_path, *in_file, "--to-everybody", "--leave-out", "Cy")
+    assert both.exit_code == 2
+    assert received(client, group) == {"Ada": 0, "Bo": 0, "Cy": 0}
+    assert invoke(server, group, code, tmp_path, *in_file, "--leave-out", "Cy").exit_code == 0
+    assert received(client, group) == {"Ada": 1, "Bo": 1, "Cy": 0}
+    assert invoke(server, group, ReplyCode.draw(system), tmp_path, *in_file, "--to-everybody").exit_code == 0
+    assert received(client, group) == {"Ada": 2, "Bo": 2, "Cy": 1}

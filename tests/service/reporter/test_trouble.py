@@ -23,6 +23,8 @@ from tests.support.groups import Group
 from tests.support.server import RunningServer, running_server
 
 T = TypeVar("T")
+ANEW = "y\n\n"
+"""Typed where no letter waits: write all the same, and leave nobody out."""
 
 
 @pytest.fixture(scope="module")
@@ -294,14 +296,14 @@ def test_a_reporter_is_told_which_code_is_good(
     tmp_path: Path, server: RunningServer, group: Group, code: Path, breaking: type[Breaking]
 ) -> None:
     """The old one when nothing was sent; nobody knows when no answer came, and then the new one comes first."""
-    stopped = run(server, group, "--code-file", code, typed="Hello.\n.\n", name="mailbox")
+    stopped = run(server, group, "--code-file", code, typed=f"{ANEW}Hello.\n.\n\n", name="mailbox")
     assert stopped.exit_code == 130
     assert "Your old code is still good" in stopped.stderr
 
     breaking.sends = "/burn"
     breaking.breaks = 2 * TRIES
     again = ("--code-file", code, "--yes-i-wrote-it-down")
-    given_up = run(server, group, *again, typed="Hello.\n.\ny\nn\n", name="mailbox")
+    given_up = run(server, group, *again, typed=f"{ANEW}Hello.\n.\n\ny\nn\n", name="mailbox")
     assert given_up.exit_code == 5, given_up.output
     assert given_up.stderr.count("Try again?") == 2
     assert "Keep both codes, and try the new one first" in given_up.stderr
@@ -309,7 +311,8 @@ def test_a_reporter_is_told_which_code_is_good(
 
     (tmp_path / "message.txt").write_text("Hello.")
     breaking.late, breaking.breaks = True, TRIES
-    lost = run(server, group, *again, "--message-file", tmp_path / "message.txt", "--json", name="mailbox")
+    in_file = ("--message-file", tmp_path / "message.txt", "--to-everybody", "--json")
+    lost = run(server, group, *again, *in_file, name="mailbox")
     assert lost.exit_code == 5, lost.output
     assert "Try again?" not in lost.stderr
     assert " 12. " in lost.stderr
@@ -321,7 +324,13 @@ def test_an_answer_is_sent_again_with_the_same_code(
     """The server took it and its answers were lost; the next try finds that it was received."""
     breaking.sends, breaking.late, breaking.breaks = "/burn", True, TRIES
     sent = run(
-        server, group, "--code-file", code, "--yes-i-wrote-it-down", typed="Hello.\n.\n\n", name="mailbox"
+        server,
+        group,
+        "--code-file",
+        code,
+        "--yes-i-wrote-it-down",
+        typed=f"{ANEW}Hello.\n.\n\n\n",
+        name="mailbox",
     )
     assert sent.exit_code == 0, sent.output
     assert sent.stdout.count(" 12. ") == 1
