@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from abuse.accounts import SHARES_WORDING, Account, linked, overlap
+from abuse.accounts import PHI_VOICES, SHARES_WORDING, Account, linked, overlap
 from abuse.diversity import Matrix, maximum_diversity
 from abuse.evidence import Check, Finding, Verdict, check_next, standing
 from abuse.likeness import wording
@@ -138,9 +138,10 @@ def corroborate(
     tags = [VoiceTag(a.voice_context, a.voice_tag) for a in ordered if a.voice_tag is not None]
     spoke = distinct_voices(tags)
     spoke = spoke if members is None else min(spoke, members)
-    # A member with two tags can't be told from two members, so D_v is never more than there are for certain, and
-    # D no more than that and what reports without a voice can add.
-    spoken = replace(spoken, value=min(spoken.value, spoke), exact=spoken.exact and spoken.value <= spoke)
+    # A member with two tags can't be told from two members, so D_v is never more than so many as there are for certain
+    # can give, and D no more than that and what reports without a voice can add.
+    most = _most_diverse(spoke)
+    spoken = replace(spoken, value=min(spoken.value, most), exact=spoken.exact and spoken.value <= most)
     whole_most = spoken.value + UNVOICED_CAP
     whole = replace(
         whole, value=min(whole.value, whole_most), exact=whole.exact and whole.value <= whole_most
@@ -181,6 +182,11 @@ def corroborate(
             found,
         ),
     )
+
+
+def _most_diverse(members: int) -> float:
+    """Give the highest D that the reports of so many members can have: any two overlap by at least PHI_VOICES."""
+    return members / (1 + PHI_VOICES * (members - 1)) if members else 0.0
 
 
 def _with_company(alike: Matrix) -> int:
