@@ -164,7 +164,7 @@ def test_two_members_never_corroborate_through_merged_aliases(aliases: int) -> N
 
 
 def test_no_more_voices_than_members() -> None:
-    """Three tags of which one may be a member's second: at most what two members can give, which is no corroboration."""
+    """Three tags of which one may be a second one of a member: at most what two members can give."""
     three = honest(3)
     assert corroborate(three).d_v > 2.5
     two = corroborate(three, members=2)
