@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from abuse import puzzle, tickets
@@ -99,10 +99,21 @@ class Admission:
         self._held = 0
         self._pulses: dict[tuple[bytes, Route, Lane], tuple[float, Pulse]] = {}
 
-    async def debit(self, bucket: Bucket, quantity: int) -> int | None:
-        """Take `quantity` from one bucket, or nothing. Gives None when it was taken, else seconds to wait."""
-        done = await self._limiter.debit((bucket,), quantity)
-        return None if done.allowed else max(1, -(-done.verdicts[0].retry_after_us // 1_000_000))
+    async def debit(self, wanted: Mapping[Bucket, int]) -> int | None:
+        """Take from each bucket its quantity. Gives None when that was done, else seconds to wait.
+
+        All are looked at before any pays: a request that one of them refuses costs the others nothing, unless another
+        request came between.
+        """
+        for bucket, quantity in wanted.items():
+            (seen,) = (await self._limiter.debit((bucket,), 0)).verdicts
+            if seen.remaining < quantity:
+                return _seconds((quantity - seen.remaining) * bucket.rate.interval_us)
+        for bucket, quantity in wanted.items():
+            done = await self._limiter.debit((bucket,), quantity)
+            if not done.allowed:
+                return _seconds(done.verdicts[0].retry_after_us)
+        return None
 
     async def challenge(self, group: bytes, route: Route, *, renewed: bool = False) -> Challenge:
         """Make a challenge for a group (NO_GROUP for mailboxes). Costs no memory and no limit.
@@ -219,3 +230,7 @@ class Admission:
             self._pulses.clear()
         self._pulses[group, route, lane] = (at_s, pulse)
         return pulse
+
+
+def _seconds(us: int) -> int:
+    return max(1, -(-us // 1_000_000))

@@ -74,17 +74,13 @@ class Gate:
         caller: names the handler across groups. A batch that is sent again is counted again. To step out of a report
         is never counted.
         """
-        letters = sum(isinstance(action, PostLetter) for action in actions)
-        entries = sum(_weight(action) for action in actions)
-        rate = Rate.hourly(settings.handler_letters_per_hour, settings.handler_letters_burst)
-        await self._count(Bucket(f"letters:{caller.hex()}", rate), letters)
-        rate = Rate.hourly(settings.handler_entries_per_hour, settings.handler_entries_burst)
-        await self._count(Bucket(f"entries:{caller.hex()}", rate), entries)
-
-    async def _count(self, bucket: Bucket, quantity: int) -> None:
-        if quantity == 0:
-            return
-        retry_after_s = await self.admission.debit(bucket, quantity)
+        letters = Rate.hourly(settings.handler_letters_per_hour, settings.handler_letters_burst)
+        entries = Rate.hourly(settings.handler_entries_per_hour, settings.handler_entries_burst)
+        wanted = {
+            Bucket(f"letters:{caller.hex()}", letters): sum(isinstance(each, PostLetter) for each in actions),
+            Bucket(f"entries:{caller.hex()}", entries): sum(_weight(each) for each in actions),
+        }
+        retry_after_s = await self.admission.debit({at: many for at, many in wanted.items() if many})
         if retry_after_s is not None:
             raise ProblemError(Kind.BUSY, retry_after_s=retry_after_s)
 

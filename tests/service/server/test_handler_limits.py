@@ -72,6 +72,24 @@ async def test_letters_and_entries_are_counted_apart(world: World, group: Group)
     await world.client.do(calls.feed(group.signer("Ada")))
 
 
+async def test_a_refused_batch_costs_nothing(world: World, group: Group) -> None:
+    """Letters that come with too many entries are not stored, so they are not counted either."""
+    limit(
+        world,
+        handler_letters_per_hour=60,
+        handler_letters_burst=64,
+        handler_entries_per_hour=60,
+        handler_entries_burst=1_024,
+    )
+    report = system(16)
+    await world.client.do(calls.batch(group.signer("Ada"), entries(group, 64, 1, report)))
+    for _ in range(3):
+        with pytest.raises(Declined):
+            await world.client.do(calls.batch(group.signer("Ada"), [*letters(60), *entries(group, 4, 1)]))
+    answer = await world.client.do(calls.batch(group.signer("Ada"), letters(64)))
+    assert {one.outcome for one in answer.outcomes} == {"done"}
+
+
 @pytest.mark.parametrize(("size", "fits"), [(0, 1_024), (1, 64)])
 async def test_a_handler_who_floods_a_log_is_stopped(
     world: World, group: Group, size: int, fits: int
