@@ -62,6 +62,7 @@ def serve(
     from service.server.serve import run
     from service.storage.limiter import LimiterUnavailable
     from service.storage.limiter_redis import UnfitForLimits
+    from service.storage.limiters import UnknownLimiter
     from service.storage.protocol import StoreRefused, StoreUnavailable
 
     try:
@@ -74,5 +75,6 @@ def serve(
         StoreUnavailable,
         LimiterUnavailable,
         UnfitForLimits,
+        UnknownLimiter,
     ) as error:
         fail(str(error), REFUSED)

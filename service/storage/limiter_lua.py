@@ -161,7 +161,7 @@ if room.slot ~= slot then
   else
     local winners = {}
     if waiting > 0 then winners = call('ZRANGE', KEYS[4], 0, places - 1) end
-    call('ZREMRANGEBYSCORE', KEYS[5], '-inf', text(now))
+    call('ZREMRANGEBYSCORE', KEYS[5], '-inf', text(now - MARGIN))  -- a clock set back may need them again
     if #winners > 0 then
       debit(#winners)
       local until_us = text(now + @WON_FOR@)
@@ -184,10 +184,9 @@ local function spend()
   call('SET', KEYS[2], text(until_us), 'PX', text(floor((until_us - now) / 1000)))
   if tonumber(ARGV[8]) > 0 then
     local length = call('RPUSH', KEYS[6], ARGV[8])
-    if length == 1 or length >= 2 * @EFFORTS@ then  -- trimmed now and then, read to the length meant
-      call('LTRIM', KEYS[6], -@EFFORTS@, -1)
-      call('PEXPIRE', KEYS[6], 3600000)
-    end
+    -- trimmed now and then, read to the length meant
+    if length >= 2 * @EFFORTS@ then call('LTRIM', KEYS[6], -@EFFORTS@, -1) end
+    call('PEXPIRE', KEYS[6], 3600000)
   end
   return {'passed'}
 end

@@ -7,13 +7,14 @@ evicted could be spent again, and `open_redis_limiter` refuses anything else.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
 
 from abuse.admission import Debited, Outcome, Passed, Pulse, Queued, Step, Turned, Why
 from abuse.limits import Bucket, Rate, Verdict
@@ -24,6 +25,9 @@ from service.storage.limiter_lua import script_of, sha_of
 
 _ADOPTIONS = 8
 _RECONNECTIONS = 2
+_AT_ONCE = 64
+"""Steps under way together; the others wait. The client's pool refuses what is beyond its 100 connections, and a flood
+would have honest requests refused with it."""
 
 
 class UnfitForLimits(Exception):
@@ -46,6 +50,7 @@ class RedisLimiter:
         self._tag = f"{{{prefix}-limits}}:".encode()
         self._clock = clock
         self._life: tuple[bytes, str] | None = None
+        self._free = asyncio.Semaphore(_AT_ONCE)
 
     def _key(self, kind: bytes, name: bytes = b"") -> bytes:
         return self._tag + kind + name
@@ -66,6 +71,10 @@ class RedisLimiter:
         return epoch, sha_of(script)
 
     async def _run(self, keys: list[bytes], argv: list[bytes | str | int]) -> tuple[bytes, list[Any]]:
+        async with self._free:
+            return await self._step(keys, argv)
+
+    async def _step(self, keys: list[bytes], argv: list[bytes | str | int]) -> tuple[bytes, list[Any]]:
         now = "" if self._clock is None else self._clock()
         arguments = [argv[0], now, *argv[1:]]
         reconnections = _RECONNECTIONS
@@ -162,13 +171,17 @@ async def open_redis_limiter(
 ) -> RedisLimiter:
     """Connect, and check that this Redis can be trusted to remember what was spent.
 
-    Raises UnfitForLimits when it evicts or is older than 7, LimiterUnavailable when it can't be reached.
+    Raises ValueError for an address that can't be read, UnfitForLimits when it evicts or is older than 7,
+    LimiterUnavailable when it can't be reached or wants another password.
     """
     client: Any = RedisCluster.from_url(url) if cluster else Redis.from_url(url)
     try:
         targets: dict[str, Any] = {"target_nodes": RedisCluster.RANDOM} if cluster else {}
         about = await client.info("server", **targets)
         memory = await client.info("memory", **targets)
+    except AuthenticationError:
+        await client.aclose()
+        raise LimiterUnavailable("the limiter's Redis wants another user name or password") from None
     except (RedisError, OSError):
         await client.aclose()
         raise LimiterUnavailable("the limiter's Redis can't be reached") from None

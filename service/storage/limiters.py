@@ -10,6 +10,7 @@ from service.storage.limiter_redis import open_redis_limiter
 from service.storage.limiter_sqlite import SqliteLimiter
 
 _CLUSTER = "redis+cluster://"
+_KINDS = "the limiter's address is memory:, sqlite:PATH, redis://HOST:PORT/DB or redis+cluster://HOST:PORT"
 
 
 class UnknownLimiter(ValueError):
@@ -26,10 +27,12 @@ async def open_limiter(address: str, entropy: Entropy = system) -> Limiter:
         return InProcessLimiter(steady_clock(), entropy)
     if address.startswith("sqlite:") and len(address) > len("sqlite:"):
         return SqliteLimiter(Path(address.removeprefix("sqlite:")), wall_clock, entropy)
-    if address.startswith(_CLUSTER):
-        return await open_redis_limiter("redis://" + address.removeprefix(_CLUSTER), entropy, cluster=True)
-    if address.startswith(("redis://", "rediss://", "unix://")):
-        return await open_redis_limiter(address, entropy)
-    raise UnknownLimiter(
-        "a limiter is memory:, sqlite:PATH, redis://HOST:PORT/DB or redis+cluster://HOST:PORT"
-    )
+    cluster = address.startswith(_CLUSTER)
+    if cluster or address.startswith(("redis://", "rediss://", "unix://")):
+        try:
+            return await open_redis_limiter(
+                address.replace(_CLUSTER, "redis://", 1), entropy, cluster=cluster
+            )
+        except ValueError:  # its words may repeat the address, and the password in it
+            raise UnknownLimiter(_KINDS) from None
+    raise UnknownLimiter(_KINDS)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from abuse import lottery
 from abuse.admission import CLOCK_MARGIN_US, Passed, Queued, Turned, Why
 from abuse.limits import Bucket, Rate
 from crypto.entropy import system
-from service.storage.limiter import InProcessLimiter
+from service.storage.limiter import InProcessLimiter, LimiterUnavailable, wall_clock
+from service.storage.limiter_redis import open_redis_limiter
 from service.storage.limiters import UnknownLimiter, open_limiter
 from tests.support.limiters import KINDS, SECOND, Clock, World, buckets, rush, step, world
 from tests.support.redis_server import RedisServer, redis_server
@@ -259,7 +261,55 @@ async def test_memory_stays_bounded_under_a_flood_of_free_tickets() -> None:
     assert limiter.size() < 5 + 80 + 40
 
 
-@pytest.mark.parametrize("address", ["", "sqlite:", "http://127.0.0.1", "memory"])
-async def test_an_unknown_address_is_refused(address: str) -> None:
-    with pytest.raises(UnknownLimiter):
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "sqlite:",
+        "http://127.0.0.1",
+        "memory",
+        "redis://:hidden@localhost:port",
+        "redis+cluster://:hidden@x:y",
+    ],
+)
+async def test_an_address_that_cannot_be_read_is_refused(address: str) -> None:
+    """With the kinds there are, and without the password that may be in it."""
+    with pytest.raises(UnknownLimiter, match="redis://HOST:PORT/DB") as refused:
         await open_limiter(address)
+    assert "hidden" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.redis
+async def test_a_wrong_password_is_told_as_such(tmp_path: Path) -> None:
+    """Not as a Redis that is away."""
+    with redis_server(tmp_path, {"appendonly": "no", "requirepass": "right"}) as guarded:
+        port = guarded.url.rpartition(":")[2].partition("/")[0]
+        for login in ("", ":hidden@", "nobody:hidden@"):
+            with pytest.raises(LimiterUnavailable, match="wants another user name or password"):
+                await open_limiter(f"redis://{login}127.0.0.1:{port}")
+        await (await open_limiter(f"redis://:right@127.0.0.1:{port}")).close()
+
+
+async def test_as_many_at_once_as_come_are_answered(at: World) -> None:
+    """More than a client's pool has connections: a flood is no reason to answer anybody "can't be reached"."""
+    done = await asyncio.gather(*(at.limiter.debit(buckets("crowd", burst=400)) for _ in range(500)))
+    assert sum(result.allowed for result in done) == 400
+
+
+@pytest.mark.redis
+async def test_efforts_are_known_an_hour_after_the_last_of_them(server: RedisServer) -> None:
+    """Not an hour after the first: few acceptances an hour are no reason to forget them."""
+    client: Any = Redis.from_url(server.url)
+    limiter = await open_redis_limiter(server.url, system, prefix="efforts")
+    at = World(limiter, Clock(now_us=wall_clock()))
+    try:
+        for _ in range(3):
+            assert await limiter.take(step(await at.token(effort=7))) == Passed()
+            (key,) = await client.keys("{efforts-limits}:efforts:*")
+            assert await client.pttl(key) > 3_590_000
+            await client.pexpire(key, 60_000)
+        assert (await limiter.pulse("room", Rate(SECOND, 5))).efforts == (7, 7, 7)
+    finally:
+        await limiter.close()
+        await client.aclose()

@@ -55,3 +55,17 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     refused = serve(tmp_path / "file" / "data", "--port", str(free_port()))
     assert (refused.returncode, "can't be read or written" in refused.stderr) == (3, True), refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("address", ["foo", "redis://:hidden@localhost:port"])
+def test_a_limiter_that_cannot_be_opened_is_said(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sentence, without the password that may be in the address."""
+    monkeypatch.setenv("SOTTOVOCE_LIMITER_URL", address)
+    refused = serve(tmp_path, "--port", str(free_port()))
+    assert (refused.returncode, "the limiter's address is memory:" in refused.stderr) == (3, True), (
+        refused.stderr
+    )
+    assert "Traceback" not in refused.stderr
+    assert "hidden" not in refused.stderr
