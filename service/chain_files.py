@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from crypto.errors import Refused
@@ -43,6 +46,24 @@ def write_whole(path: Path, content: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise Refused(f"the file can't be written: {error.strerror}") from None
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other command on this machine is within the same lock file, and keep others out meanwhile.
+
+    For who reads a file, changes it, and writes it back. Refused, without its name, when it can't be made.
+    """
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Refused(f"the folder can't be written: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which unlocks, as the end of the process would
 
 
 def _sync_folder(folder: Path) -> None:

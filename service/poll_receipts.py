@@ -60,6 +60,8 @@ def check_one(receipt: Path, server: str, proxy: str | None, as_json: bool) -> N
 
 def _check_kept(kept: Kept, server: str, proxy: str | None, as_json: bool) -> None:
     """Check a file that `sottovoce vote` keeps: all receipts of one voter, who may have voted again."""
+    if not kept.receipts:
+        raise Refused("this file has no receipt in it")
     manifest = parse_manifest(kept.manifest)
     with Client(server, proxy=proxy) as client:
         found, _ = check_receipts(client, manifest, kept)

@@ -18,10 +18,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from polls.casting import Receipt
+from polls.casting import Receipt, read_receipt
 from polls.manifest import Conduct, Manifest
 from service.booth import voting
-from service.booth.voting import Checked
+from service.booth.voting import Checked, NotKept, Unsure
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
@@ -59,7 +59,8 @@ def problem(status: int, said: str) -> Answer:
 class BoothPage:
     """What is answered to what, apart from sockets. `host`: such as 127.0.0.1:40123. `secret`: a part of the path.
 
-    cast: takes the option's place and gives the receipt; its Refused, Declined and Unreachable are shown.
+    cast: takes the option's place and gives the receipt; what `voting.cast` raises is shown, and that nothing was cast
+    is said only where nothing was.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class BoothPage:
                 if option is None:
                     said = "Choose one of the options; abstaining is one of them."
                     return self._page("choose.html", 422, chosen=-1, error=said)
-                return self._page("review.html", chosen=option, error="")
+                return self._page("review.html", chosen=option, error="", unsure=False)
             case "POST", "/cast":
                 option = self._option(body)
                 if option is None:
@@ -107,9 +108,15 @@ class BoothPage:
     def _voted(self, option: int) -> Answer:
         try:
             receipt = self._cast(option)
+        except NotKept as lost:
+            read = read_receipt(self._manifest, lost.receipt)
+            return self._page("done.html", ballot=read.ballot, page=read.page, lost=lost)
+        except Unsure as unsure:
+            told = f"{unsure} {unsure.cause}"
+            return self._page("review.html", 422, chosen=option, error=told, unsure=True)
         except (Refused, Declined, Unreachable) as error:
-            return self._page("review.html", 422, chosen=option, error=str(error))
-        return self._page("done.html", ballot=receipt.ballot, page=receipt.page)
+            return self._page("review.html", 422, chosen=option, error=str(error), unsure=False)
+        return self._page("done.html", ballot=receipt.ballot, page=receipt.page, lost=None)
 
     def _option(self, body: bytes) -> int | None:
         try:

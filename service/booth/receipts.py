@@ -8,6 +8,7 @@ later shows another board contradicts itself in its own hand. What is kept says 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,12 +20,13 @@ from crypto.errors import Refused
 from polls.board import Found, check_receipt
 from polls.casting import Receipt, read_receipt
 from polls.manifest import Manifest
-from service.chain_files import read_whole, write_whole
+from service.chain_files import alone, read_whole, write_whole
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_views import signed_board
 
 RECEIPTS: Final = "receipts"
+LOCK_FILE: Final = "receipts.lock"
 MAX_FILE: Final = 16 * 1_024 * 1_024
 
 
@@ -57,11 +59,39 @@ def file_of(folder: Path, phi: bytes) -> Path:
     return folder / RECEIPTS / f"{phi.hex()}.json"
 
 
+def prepare(folder: Path, manifest: Manifest) -> None:
+    """Read the file of a poll's receipts and write it back, before anything is cast: what can't be kept is said then.
+
+    Refused when the file is damaged, or when it can't be written.
+    """
+    with _alone(folder):
+        try:
+            kept = kept_receipts(folder, manifest.phi) or Kept(manifest.raw, ())
+        except Refused as damaged:
+            raise Refused(
+                f"{damaged.reason}: move {file_of(folder, manifest.phi).name} out of the folder "
+                f"{RECEIPTS!r} to vote, and keep it, since it may prove what you cast before"
+            ) from None
+        keep(folder, manifest, kept)
+
+
 def keep_receipt(folder: Path, manifest: Manifest, receipt: bytes) -> None:
-    """Keep a receipt beside the earlier ones of its poll."""
-    before = kept_receipts(folder, manifest.phi) or Kept(manifest.raw, ())
-    if receipt not in before.receipts:
-        keep(folder, manifest, msgspec.structs.replace(before, receipts=(*before.receipts, receipt)))
+    """Keep a receipt beside the earlier ones of its poll. Refused when the file is damaged or can't be written."""
+    keep_more(folder, manifest, Kept(manifest.raw, (receipt,)))
+
+
+def keep_more(folder: Path, manifest: Manifest, found: Kept) -> None:
+    """Keep receipts and heads beside those that are in the file now: another command may have added some meanwhile.
+
+    Raises BoardChanged when a head is another one than the file's, Refused when it is damaged or can't be written.
+    """
+    with _alone(folder):
+        before = kept_receipts(folder, manifest.phi) or Kept(manifest.raw, ())
+        if any(found.heads.get(page, head) != head for page, head in before.heads.items()):
+            raise BoardChanged
+        more = tuple(each for each in found.receipts if each not in before.receipts)
+        heads = {**before.heads, **found.heads}
+        keep(folder, manifest, Kept(before.manifest, (*before.receipts, *more), heads))
 
 
 def keep(folder: Path, manifest: Manifest, kept: Kept) -> None:
@@ -72,7 +102,16 @@ def keep(folder: Path, manifest: Manifest, kept: Kept) -> None:
 def kept_receipts(folder: Path, phi: bytes) -> Kept | None:
     """Read what was kept of a poll; None when nothing was. Refused when the file is damaged."""
     path = file_of(folder, phi)
-    return read_kept(read_whole(path, MAX_FILE)) if path.exists() else None
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise Refused(f"the receipts can't be read: {error.strerror}") from None
+    return read_kept(read_whole(path, MAX_FILE)) if there else None
+
+
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Wait until no other command reads and writes receipts: of two at once, one could write over the other's."""
+    return alone(folder / LOCK_FILE)
 
 
 def read_kept(raw: bytes) -> Kept:

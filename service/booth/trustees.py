@@ -10,10 +10,7 @@ nothing here can tell.
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,7 +24,7 @@ from crypto.keyfiles import lock, unlock
 from crypto.signatures import SigningKey
 from polls.channels import TrusteeSeed
 from service.cases.rosters import RosterHistory
-from service.chain_files import read_whole, write_whole
+from service.chain_files import alone, read_whole, write_whole
 from service.console import read_passphrase, write_private
 from service.wire import pins
 from service.wire.poll_shapes import TrusteeCard
@@ -200,19 +197,9 @@ class TrusteeHome:
         with self._alone():
             pins.save(path, pins.load(path).accept(history))
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """Wait until no other command reads and writes what was said: two at once could both find that nothing was."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise Refused(f"the trustee's folder can't be written: {error.strerror}") from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)  # which unlocks, as the end of the process would
+        return alone(self.folder / LOCK_FILE)
 
     def _keep(self, memory: Memory) -> None:
         write_whole(self.folder / MEMORY_FILE, msgspec.json.encode(memory))

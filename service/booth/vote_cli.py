@@ -91,7 +91,17 @@ def vote(
             click.echo(shown(f"\nYou chose: {text}\n{SENT.format(n=checked.electorate.size)}"), err=True)
             if not yes and not click.confirm("Cast it?", default=True, err=True):
                 raise Refused("nothing was sent")
-            receipt = voting.cast(client, checked, keys, option, admission, home)
+            try:
+                receipt = voting.cast(client, checked, keys, option, admission, home)
+            except voting.Unsure as unsure:
+                click.echo(str(unsure), err=True)
+                raise unsure.cause from None
+            except voting.NotKept as lost:
+                text = lost.receipt.decode()
+                emit({"poll": poll, "receipt": text}, as_json, shown(text))
+                raise Refused(
+                    f"{lost.reason}. Save the receipt above in a file: `sottovoce poll check-receipt FILE` reads it"
+                ) from None
     until = moment(checked.manifest.closes_at)
     emit(
         {"poll": poll, "ballot": receipt.ballot, "page": receipt.page, "until": checked.manifest.closes_at},
@@ -148,13 +158,13 @@ def _chosen(manifest: Manifest) -> int:
 
 def _check(client: Client, phi: bytes, home: Path, as_json: bool) -> None:
     kept = receipts.kept_receipts(home, phi)
-    if kept is None:
+    if kept is None or not kept.receipts:
         raise Refused("no receipt of this poll is kept here")
     manifest = client.do(poll_calls.poll(phi)).manifest
     if manifest.raw != kept.manifest:
         raise Refused("the server shows another poll than the one you voted in")
     found, kept = receipts.check_receipts(client, manifest, kept)
-    receipts.keep(home, manifest, kept)
+    receipts.keep_more(home, manifest, kept)
     items, text = receipts.told_of(found)
     emit(items, as_json, text)
     if receipts.broken(found):

@@ -1,8 +1,9 @@
 """Voting, on the voter's own machine: what a voter checks before, what is sent, and the receipts that are kept.
 
 Guarantees: nothing is cast before manifest, trustees and electorate were held against φ and against the registry that
-this voter downloads and pins; no login and no address of the voter's making goes with a cast; a receipt is kept before
-the voter is told. The choice itself is kept nowhere. polls/SPEC.md §3.4, design.md §9.
+this voter downloads and pins; no login and no address of the voter's making goes with a cast; that a receipt can be
+kept is tried before, and it is kept before the voter is told; nobody is told that nothing was cast once something was
+sent. The choice itself is kept nowhere. polls/SPEC.md §3.4, design.md §9.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from polls.casting import make_cast, read_receipt
 from polls.election import Election
 from polls.electorate import Electorate
 from polls.manifest import Manifest, election_of
-from service.booth.receipts import keep_receipt
+from service.booth.receipts import keep_receipt, prepare
 from service.cases.summaries import open_summary
 from service.member_keys import MemberKeys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
-from service.wire.client import Client
+from service.wire.calls import Call
+from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import patiently
 from service.wire.poll_views import PollView, ballot_hash, left_out_of
 from service.wire.registry_pins import fetch
@@ -31,6 +33,25 @@ from service.wire.registry_pins import fetch
 
 class NotAVoter(Refused):
     """This member's key is not in the poll's electorate: left out, or registered after it was frozen."""
+
+
+class NotKept(Refused):
+    """The ballot is in, but its receipt could not be kept: show it. receipt: its text, checked."""
+
+    def __init__(self, reason: str, receipt: bytes) -> None:
+        super().__init__(f"your ballot is in, but its receipt could not be kept: {reason}")
+        self.receipt = receipt
+
+
+class Unsure(Exception):
+    """A ballot was sent and no receipt came back. cause: why; it names how the command ends."""
+
+    def __init__(self, cause: Refused | Declined | Unreachable) -> None:
+        super().__init__(
+            "Your ballot was sent, but no receipt of it came back: it may be in or not. Vote again to be sure; of "
+            "all your ballots the last one counts."
+        )
+        self.cause = cause
 
 
 @dataclass(frozen=True)
@@ -90,16 +111,40 @@ def cast(
 ) -> BallotReceipt:
     """Cast a ballot and keep its receipt in `folder`. Again replaces: the later one counts.
 
-    option: a place in the manifest's options. Raises Refused or Declined; a lost answer is asked for again with the
-    same bytes, which changes nothing.
+    option: a place in the manifest's options. Raises Refused, Declined or Unreachable when nothing was cast; Unsure
+    when something may have been; NotKept when it was, and its receipt is in the error only. A lost answer is asked for
+    again with the same bytes, which changes nothing.
     """
     check_open(checked)
+    prepare(folder, checked.manifest)
     raw = make_cast(checked.manifest, checked.election, checked.electorate, keys.member, option, system)
-    answer = patiently(
-        client, admission, lambda token: poll_calls.cast(checked.manifest, raw, admission=token)
-    )
-    keep_receipt(folder, checked.manifest, answer)
+    answer = _send(client, checked.manifest, raw, admission)
     receipt = read_receipt(checked.manifest, answer)
     if receipt.ballot != ballot_hash(raw):
-        raise Refused("the server's receipt is for another ballot")
+        raise Unsure(Refused("the server's receipt is for another ballot"))
+    try:
+        keep_receipt(folder, checked.manifest, answer)
+    except Refused as refused:
+        raise NotKept(refused.reason, answer) from None
     return receipt
+
+
+def _send(client: Client, manifest: Manifest, raw: bytes, admission: Admission) -> bytes:
+    """Post a cast until there is an answer. Raises Unsure for every failure after which the ballot may be in."""
+    sent = 0
+
+    def call(token: str) -> Call[bytes]:
+        nonlocal sent
+        sent += 1
+        return poll_calls.cast(manifest, raw, admission=token)
+
+    try:
+        return patiently(client, admission, call)
+    except Declined as declined:
+        if not sent or (sent == 1 and declined.status < 500):
+            raise
+        raise Unsure(declined) from None  # an earlier try, whose answer was lost, may have been taken
+    except (Refused, Unreachable) as error:
+        if not sent:
+            raise
+        raise Unsure(error) from None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -21,7 +24,7 @@ from crypto.secrets import Passphrase
 from polls.board import Found, check_receipt
 from polls.casting import Receipt, read_receipt
 from service.booth import receipts, voting
-from service.booth.page import serve
+from service.booth.page import BoothPage, serve
 from service.cases.rosters import Members
 from service.cli import main
 from service.demo import LIGHT
@@ -30,8 +33,11 @@ from service.server.records import poll_partition
 from service.storage import Committed, Delete, open_store
 from service.wire import calls, poll_calls
 from service.wire.admitting import Admission
-from service.wire.client import AsyncClient, Client
+from service.wire.calls import BadAnswer, Call
+from service.wire.client import AsyncClient, Client, Declined
+from service.wire.problems import Kind
 from tests.support.groups import Group
+from tests.support.poll_world import World
 from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
@@ -224,6 +230,157 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
         receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads={0: "00" * 32}))
         result = await vote(server, poll, home, "--check")
         assert (result.exit_code, "showed another board before" in result.stderr) == (3, True)
+
+
+async def test_nothing_is_cast_when_no_receipt_can_be_kept(server: TimedServer, tmp_path: Path) -> None:
+    """A damaged file of receipts is found before the ballot is sent, by the command and by the page."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        damaged = receipts.file_of(home, poll.phi)
+        damaged.parent.mkdir()
+        damaged.write_bytes(b"{damaged")
+        typed = await vote(server, poll, home, "--yes", typed="1\n")
+        assert (typed.exit_code, f"move {damaged.name}" in typed.stderr) == (3, True), typed.output
+        page = await asyncio.to_thread(page_after_cast, server, poll, home)
+        assert "It was not cast" in page
+        assert damaged.read_bytes() == b"{damaged"
+        server.forward(DAY)
+        assert await poll.client.do(poll_calls.ballots(poll.phi)) == {}
+
+
+def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
+    """Cast option 1 as m1 in the booth's page; gives what it shows then."""
+    keys = keys_of(poll, "github.com/m1")
+    with Client(server.base, clock=server.clock) as client:
+        checked = voting.check_poll(client, poll.phi, home)
+        with Admission(client, poll.group.id, "casts") as admission:
+            page = BoothPage(
+                checked.manifest,
+                None,
+                lambda option: voting.cast(client, checked, keys, option, admission, home),
+                host="h",
+                secret="s",
+                moment=str,
+                sent="",
+                left_out="",
+            )
+            return page.answer("POST", "/s/cast", {"host": "h"}, b"option=1").body.decode()
+
+
+async def test_a_receipt_that_cannot_be_kept_is_shown(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is damaged while the ballot is on its way: the ballot is in, which is said, and the receipt printed."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        file = receipts.file_of(home, poll.phi)
+
+        def damage(answer: bytes) -> bytes:
+            file.write_bytes(b"{damaged")
+            return answer
+
+        monkeypatch.setattr(Client, "do", meddling(damage))
+        typed = await vote(server, poll, home, "--yes", "--json", typed="1\n")
+        assert (typed.exit_code, "your ballot is in" in typed.stderr) == (3, True), typed.output
+        receipt = json.loads(typed.stdout)["receipt"].encode()
+        assert read_receipt(poll.manifest, receipt).page == 0
+        file.unlink()
+        page = await asyncio.to_thread(page_after_cast, server, poll, home)
+        assert "Your ballot is in" in page
+        assert "The receipt is not kept" in page
+        assert html.escape('{"poll":"' + poll.phi.hex(), quote=True).replace("&quot;", "&#34;") in page
+
+
+async def test_nobody_is_told_that_nothing_was_cast_when_it_may_have_been(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken answer to a ballot that was sent: it may be in. A refusal of the first try, and one before: it isn't."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+
+        def broken(answer: bytes) -> bytes:
+            raise BadAnswer("the server's answer is not what was asked for")
+
+        with monkeypatch.context() as while_broken:
+            while_broken.setattr(Client, "do", meddling(broken))
+            typed = await vote(server, poll, home, "--yes", typed="1\n")
+            assert typed.exit_code == 3
+            assert "it may be in or not" in typed.stderr
+            page = await asyncio.to_thread(page_after_cast, server, poll, home)
+            assert "It may be in or not" in page
+            assert "Nothing is lost" not in page
+        nothing = await vote(server, poll, home, "--check")
+        assert (nothing.exit_code, "no receipt of this poll" in nothing.stderr) == (3, True)
+
+        def declined(client: Client, call: Call[Any]) -> Any:
+            if call.target.endswith("/casts"):
+                raise Declined(Kind.POLL_CLOSED, 409)
+            return plain(client, call)
+
+        plain = Client.do
+        monkeypatch.setattr(Client, "do", declined)
+        assert "It was not cast" in await asyncio.to_thread(page_after_cast, server, poll, home)
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 6
+
+
+def meddling(meddle: Callable[[bytes], bytes]) -> Callable[[Client, Call[Any]], Any]:
+    """Give a `Client.do` that does all as ever, and hands what answers a cast through `meddle`."""
+    plain = Client.do
+
+    def do(client: Client, call: Call[Any]) -> Any:
+        answer = plain(client, call)
+        return meddle(answer) if call.target.endswith("/casts") and call.method == "POST" else answer
+
+    return do
+
+
+async def test_a_vote_cast_while_receipts_are_checked_keeps_its_receipt(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--check` waits for the server; meanwhile another window votes. Both receipts are there afterwards."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        server.forward(3_600)
+        plain = Client.do
+        voted: list[bool] = []
+
+        def do(client: Client, call: Call[Any]) -> Any:
+            if "/heads" in call.target and not voted:
+                voted.append(True)
+                keys = keys_of(poll, "github.com/m1")
+                checked = voting.check_poll(client, poll.phi, home)
+                with Admission(client, poll.group.id, "casts") as admission:
+                    voting.cast(client, checked, keys, 2, admission, home)
+            return plain(client, call)
+
+        monkeypatch.setattr(Client, "do", do)
+        checked = await vote(server, poll, home, "--check", "--json")
+        assert [each["found"] for each in json.loads(checked.stdout)] == ["the head of its page is signed"]
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        assert len(kept.receipts) == 2
+        assert 0 in kept.heads
+
+
+def test_two_commands_that_keep_receipts_at_once_lose_none(tmp_path: Path) -> None:
+    """Twenty threads add one each; a head that contradicts the file's is not written over it."""
+    world = World(voters=5)
+    texts = [b"receipt %d" % n for n in range(20)]
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda text: receipts.keep_receipt(tmp_path, world.manifest, text), texts))
+    kept = receipts.kept_receipts(tmp_path, world.manifest.phi)
+    assert kept is not None
+    assert sorted(kept.receipts) == sorted(texts)
+    receipts.keep_more(tmp_path, world.manifest, receipts.Kept(b"", (), {0: "00" * 32, 1: "11" * 32}))
+    with pytest.raises(receipts.BoardChanged):
+        receipts.keep_more(tmp_path, world.manifest, receipts.Kept(b"", (), {1: "22" * 32}))
+    again = receipts.kept_receipts(tmp_path, world.manifest.phi)
+    assert again == receipts.Kept(kept.manifest, kept.receipts, {0: "00" * 32, 1: "11" * 32})
 
 
 async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_path: Path) -> None:
