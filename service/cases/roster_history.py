@@ -5,6 +5,7 @@ These are values: that they say what the group's root key signed is `service.cas
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -104,3 +105,12 @@ class RosterHistory:
     def at(self, roster_digest: bytes) -> Roster | None:
         """Find the roster with this digest, if it was ever in force."""
         return self._by_digest.get(roster_digest)
+
+    def left_out(self, then: Roster, recipients: Collection[bytes]) -> tuple[Handler, ...]:
+        """Give whom a reporter saw in `then` and left out, as each roster since has them: by all their names and keys.
+
+        then: the roster, of this history, that the report names; recipients: the key ids in its header.
+        """
+        ids = {handler.id for handler in then.recipients if handler.key_id not in recipients}
+        since = (roster.handlers for roster in self.rosters[then.seq :])
+        return tuple(dict.fromkeys(one for handlers in since for one in handlers if one.id in ids))

@@ -17,7 +17,7 @@ from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
 from service.cases.texts import tidy
-from service.console import command, emit, json_option
+from service.console import command, emit, json_option, shown
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import client_of, desk, opened
@@ -27,6 +27,7 @@ from service.desk.session import handlers_named
 from service.desk.writing import enqueued
 from service.files import read_answers, read_file
 
+_KEPT = "Kept. It goes out with the next `sottovoce desk sync`."
 _HAND_OVER = (
     "Give it to the person it belongs to and keep no copy: whoever has it reads the answers, once. "
     "If they don't want to come back, nobody needs it."
@@ -142,7 +143,12 @@ def recuse(context: click.Context, report: str, reason: str, as_json: bool) -> N
 @desk.command()
 @click.argument("report")
 @click.option("--to-group", required=True, help="Id of the other group (32 hex digits), synced before.")
-@click.option("--to", "names", multiple=True, help="Only this handler of it (repeat for more). Default: all.")
+@click.option(
+    "--to",
+    "names",
+    multiple=True,
+    help="Only this handler of it (repeat for more). Default: all but those whom the reporter left out.",
+)
 @click.option("--reason", default="", help="Why, for the log.")
 @json_option
 @click.pass_context
@@ -150,17 +156,21 @@ def recuse(context: click.Context, report: str, reason: str, as_json: bool) -> N
 def forward(
     context: click.Context, report: str, to_group: str, names: tuple[str, ...], reason: str, as_json: bool
 ) -> None:
-    """Hand a report to members of another group."""
+    """Hand a report to members of another group, but to nobody whom its reporter left out."""
     with opened(context) as session:
         case = session.find(report)
         try:
-            roster = session.roster_of(bytes.fromhex(to_group))
+            to = session.history_of(bytes.fromhex(to_group))
         except ValueError:
             raise Refused("a group's id is 32 hexadecimal digits") from None
-        handlers = handlers_named(roster, names)
-        items = actions.forward(session.desk(int(time.time())), case, roster, handlers, reason)
+        history = session.history_of(bytes.fromhex(case.first.group))
+        wanted = handlers_named(to.latest, names) if names else None
+        items = actions.forward(session.desk(int(time.time())), case, history, to, wanted, reason)
+        kept = actions.not_left_out(case, history, to.latest.recipients)
+        not_to = [] if names else [one.pseudonym for one in to.latest.recipients if one not in kept]
         session.enqueue(items)
-    _queued(items, as_json)
+    told = "".join(f"Not to {name}, whom the reporter left out.\n" for name in not_to)
+    emit({"queued": len(items), "left_out": not_to}, as_json, shown(f"{told}{_KEPT}"))
 
 
 @desk.command()
@@ -247,4 +257,4 @@ def _act(
 
 
 def _queued(items: list[Waiting], as_json: bool) -> None:
-    emit({"queued": len(items)}, as_json, "Kept. It goes out with the next `sottovoce desk sync`.")
+    emit({"queued": len(items)}, as_json, _KEPT)

@@ -16,6 +16,7 @@ from crypto.opening import grant, seal_entry
 from crypto.seal import PublicKey
 from crypto.secrets import SymmetricKey
 from crypto.signatures import SigningKey
+from service.cases.choosing import without
 from service.cases.letters import Letter, State
 from service.cases.log import (
     Act,
@@ -28,7 +29,7 @@ from service.cases.log import (
     may_become,
     sign_entry,
 )
-from service.cases.rosters import Handler, Roster
+from service.cases.rosters import Handler, Roster, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case
 from service.desk.records import Held, Waiting
@@ -159,18 +160,50 @@ def recuse(desk: Desk, case: Case, reason: str) -> list[Waiting]:
     ]
 
 
-def forward(desk: Desk, case: Case, to: Roster, handlers: Sequence[Handler], reason: str) -> list[Waiting]:
-    """Hand a report, with what followed, to members of another group by sealing its content keys to them."""
+def not_left_out(case: Case, history: RosterHistory, handlers: Sequence[Handler]) -> tuple[Handler, ...]:
+    """Give those of `handlers` whom the reporter didn't leave out, by any name or key of theirs.
+
+    history: of the report's group. Refused when it lacks the roster that the reporter saw.
+    """
+    then = history.at(bytes.fromhex(case.first.roster))
+    if then is None:
+        raise Refused(
+            "this desk has never seen the list that the reporter saw: nobody can tell whom they left out"
+        )
+    recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
+    return without(handlers, history.left_out(then, recipients))
+
+
+def forward(
+    desk: Desk,
+    case: Case,
+    history: RosterHistory,
+    to: RosterHistory,
+    wanted: Sequence[Handler] | None,
+    reason: str,
+) -> list[Waiting]:
+    """Hand a report, with what followed, to members of a group by sealing its content keys to them.
+
+    history: of the report's group; to: of the other; wanted: None for all its recipients but those left out.
+    Refused when somebody wanted was left out, when nobody is, and when everybody of a group is wanted whose reporters
+    come to this one if they leave out too many there: whom they left out is in no report (design.md §4).
+    """
+    if wanted is None and any(roster.alternate == history.latest.group for roster in to.rosters):
+        raise Refused("perhaps its reporter left out people of that group: name who is to have it with --to")
+    asked = to.latest.recipients if wanted is None else wanted
+    handlers = not_left_out(case, history, asked)
+    if wanted is not None and len(handlers) < len(asked):
+        raise Refused("the reporter left out one of these people")
     if not handlers:
-        raise Refused("name at least one person to forward to")
+        raise Refused("nobody is left to forward it to")
     told = Forwarded(
-        group=to.group.hex(),
+        group=to.latest.group.hex(),
         handlers=tuple(handler.pseudonym for handler in handlers),
         key_ids=tuple(handler.key_id.hex() for handler in handlers),
         reason=tidy(reason),
     )
     grants = [
-        grant_to(desk, one, to.group.hex(), handler.seal_key)
+        grant_to(desk, one, to.latest.group.hex(), handler.seal_key)
         for one in (case.first, *case.follow_ups)
         for handler in handlers
     ]

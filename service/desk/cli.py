@@ -124,7 +124,7 @@ def sync(context: click.Context, as_json: bool) -> None:
     lines = [text, *(f"WARNING: {warning}" for warning in result.warnings)]
     if result.urgent:
         lines.insert(0, f"URGENT: {result.urgent} new reports say that someone is in danger.")
-    emit(asdict(result), as_json, "\n".join(lines))
+    emit(asdict(result), as_json, shown("\n".join(lines)))
 
 
 @desk.command("list")

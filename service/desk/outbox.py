@@ -17,7 +17,7 @@ from crypto.letters import seal_letter
 from crypto.seal import PublicKey
 from service.cases.letters import Letter, sign_letter
 from service.cases.log import Forwarded
-from service.desk.actions import grant_to, padding
+from service.desk.actions import grant_to, not_left_out, padding
 from service.desk.casebook import Case
 from service.desk.records import Body, Held, LogLine, Waiting
 from service.desk.session import Session
@@ -43,6 +43,9 @@ def grant_follow_ups(session: Session, now_s: int) -> None:
     desk = session.desk(now_s)
     histories = session.histories()
     for case in session.cases().values():
+        history = histories.get(case.first.group)
+        if history is None or history.at(bytes.fromhex(case.first.roster)) is None:
+            continue  # whom its reporter left out can't be known here
         for told in case.state.forwarded:
             for follow_up in case.follow_ups:
                 mark = bytes.fromhex(follow_up.id) + bytes.fromhex(told.group)
@@ -51,8 +54,9 @@ def grant_follow_ups(session: Session, now_s: int) -> None:
                 ):
                     continue
                 roster = histories[told.group].latest if told.group in histories else None
-                keys = [h.seal_key for h in roster.active if h.key_id.hex() in told.key_ids] if roster else []
-                session.enqueue(grant_to(desk, follow_up, told.group, key) for key in keys)
+                wanted = [h for h in roster.active if h.key_id.hex() in told.key_ids] if roster else []
+                people = not_left_out(case, history, wanted)
+                session.enqueue(grant_to(desk, follow_up, told.group, one.seal_key) for one in people)
                 session.vault.put("regranted", mark, b"1")
 
 
@@ -112,10 +116,24 @@ def _send(
                     _readdress(session, item, cases, result)
                 case "full":
                     result.warnings.append("a mailbox is full: the letter waits until the reporter has read")
+                case "left-out":
+                    _settle(session, item)
+                    result.warnings.append(_not_handed(session, item))
                 case "gone":
                     _settle(session, item)
                     if item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
+
+
+def _not_handed(session: Session, item: Waiting) -> str:
+    groups = session.histories()
+    person = (
+        groups[item.to_group].latest.by_key(bytes.fromhex(item.key_id)) if item.to_group in groups else None
+    )
+    name = "one person" if person is None else person.pseudonym
+    return (
+        f"a report was not handed to {name}: the list that its reporter saw has them, and they were left out"
+    )
 
 
 def _settle(session: Session, item: Waiting) -> None:

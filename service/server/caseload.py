@@ -1,15 +1,15 @@
 """What handlers do with reports: list, fetch, log, grant, step out.
 
 Guarantees: whoever is no recipient, was not granted access, or stepped out gets the same answer as for a report that
-doesn't exist; every act is idempotent by the id its author chose; a log only grows. Nobody can hand a report to a
-handler of the same group whom its reporter left out.
+doesn't exist; every act is idempotent by the id its author chose; a log only grows. Nobody can hand a report to one
+whom its reporter left out, in that group or in another.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from service.cases.rosters import Handler, Roster
+from service.cases.choosing import without
 from service.server import activity, mailboxes
 from service.server.deps import Deps
 from service.server.intake import release_ms
@@ -134,8 +134,8 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
     group, report = bytes.fromhex(action.group), bytes.fromhex(action.report)
     to_group, to_key = bytes.fromhex(action.to_group), bytes.fromhex(action.to_key)
     record = await access(deps, caller, group, report)
-    theirs = await deps.groups.history(to_group)
-    if record is None or theirs is None:
+    ours, theirs = await deps.groups.history(group), await deps.groups.history(to_group)
+    if record is None or ours is None or theirs is None:
         return "gone"
     grantee = theirs.latest.by_key(to_key)
     if grantee is None or not grantee.active or grantee.key_id != to_key:
@@ -145,7 +145,7 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
         return "gone"
     if to_group == group and not set(grantee.key_ids).isdisjoint(record.recipients):
         return "done"  # they have it
-    if to_group == group and _left_out(theirs.rosters[record.roster], grantee):
+    if not without([grantee], ours.left_out(ours.rosters[record.roster], record.recipients)):
         return "left-out"
     changes: list[Change] = [
         Insert(b"grant/" + report + mark, encode(Granted(to_key, action.sealed))),
@@ -210,11 +210,6 @@ async def _unlist(deps: Deps, caller: Caller, report: bytes) -> None:
         doomed: list[Change] = [Delete(name) for name, _ in page if name.endswith(report)]
         await deps.store.commit(group_partition(caller.group), doomed)
         after = page[-1][0]
-
-
-def _left_out(then: Roster, grantee: Handler) -> bool:
-    """Whether the reporter saw this handler in the roster and left them out."""
-    return any(handler.id == grantee.id for handler in then.recipients)
 
 
 def _shown(report: bytes, entry: Feed) -> shapes.FeedEntry:

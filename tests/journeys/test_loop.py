@@ -247,16 +247,15 @@ def test_recusal_and_forwarding(tmp_path: Path, server: RunningServer, client: C
         synced(ada, client, NOW + 3)
         case = next(iter(ada.cases().values()))
         assert group.member("Bo").signing.verify_key().raw.hex() in case.state.recused
-        ada.enqueue(
-            actions.forward(ada.desk(NOW + 4), case, other.roster, other.roster.recipients, "too close")
-        )
+        mine, theirs = ada.history_of(group.id), ada.history_of(other.id)
+        ada.enqueue(actions.forward(ada.desk(NOW + 4), case, mine, theirs, None, "too close"))
         synced(ada, client, NOW + 4)
         assert synced(dan, client, NOW + 5).new_reports == 1
-        theirs = next(iter(dan.cases().values()))
-        body = dan.body_of(theirs.first).content
+        handed = next(iter(dan.cases().values()))
+        body = dan.body_of(handed.first).content
         assert isinstance(body, Report)
         assert body.what == "About a friend of Bo's."
-        assert len(theirs.state.forwarded) == 1
+        assert len(handed.state.forwarded) == 1
 
         case = next(iter(ada.cases().values()))
         assert actions.readers(case, group.roster) == tuple(

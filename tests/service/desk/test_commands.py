@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.answers import Answers
 from service.cases.reports import File, Person
 from service.cli import main
+from service.wire import calls
 from service.wire.client import Client
-from tests.support.desks import home_of
+from tests.support.desks import desk_at, home_of
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer, running_server
@@ -72,6 +74,57 @@ def ada(tmp_path: Path, server: RunningServer) -> Iterator[Handler]:
         )
         reporter.report(answers, [File("note.txt", "text/plain", b"what I saw")])
         yield Handler(tmp_path, group, other, reporter)
+
+
+def test_a_report_is_forwarded_to_nobody_whom_its_reporter_left_out(
+    tmp_path: Path, server: RunningServer
+) -> None:
+    """Without names they are passed over and told; named they are refused, and nothing of it is kept or logged."""
+    with Client(server.base) as client:
+        other = Group.draw("Borealis", ["Dan", "Eve"])
+        group = Group.draw(alternate=other.id)
+        other.add(replace(group.member("Cy"), name="Quin", id=system(16)))
+        for one in (other, group):
+            one.found(client)
+        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+        home_of(tmp_path / "Ada", server.base, group, "Ada", PASSPHRASE)
+        reporter = Reporter(client, group)
+        reporter.report(Answers(what="About Cy."), to=("Ada", "Bo"))
+    ada = Handler(tmp_path, group, other, reporter)
+    ada.does("sync")
+    case = json.loads(ada.does("list", "--json"))[0]["id"][:8]
+    for to, name in ((other, "Quin"), (group, "Cy")):
+        refused = ada.type("forward", case, "--to-group", to.id.hex(), "--to", name)
+        assert (refused.exit_code, "left out" in refused.output) == (3, True), refused.output
+    assert json.loads(ada.does("show", case, "--json"))["log"] == []
+    told = ada.does("forward", case, "--to-group", other.id.hex())
+    assert "Not to Quin, whom the reporter left out." in told
+    answer = json.loads(ada.does("forward", case, "--to-group", group.id.hex(), "--json"))
+    assert answer == {"queued": 3, "left_out": ["Cy"]}
+    log = json.loads(ada.does("show", case, "--json"))["log"]
+    assert [entry["said"] for entry in log] == ["forwarded to Dan, Eve", "forwarded to Ada, Bo"]
+    assert json.loads(ada.does("sync", "--json"))["warnings"] == []
+
+
+def test_a_report_goes_back_to_named_people_only(tmp_path: Path, server: RunningServer) -> None:
+    """Who leaves out too many of a group comes to its alternate group; the report doesn't say whom they left out."""
+    with Client(server.base) as client:
+        other = Group.draw("Borealis", ["Dan", "Eve"])
+        group = Group.draw(alternate=other.id)
+        for one in (other, group):
+            one.found(client)
+        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+        home_of(tmp_path / "Dan", server.base, other, "Dan", PASSPHRASE)
+        Reporter(client, other).report(Answers(what="About two of them."))
+        with desk_at(tmp_path / "Dan", other, "Dan") as desk:
+            chain = client.do(calls.roster(group.id))
+            desk.keep_chain(group.id, [s.raw for s in group.chain.statements], chain)
+    dan = Handler(tmp_path, other, group, Reporter(client, other), "Dan")
+    dan.does("sync")
+    case = json.loads(dan.does("list", "--json"))[0]["id"][:8]
+    refused = dan.type("forward", case, "--to-group", group.id.hex())
+    assert (refused.exit_code, "--to" in refused.output) == (3, True), refused.output
+    dan.does("forward", case, "--to-group", group.id.hex(), "--to", "Ada")
 
 
 def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:

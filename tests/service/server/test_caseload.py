@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from crypto.entropy import system
 from crypto.envelope import parse_envelope
 from crypto.opening import grant, open_grant, open_report, seal_entry
 from crypto.secrets import SymmetricKey
+from service.cases import rosters
 from service.server import caseload
 from service.server.caseload import hand_over_all
 from service.server.records import group_partition
@@ -152,6 +155,29 @@ async def test_nobody_is_handed_what_the_reporter_kept_from_them(world: World, g
     )
     assert outcomes == ["left-out", "done", "done"]
     assert (await world.client.do(calls.feed(group.signer("Cy")))).entries == ()
+
+
+async def test_nobody_is_handed_it_through_another_group(world: World, group: Group) -> None:
+    """Whoever was left out is known there by a key, also one taken later, or by the name; others are handed it."""
+    report = await filed(world, group)
+    new = Member.draw("Cy")
+    group.say(rosters.Rotate(handler=group.member("Cy").id.hex(), card=new.card()))
+    await world.found(group)
+    other = Group.draw("Borealis", ["Pat", "cY"])
+    masked = replace(new, name="Quin", id=system(16))
+    old = replace(group.member("Cy"), name="Rae", id=system(16))
+    other.add(masked)
+    other.add(old)
+    await world.found(other)
+    outcomes = await did(
+        world,
+        group,
+        "Ada",
+        *(handing(group, report, other, member) for member in (other.member("cY"), masked, old)),
+        handing(group, report, other, other.member("Pat")),
+    )
+    assert outcomes == ["left-out", "left-out", "left-out", "done"]
+    assert (await world.client.do(calls.feed(other.signer("cY")))).entries == ()
 
 
 async def test_a_handover_survives_a_crash(
