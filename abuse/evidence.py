@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
+from abuse.addresses import one_query
 from abuse.confusables import fold_known
-
-_TRACKING: Final = frozenset({"fbclid", "gclid", "igshid", "mc_cid", "mc_eid", "ref_src", "si"})
 
 
 class Verdict(Enum):
@@ -53,21 +51,19 @@ class Check:
 def link_id(link: str) -> str:
     """Give a web address one form: host folded, no `www.`, no tracking, no trailing slash; a fragment stays.
 
-    The fragment stays because a thread's comments are different pieces of evidence. What is no address is kept as
-    trimmed text. Never raises.
+    The fragment stays because a thread's comments are different pieces of evidence; of a query everything stays but
+    tracking (`one_query`). What is no address is kept as trimmed text. Never raises.
     """
     text = link.strip()
     try:
         split = urlsplit(text if "://" in text else f"https://{text}")
         host = fold_known((split.hostname or "").casefold()).strip(".").removeprefix("www.")
         port = f":{split.port}" if split.port and split.port not in {80, 443} else ""
+        query = one_query(split.query)
     except ValueError:
         return f"link {text}"
     if "." not in host:
         return f"link {text}"
-    query = urlencode(
-        sorted(p for p in parse_qsl(split.query) if p[0] not in _TRACKING and p[0][:4] != "utm_")
-    )
     path = split.path.rstrip("/")
     rest = (f"?{query}" if query else "") + (f"#{split.fragment}" if split.fragment else "")
     return f"link {host}{port}{path}{rest}"

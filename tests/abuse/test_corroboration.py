@@ -217,6 +217,40 @@ def test_links_are_one_however_written() -> None:
     assert witness_id(" Аnna  K ") == witness_id("anna k")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("showthread.php?1111-he-threatens", "showthread.php?2222-release-party"),
+        ("msg?0017", "msg?0423"),
+        ("?topic/1/&page=2", "?topic/2/&page=2"),
+        ("?1&2", "?2&1"),
+        ("a?x=&y=1", "a?y=1"),
+        ("a?x", "a"),
+        ("a?x=", "a?x"),
+        ("a?user=%C0%ED%FF", "a?user=%C1%EE%FF"),  # windows-1251
+        ("a?p=1%262", "a?p=1&2"),
+    ],
+)
+def test_links_of_two_pages_stay_two(one: str, other: str) -> None:
+    """Fields without a name, without a value, or in another encoding than UTF-8 are part of what a page is."""
+    first, second = (link_id(f"https://forum.example.org/{path}") for path in (one, other))
+    assert first != second
+    assert [link_id(each.removeprefix("link ")) for each in (first, second)] == [first, second]
+
+
+@pytest.mark.parametrize(
+    "way", ["?b=a+c&a=1", "?a=1&b=a%20c", "?a=1&&b=%61+c&utm_medium=x", "?igsh=Zz%3D%3D&a=1&b=a+c"]
+)
+def test_a_query_has_one_form(way: str) -> None:
+    """The order of named fields, how they are encoded, and who shared the link make no difference."""
+    assert link_id(f"https://example.org/p{way}") == "link example.org/p?a=1&b=a+c"
+
+
+def test_what_is_no_address_is_kept() -> None:
+    """Even half a character in a query raises nothing."""
+    assert link_id("example.org/?a=\ud800") == "link example.org/?a=\ud800"
+
+
 def test_check_next_gives_every_group_its_turn() -> None:
     """Voices' links first; then one item per group and round: 100 copies with 100 links don't bury the one."""
     flood = [(f"f{n}", frozenset({f"link junk{n}.org"}), False, 0) for n in range(100)]
