@@ -19,12 +19,13 @@ from crypto.labels import Label
 from crypto.signatures import SigningKey
 from service.cases import rosters
 from service.cases.choosing import of_name
-from service.chain_files import read_whole, write_whole
+from service.chain_files import alone, read_whole, write_whole
 from service.console import emit, read_passphrase
 from service.wire.shapes import RosterChain
 
 KEY_FILE: Final = "root.key"
 CHAIN_FILE: Final = "chain.json"
+LOCK_FILE: Final = "chain.lock"
 KIND: Final = "group root"
 MAX_SMALL: Final = 16 * 1_024
 MAX_CHAIN_FILE: Final = 64 * 1_024 * 1_024
@@ -33,19 +34,27 @@ MAX_CHAIN_FILE: Final = 64 * 1_024 * 1_024
 def append(context: click.Context, said: rosters.Statement, as_json: bool) -> None:
     """Check that a statement can follow, ask for the passphrase, sign, and write the chain."""
     home, passphrase_file = context.obj
-    chain = read_chain(home)
-    now = verified(chain).latest
-    rosters.check_new(now, said)
-    rosters.step(now, said, bytes(32))  # before anyone types a passphrase
+    _following(home, said)  # before anyone types a passphrase
     raw = unlock(read_whole(home / KEY_FILE, MAX_SMALL), read_passphrase(passphrase_file), kind=KIND)
-    chain = chains.append(chain, rosters.encode_statement(said), SigningKey(raw))
-    latest = verified(chain).latest
-    write_chain(home, latest.group, chain)
+    with alone(home / LOCK_FILE):
+        # Again: another command may have signed one while the passphrase was typed.
+        chain = chains.append(_following(home, said), rosters.encode_statement(said), SigningKey(raw))
+        latest = verified(chain).latest
+        write_chain(home, latest.group, chain)
     emit(
         {"group": latest.group.hex(), "statements": len(chain.statements), "digest": latest.digest.hex()},
         as_json,
         f"Signed statement {len(chain.statements)}. `sottovoce group publish` sends it.",
     )
+
+
+def _following(home: Path, said: rosters.Statement) -> chains.VerifiedChain:
+    """Read the folder's chain. Refused when the statement can't follow it."""
+    chain = read_chain(home)
+    now = verified(chain).latest
+    rosters.check_new(now, said)
+    rosters.step(now, said, bytes(32))
+    return chain
 
 
 def statement(kind: Any, **values: object) -> Any:

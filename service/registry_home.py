@@ -26,7 +26,7 @@ from service.cases.joining import registry_id_of
 from service.cases.names import checked_name
 from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Account, ByInvitation, Found, Hex32, Statement, encode_statement
-from service.chain_files import read_whole
+from service.chain_files import alone, read_whole
 from service.console import read_passphrase, write_private
 from service.wire.registry_pins import load_chain, save_chain, verified
 
@@ -35,6 +35,7 @@ ROOT_KIND: Final = "registry root"
 REGISTRAR_FILE: Final = "registrar.key"
 REGISTRAR_KIND: Final = "registrar"
 CHAIN_FILE: Final = "chain.json"
+LOCK_FILE: Final = "chain.lock"
 MAX_SMALL: Final = 64 * 1_024
 
 
@@ -140,18 +141,20 @@ class RegistryHome:
 
     def say(self, said: Sequence[Statement]) -> Registry:
         """Check that each statement can follow, ask for the passphrase, sign them all, and write the chain."""
-        statements, growing = self.growing()
+        _, growing = self.growing()
         if not self.has_root:
             raise Refused("only who holds the registry's root key can do this")
         for each in said:  # before anyone types a passphrase; whether they follow each other is checked below
             growing.check(each)
         key = self.signing_key()
-        chain = chains.verify_chain(statements, growing.registry.root, Label.REGISTRY)
-        for each in said:
-            chain = chains.append(chain, encode_statement(each), key)
-        raw = [each.raw for each in chain.statements]
-        grown = growing.grown(raw[len(statements) :])
-        save_chain(self.folder / CHAIN_FILE, grown.registry.id, raw)
+        with alone(self.folder / LOCK_FILE):
+            statements, growing = self.growing()  # again: another command may have signed some meanwhile
+            chain = chains.verify_chain(statements, growing.registry.root, Label.REGISTRY)
+            for each in said:
+                chain = chains.append(chain, encode_statement(each), key)
+            raw = [each.raw for each in chain.statements]
+            grown = growing.grown(raw[len(statements) :])
+            save_chain(self.folder / CHAIN_FILE, grown.registry.id, raw)
         return grown.registry
 
     def _lock(self, file: str, key: SigningKey, kind: str) -> None:
