@@ -2,7 +2,8 @@
 
 `member.key` holds the keys under a passphrase (service.member_keys); `member.json` says, in public terms, whose they
 are and where, so that looking needs no passphrase; `next.key` and `next.json` are the same for keys that are to
-replace them; `<registry>.json` is the chain as last accepted, which is what later ones have to go on from.
+replace them; `<registry>.json` is the chain as last accepted, which is what later ones have to go on from, and
+`pins.json` the heads of the rosters of groups in whose polls this member looked.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from crypto.group import Point
 from service import member_keys
 from service.cases.registry import Registry
 from service.cases.registry_statements import Account, Application, Hex32, decode_application
+from service.cases.rosters import RosterHistory
 from service.chain_files import read_whole, write_whole
 from service.console import read_passphrase
 from service.member_keys import MemberKeys
+from service.wire import pins
 from service.wire.client import Client
 from service.wire.registry_pins import fetch
 
 STATE: Final = "member.json"
+PINS_FILE: Final = "pins.json"
 NEXT_KEY: Final = "next.key"
 NEXT_STATE: Final = "next.json"
 APPLICATION: Final = "application.json"
@@ -109,6 +113,22 @@ class MemberHome:
         if state.registry is None:
             raise Refused("these keys belong to no registry yet: `sottovoce member apply`")
         return fetch(client, bytes.fromhex(state.registry), self.folder)
+
+    def accept(self, history: RosterHistory) -> None:
+        """Pin a group's roster, for voting. Raises pins.RolledBack or pins.Forked.
+
+        Refused when the group names another registry than the one these keys belong to: among others' members, made up
+        by who asked for the vote, a member would be alone.
+        """
+        state, named = self._state(STATE), history.latest.registry
+        if state is not None and state.registry is not None and named != bytes.fromhex(state.registry):
+            raise Refused(
+                "the poll's group doesn't name the registry of members that you joined: nobody in it is known to you, "
+                "so your vote might not be secret. If you belong to both communities, vote with --home and the folder "
+                "of the other one"
+            )
+        path = self.folder / PINS_FILE
+        pins.save(path, pins.load(path).accept(history))
 
     def take_over(self) -> MemberState:
         """Put the new keys in place of the old ones, which stay beside them: they open what was sealed to them."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from polls.agreement import agreements_needed
 from polls.encoding import hash_hex
@@ -207,9 +208,15 @@ def export(
 @command
 def verify(file: Path, evidence: Path | None, manifest: Path, registry: Path, as_json: bool) -> None:
     """Verify an exported poll offline, and say in plain words what was checked."""
-    found = verify_files(file, evidence or file.with_suffix(".evidence.json"), manifest, registry)
+    found, members = verify_files(file, evidence or file.with_suffix(".evidence.json"), manifest, registry)
     checks = [{"name": each.name, "passed": each.passed, "words": each.words} for each in found.checks]
-    emit({"passed": found.passed, "checks": checks}, as_json, shown(str(found)))
+    words = " ".join(fingerprint_words(members.root.raw))
+    told = {"passed": found.passed, "checks": checks, "registry": members.id.hex(), "registry_words": words}
+    by = (
+        f"By the registry {members.name!r}, {members.id.hex()}; its key in words: {words}. "
+        "Compare it with the one that the community uses: these files can't prove that it is."
+    )
+    emit(told, as_json, shown(f"{found}\n{by}"))
     if not found.passed:
         raise Refused("this record does not hold")
 

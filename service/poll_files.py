@@ -21,11 +21,10 @@ from polls.verify import verify
 from service.cases.registry import Registry
 from service.cases.verdicts import Delivered, complete
 from service.chain_files import read_whole, write_whole
-from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_views import left_out_of
-from service.wire.registry_pins import download, load_chain, save_chain, verified
+from service.wire.poll_voters import download_named
+from service.wire.registry_pins import load_chain, save_chain, verified
 
 
 def export_poll(
@@ -37,9 +36,7 @@ def export_poll(
     trustees whose decryptions don't hold, which are left out.
     """
     found = gather(client, phi)
-    electorate = client.do(poll_calls.electorate(found.view.manifest))
-    downloaded = download(client, bytes.fromhex(electorate.shape.registry), ())
-    left_out_of(electorate, downloaded.registry)
+    downloaded = download_named(client, found.view.manifest)
     archive = found.archive()
     name = json.loads(read(archive).election)["uuid"]
     warning = None
@@ -62,20 +59,25 @@ def export_poll(
     return {**files, **({} if warning is None else {"warning": warning})}
 
 
-def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) -> Report:
-    """Verify an exported poll from its files alone. Refused when a file can't be read or the registry doesn't hold."""
+def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) -> tuple[Report, Registry]:
+    """Verify an exported poll from its files alone. Refused when a file can't be read or the registry doesn't hold.
+
+    Also gives the registry of members by which it was judged: that it is the community's no file can prove.
+    """
     held = read_whole(evidence, MAX_EVIDENCE)
     stored = load_chain(registry)
     if stored is None:
         raise Refused("the registry's file is not there")
-    members = _snapshot_of(verified(*stored).registry, held)
-    return verify(
+    known = verified(*stored).registry
+    members = _snapshot_of(known, held)
+    report = verify(
         ED25519,
         read_whole(archive, MAX_ARCHIVE),
         held,
         manifest=read_whole(manifest, 64 * 1_024),
         registry=members,
     )
+    return report, known
 
 
 def _snapshot_of(registry: Registry, evidence: bytes) -> Collection[Point]:

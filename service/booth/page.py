@@ -25,7 +25,7 @@ from service.booth.voting import Checked, NotKept, Unsure
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
-from service.wire.poll_views import left_out_told, quorum_told
+from service.wire.poll_views import quorum_told
 
 IDLE_S: Final = 1_800
 """The page goes by itself after half an hour without a request."""
@@ -73,9 +73,9 @@ class BoothPage:
         secret: str,
         moment: Callable[[int], str],
         sent: str,
-        left_out: str,
+        voters: str,
     ) -> None:
-        self._left_out = left_out
+        self._voters = voters
         self._manifest, self._summary, self._cast = manifest, summary, cast
         self._host, self.base = host, f"/{secret}"
         self._until, self._sent, self._moment = moment(manifest.closes_at), sent, moment
@@ -141,7 +141,7 @@ class BoothPage:
             why=why,
             until=self._until,
             sent=self._sent,
-            left_out=self._left_out,
+            voters=self._voters.splitlines(),
             quorum=quorum_told(self._manifest),
             **context,
         )
@@ -235,7 +235,7 @@ def serve(
             secret=secret,
             moment=moment,
             sent=sent,
-            left_out=left_out_told(checked.snapshot, checked.left_out),
+            voters=checked.voters.told(),
         )
         echo(f"Open this in a browser on this machine; Ctrl-C ends it:\n  http://{server.host}/{secret}/")
         try:

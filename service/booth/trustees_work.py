@@ -13,7 +13,6 @@ from typing import Any
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from crypto.group import Point
 from crypto.seal import DoesNotOpen
 from polls import closing
 from polls.agreement import Agreement, agreements_needed, board_name, board_statement, board_words, weigh
@@ -27,11 +26,11 @@ from polls.verify import Closed, check_closed
 from service.booth.trustees import Contradiction, TrusteeHome, TrusteeKeys
 from service.cases.rosters import RosterHistory
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
-from service.wire import calls, poll_calls, poll_closing_calls
+from service.wire import poll_calls, poll_closing_calls
 from service.wire.client import Client
 from service.wire.poll_records import gather
-from service.wire.poll_views import BoardView, PollView, left_out_of, left_out_told, trustee_signer
-from service.wire.registry_pins import fetch
+from service.wire.poll_views import BoardView, PollView, trustee_signer
+from service.wire.poll_voters import Voters, voters_of
 
 _AFTER_CLOSE = ("closed", "decided", "delivered", "acknowledged", "implemented")
 
@@ -91,11 +90,12 @@ class Trustee:
             return Done([f"Trustee {place} has shown its share for this poll."])
         if view.state != "waiting":
             raise Refused(f"poll: it is {view.state}; shares are shown before a poll opens")
+        # Before anything is shown: with enough proofs a poll opens, whoever its voters are.
+        told = self._voters(view).told()
         share = board.transcript.share(self.keys.seed, place)
         proof = closing.prove_share(view.trustees, share, place, phi, system)
         after = self.client.do(poll_closing_calls.prove_share(self._signer(view), phi, proof))
         missing = after.shape.proofs_needed - len(after.shape.proved)
-        _, _, told = self._electorate(view)
         return Done(
             [f"Trustee {place} has shown its share.", told],
             [f"Waits for {missing} more trustees."] if missing > 0 else [],
@@ -155,33 +155,24 @@ class Trustee:
     def verified(self, phi: bytes) -> tuple[Closed[Any, Any], RosterHistory, str]:
         """Download a closed poll and verify all of it up to the tally; Refused for the first thing that fails.
 
-        Also gives the group's roster, and who was left out of the poll, in a sentence.
+        Also gives the group's roster, and who the voters are and who was left out, in sentences.
         """
         gathered = gather(self.client, phi)
         manifest = gathered.view.manifest
-        history, members, told = self._electorate(gathered.view)
+        voters = self._voters(gathered.view)
         closed: Closed[Any, Any] = check_closed(
             ED25519,
             gathered.archive(self.mapper),
             gathered.evidence(),
             manifest=manifest.raw,
-            registry=members,
+            registry=voters.members,
             mapper=self.mapper,
         )
-        return closed, history, told
+        return closed, voters.history, voters.told()
 
-    def _electorate(self, view: PollView) -> tuple[RosterHistory, list[Point], str]:
-        """Hold a poll's electorate against the registry that the group's root key names; say who was left out."""
-        history = self.client.do(calls.roster(bytes.fromhex(view.manifest.group_id)))
-        self.home.accept(history)
-        if history.latest.registry is None:
-            raise Refused("poll: the group's root key names no registry of members")
-        registry = fetch(self.client, history.latest.registry, self.home.folder)
-        electorate = self.client.do(poll_calls.electorate(view.manifest))
-        left_out = left_out_of(electorate, registry)
-        snapshot = electorate.shape.snapshot
-        members = [each.member_key for each in registry.snapshot(snapshot).members]
-        return history, members, left_out_told(snapshot, left_out)
+    def _voters(self, view: PollView) -> Voters:
+        """Hold a poll's electorate against the registry that the group's root key names."""
+        return voters_of(self.client, view.manifest, self.home.folder, self.home.accept)
 
     def _poll(self, phi: bytes) -> tuple[PollView, BoardView, int]:
         view = self.client.do(poll_calls.poll(phi))

@@ -28,7 +28,7 @@ from service.member_keys import read as read_keys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
-from service.wire.poll_views import left_out_told, quorum_told
+from service.wire.poll_views import quorum_told
 
 SENT = (
     "What is sent: an encrypted ballot, and a proof that one of the {n} voters cast it. "
@@ -127,7 +127,7 @@ def told(checked: Checked, summary: str | None) -> list[str]:
         "",
         f"{manifest.electorate_size} may vote, until {moment(manifest.closes_at)}; rule: {manifest.rule.value}.",
         quorum_told(manifest),
-        left_out_told(checked.snapshot, checked.left_out),
+        checked.voters.told(),
     ]
 
 

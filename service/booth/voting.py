@@ -1,9 +1,10 @@
 """Voting, on the voter's own machine: what a voter checks before, what is sent, and the receipts that are kept.
 
 Guarantees: nothing is cast before manifest, trustees and electorate were held against φ and against the registry that
-this voter downloads and pins; no login and no address of the voter's making goes with a cast; that a receipt can be
-kept is tried before, and it is kept before the voter is told; nobody is told that nothing was cast once something was
-sent. The choice itself is kept nowhere. polls/SPEC.md §3.4, design.md §9.
+the group's root key names, which is the one that this member joined (roster and registry are downloaded and pinned); no
+login and no address of the voter's making goes with a cast; that a receipt can be kept is tried before, and it is kept
+before the voter is told; nobody is told that nothing was cast once something was sent. The choice itself is kept
+nowhere. polls/SPEC.md §3.4, design.md §9.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from polls.electorate import Electorate
 from polls.manifest import Manifest, election_of
 from service.booth.receipts import keep_receipt, prepare
 from service.cases.summaries import open_summary
+from service.member_home import MemberHome
 from service.member_keys import MemberKeys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import patiently
-from service.wire.poll_views import PollView, ballot_hash, left_out_of
-from service.wire.registry_pins import fetch
+from service.wire.poll_views import PollView, ballot_hash
+from service.wire.poll_voters import Voters, voters_of
 
 
 class NotAVoter(Refused):
@@ -58,29 +60,33 @@ class Unsure(Exception):
 class Checked:
     """A poll of which everything was checked that a voter can check before the close.
 
-    left_out: the accounts of the members' snapshot that may not vote. Whoever makes a poll chooses them: look.
+    voters: who may vote, and the accounts of the members' snapshot that may not.
     """
 
     view: PollView
-    electorate: Electorate
+    voters: Voters
     election: Election[Any, Any]
-    snapshot: str
-    left_out: tuple[str, ...]
 
     @property
     def manifest(self) -> Manifest:
         """What the poll is about."""
         return self.view.manifest
 
+    @property
+    def electorate(self) -> Electorate:
+        """Who may vote, as rings."""
+        return self.voters.electorate
+
 
 def check_poll(client: Client, phi: bytes, folder: Path) -> Checked:
-    """Fetch a poll and hold it against φ and the registry, pinned in `folder`. Raises Refused, naming what fails."""
+    """Fetch a poll and hold it against φ, the group's roster and the registry, pinned in `folder`, the member's.
+
+    Raises Refused, naming what fails, also where the group names another registry than the one this member joined.
+    """
     view = client.do(poll_calls.poll(phi))
-    found = client.do(poll_calls.electorate(view.manifest))
-    registry = fetch(client, bytes.fromhex(found.shape.registry), folder)
-    left_out = left_out_of(found, registry)
-    election = election_of(view.manifest, view.trustees)
-    return Checked(view, found.electorate, election, found.shape.snapshot, left_out)
+    home = MemberHome(folder, None)
+    voters = voters_of(client, view.manifest, folder, home.accept)
+    return Checked(view, voters, election_of(view.manifest, view.trustees))
 
 
 def check_open(checked: Checked) -> None:

@@ -82,7 +82,7 @@ def left_out_of(view: ElectorateView, registry: Registry) -> tuple[str, ...]:
     Refused unless it is exactly what the snapshot gives without them, sub-rings and all.
     """
     if registry.id.hex() != view.shape.registry:
-        raise Refused("electorate: of another registry")
+        raise Refused("electorate: of another registry than the group's root key names")
     snapshot = registry.snapshot(view.shape.snapshot)
     voters = view.electorate.members
     missing = tuple(each.account for each in snapshot.members if each.member_key not in voters)

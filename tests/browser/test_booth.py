@@ -60,7 +60,7 @@ def served(manifest: Manifest, cast: object) -> Iterator[str]:
             secret=SECRET,
             moment=moment,
             sent=SENT.format(n=5),
-            left_out=LEFT_OUT,
+            voters=LEFT_OUT,
         )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://{server.host}/{SECRET}/"
@@ -148,7 +148,7 @@ def page_of(world: World) -> BoothPage:
         secret=SECRET,
         moment=moment,
         sent="",
-        left_out=LEFT_OUT,
+        voters=LEFT_OUT,
     )
 
 

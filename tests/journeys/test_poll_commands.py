@@ -130,6 +130,7 @@ class World:
         for n in (1, 2, 3):
             shown = self.at("trustee", self.trustee(n), "prove", "--poll", phi)
             assert shown["did"][-1].endswith("left out: github.com/m0.")
+            assert "members of the registry 'Example project'" in shown["did"][-1]
         return phi
 
     def vote(self, phi: str, account: str, option: int) -> bytes:
@@ -198,7 +199,9 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert world.at("poll", desk, "check-receipt", str(paper))["found"] == "counted"
     files = world.at("poll", desk, "export", phi, "--out", str(tmp_path / "out"))
     judged = ["verify", files["archive"], "--manifest", files["manifest"], "--registry", files["registry"]]
-    assert world.does("poll", desk, *judged)["passed"]
+    verified = world.does("poll", desk, *judged)
+    assert (verified["passed"], verified["registry"]) == (True, world.community.id.hex())
+    assert verified["registry_words"] in world.run("poll", desk, *judged).output
     _files_a_report(world, phi, tmp_path)
     evidence = Path(files["evidence"])
     evidence.write_bytes(evidence.read_bytes().replace(b'"outcome":1', b'"outcome":2'))

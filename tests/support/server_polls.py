@@ -8,8 +8,9 @@ await poll.decide(places=(1, 3)); await poll.deliver((1, 3))
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -75,11 +76,17 @@ class Community:
     statements: tuple[bytes, ...]
 
     @classmethod
-    def draw(cls, size: int, entropy: Entropy = system) -> Community:
-        """Found a registry and let `size` members join by invitation: github.com/m0, m1, …"""
+    def draw(
+        cls,
+        size: int,
+        entropy: Entropy = system,
+        known: Mapping[str, tuple[MemberKey, SealingKey]] = MappingProxyType({}),
+    ) -> Community:
+        """Found a registry and let `size` members join by invitation: github.com/m0, m1, … known: keys not to draw."""
         root = SigningKey(entropy(32))
         registry, day = registry_id_of(root.verify_key()), ON
         keys = {f"github.com/m{n}": (MemberKey.draw(entropy), SealingKey(entropy(32))) for n in range(size)}
+        keys |= known
         chain = empty(root.verify_key(), Label.REGISTRY)
         said: list[Any] = [Found(day, "Example project", root.verify_key().raw)]
         for account, (member, sealing) in keys.items():

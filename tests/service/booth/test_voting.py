@@ -263,7 +263,7 @@ def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
                 secret="s",
                 moment=str,
                 sent="",
-                left_out="",
+                voters="",
             )
             return page.answer("POST", "/s/cast", {"host": "h"}, b"option=1").body.decode()
 
