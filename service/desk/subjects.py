@@ -103,21 +103,27 @@ def _reports(number: int) -> str:
 
 
 def persons(cases: Iterable[Case]) -> People:
-    """Fold the merges and splits of all logs. What names no two accounts is passed over: a colleague wrote it."""
+    """Fold the merges and splits of all logs: a split takes back every merge of just these two stated before it.
+
+    What names no two accounts is passed over: a colleague wrote it.
+    """
     statements: list[tuple[float, Statement]] = []
-    standing: dict[frozenset[Subject], str] = {}
+    standing: dict[frozenset[Subject], list[str]] = {}
     # Stable, so that acts of one second on one report stay in the order of its log.
     entries = sorted((e for case in cases for e in case.state.entries), key=lambda e: e.at_s)
     for place, entry in enumerate(entries):
         match entry.act:
             case SubjectMerged(subject=one, other=other) if (both := _two(one, other)) is not None:
                 # By place, since two authors, or two reports' logs, may hold entries of one id.
-                standing[frozenset(both)] = str(place)
+                standing.setdefault(frozenset(both), []).append(str(place))
                 merged = Merged(str(place), *both, entry.author, entry.at_s)
                 statements.append((entry.at_s, merged))
             case SubjectSplit(subject=one, other=other) if (both := _two(one, other)) is not None:
-                undone = standing.pop(frozenset(both), "")
-                statements.append((entry.at_s, Unmerged(undone, entry.author, entry.at_s)))
+                # All of them: two handlers may have said the same, each in another report's log.
+                statements.extend(
+                    (entry.at_s, Unmerged(undone, entry.author, entry.at_s))
+                    for undone in standing.pop(frozenset(both), [])
+                )
             case _:
                 pass
     return people(statement for _, statement in statements)

@@ -133,6 +133,27 @@ def test_a_merge_joins_two_accounts_and_can_be_undone() -> None:
     assert len(abouts(world(WORDS, OTHER, handle="elsewhere", acts=((1, merge), (1, split))))) == 2
 
 
+@pytest.mark.parametrize(
+    ("acts", "persons"),
+    [
+        ("1m 2m", 1),
+        ("1m 2m 1s", 2),
+        ("1m 1m 1m 2s", 2),
+        ("1m 2m 1s 2s 1s", 2),
+        ("1m 2m 1s 2m", 1),
+        ("1m 2m 1s 2m 1m 2s", 2),
+    ],
+)
+def test_a_split_takes_back_every_merge_of_the_two(acts: str, persons: int) -> None:
+    """However often, and in whichever reports' logs, handlers said that two accounts are one person."""
+    said: dict[str, Act] = {
+        "m": SubjectMerged(subject="github:some-body", other="github:elsewhere"),
+        "s": SubjectSplit(subject="github.com/elsewhere", other="github:Some-Body"),
+    }
+    told = tuple((int(act[0]), said[act[1]]) for act in acts.split())
+    assert len(abouts(world(WORDS, OTHER, handle="elsewhere", acts=told))) == persons
+
+
 def test_merges_of_one_id_stop_nothing() -> None:
     """An id is unique to its author and log, so that nobody can make the list of subjects fail by taking one."""
     merge = SubjectMerged(subject="github:some-body", other="github:elsewhere")
