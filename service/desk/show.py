@@ -15,6 +15,8 @@ from service.cases.log import (
     Note,
     Recused,
     StateSet,
+    SubjectMerged,
+    SubjectSplit,
     Triaged,
 )
 from service.cases.reports import FollowUp, Report
@@ -189,8 +191,12 @@ def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:
             said = f"triaged as {priority}"
         case Checked(item=item, finding=finding, note=note):
             said = f"checked {item}: {finding}{f' ({note})' if note else ''}"
-        case other:
-            said = type(other).__name__.lower()
+        case SubjectMerged(subject=subject, other=other):
+            said = f"merged {subject} and {other}"
+        case SubjectSplit(subject=subject, other=other):
+            said = f"split {subject} and {other}"
+        case act:
+            said = type(act).__name__.lower()
     late = " (could not apply: somebody else had moved the case)" if entry in case.state.out_of_order else ""
     return {"id": entry.id, "who": entry.author, "when": _when(entry.at_s), "said": said + late}
 

@@ -169,10 +169,17 @@ def merge(context: click.Context, report: str, name: str, other: str, as_json: b
 @click.pass_context
 @command
 def split(context: click.Context, report: str, name: str, other: str, as_json: bool) -> None:
-    """Undo a merge."""
+    """Undo what was said with `merge` about these two accounts, by anybody and in any report's log."""
+    both = {read_subject(name), read_subject(other)}
     with opened(context) as session:
         case = session.find(report)
-        if read_subject(other) not in persons(session.cases().values()).aliases(read_subject(name)):
+        known = persons(session.cases().values())
+        if not any({merged.one, merged.other} == both for merged in known.standing):
+            if known.aliases(read_subject(name)) >= both and len(both) == 2:
+                raise Refused(
+                    "those two are one person only through other accounts: split a pair that was merged, "
+                    "as `sottovoce desk show` has it in the reports' logs"
+                )
             raise Refused("those two are not merged")
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, SubjectSplit(name, other))])
     emit({"queued": 1}, as_json, _KEPT)

@@ -157,7 +157,13 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert "Corroborated by 1 piece of evidence" in ada.does("subjects")
     ada.does("merge", case, "github:mallory", "irc:mallory")
     assert "irc: mallory@libera" in ada.does("subject", "irc:mallory")
+    ada.does("merge", case, "irc:mallory", "github:mallory")
+    ada.does("merge", case, "irc:mallory", "x:mal")
+    through = ada.type("split", case, "github:mallory", "x:mal")
+    assert (through.exit_code, "through other accounts" in through.output) == (3, True), through.output
+    assert "merged irc:mallory and x:mal" in ada.does("show", case)
     ada.does("split", case, "github:mallory", "irc:mallory")
+    assert "split github:mallory and irc:mallory" in ada.does("show", case)
     assert ada.type("subject", "irc:mallory").exit_code == 3
     ada.does("plot", "github:mallory", ada.folder / "plot.svg")
     assert (ada.folder / "plot.svg").read_text().startswith("<svg ")
