@@ -7,25 +7,23 @@ from pathlib import Path
 import click
 
 from crypto.errors import Refused
-from polls.board import Found, check_receipt
-from polls.casting import Receipt, page_due, read_receipt
+from polls.casting import Receipt, page_due
 from polls.encoding import decode
 from polls.manifest import parse_manifest
 from service.booth.receipts import (
     MAX_FILE,
+    NOT_SEALED,
     Kept,
     broken,
     check_receipts,
     read_kept,
     told_of,
-    words_of,
 )
 from service.chain_files import read_whole
 from service.console import command, emit, json_option, poll_id, server_options
 from service.poll_cli import when
 from service.wire import poll_calls
 from service.wire.client import Client
-from service.wire.poll_views import signed_board
 
 
 @click.command("check-receipt")
@@ -41,20 +39,14 @@ def check_one(receipt: Path, server: str, proxy: str | None, as_json: bool) -> N
         return
     phi = _named_in(raw)
     with Client(server, proxy=proxy) as client:
-        view = client.do(poll_calls.poll(phi))
-        read = read_receipt(view.manifest, raw)
-        if view.state in {"waiting", "open"}:
-            due = page_due(view.manifest, read.page)
-            sealed = due <= view.shape.now
-            said = f"page {read.page} is sealed" if sealed else f"page {read.page} is sealed at {when(due)}"
-        elif view.state == "archived":
-            said = "the board was destroyed after the cooling-off"
-        else:
-            pages = client.do(poll_calls.opened_board(view.manifest))
-            said = words_of(check_receipt(pages.board, read), signed=signed_board(view, pages))
-    text = f"The server's signature holds; {said}."
-    emit({"poll": phi.hex(), "page": read.page, "found": said}, as_json, text)
-    if said == Found.DROPPED.value:
+        manifest = client.do(poll_calls.poll(phi)).manifest
+        ((found,), _) = check_receipts(client, manifest, Kept(manifest.raw, (raw,)))
+    page = found.receipt.page
+    text = f"The server's signature holds; page {page}: {found.words}."
+    if found.words == NOT_SEALED:
+        text += f" It is sealed at {when(page_due(manifest, page))}."
+    emit({"poll": phi.hex(), "page": page, "found": found.words}, as_json, text)
+    if found.broken:
         raise Refused("the ballot is not on the board: this receipt proves that the server dropped it")
 
 

@@ -23,11 +23,16 @@ from polls.manifest import Manifest
 from service.chain_files import alone, read_whole, write_whole
 from service.wire import poll_calls
 from service.wire.client import Client
-from service.wire.poll_views import signed_board
+from service.wire.poll_views import PollView, signed_board
 
 RECEIPTS: Final = "receipts"
 LOCK_FILE: Final = "receipts.lock"
 MAX_FILE: Final = 16 * 1_024 * 1_024
+SLACK_S: Final = 600
+"""How far this machine's clock and the server's may be apart."""
+ARCHIVED: Final = "the board was destroyed after the cooling-off"
+SEALED: Final = "the head of its page is signed"
+NOT_SEALED: Final = "its page is not sealed yet"
 
 
 class BoardChanged(Refused):
@@ -35,6 +40,15 @@ class BoardChanged(Refused):
 
     def __init__(self) -> None:
         super().__init__("the server showed another board before: keep the file of receipts, it proves that")
+
+
+class StateDenied(Refused):
+    """The state that the server shows can't be: the manifest, this machine's clock or a receipt says so."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(
+            f"{said} Nothing shows that your ballots are on the board: keep the file of receipts"
+        )
 
 
 class Kept(Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,16 +141,17 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
 
     While the poll is open: whether the head of a ballot's page is signed yet. After the close its page is opened:
     on the board, replaced, or dropped; and counted when the trustees have signed the outcome of just this board.
-    Raises BoardChanged when a head is another one than before, Refused when they signed another board's outcome.
+    Raises BoardChanged when a head is another one than before, StateDenied for a state of the poll that can't be,
+    Refused when the trustees signed another board's outcome.
     """
     read = [read_receipt(manifest, raw) for raw in kept.receipts]
     view = client.do(poll_calls.poll(manifest.phi))
+    check_state(view, client.now_s())
     if view.state == "archived":
-        return [Outcome(each, "the board was destroyed after the cooling-off") for each in read], kept
-    if view.state in {"waiting", "open"}:
+        return [Outcome(each, ARCHIVED) for each in read], kept
+    if view.state == "open":
         heads = {**kept.heads, **_heads(client, manifest, kept.heads)}
-        words = {True: "the head of its page is signed", False: "its page is not sealed yet"}
-        outcomes = [Outcome(each, words[each.page in heads]) for each in read]
+        outcomes = [Outcome(each, SEALED if each.page in heads else NOT_SEALED) for each in read]
         return outcomes, msgspec.structs.replace(kept, heads=heads)
     pages = client.do(poll_calls.opened_board(manifest))
     board, counted = pages.board, signed_board(view, pages)
@@ -146,6 +161,29 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
         Outcome(each, words_of(what, signed=counted), what is Found.DROPPED)
         for each, what in zip(read, found, strict=True)
     ], kept
+
+
+def check_state(view: PollView, now_s: int) -> None:
+    """Hold the state that a server shows to who has a receipt against the manifest and this machine's clock.
+
+    A server that dropped a ballot would say that the poll is still open, or that the board is destroyed already.
+    now_s: seconds since 1970. Raises StateDenied.
+    """
+    manifest = view.manifest
+    match view.state:
+        case "waiting" | "lapsed":
+            raise StateDenied(
+                f"The server says that the poll is {view.state}, and gave a receipt of a ballot in it."
+            )
+        case "open" if now_s >= manifest.closes_at + SLACK_S:
+            raise StateDenied(
+                "The server says that the poll is open, but by this machine's clock it is over."
+            )
+        case "archived" if now_s < manifest.archive_at - SLACK_S:
+            raise StateDenied(
+                "The server says that the board is destroyed, but by this machine's clock the archive date of the "
+                "poll is not reached."
+            )
 
 
 def words_of(found: Found, *, signed: bool) -> str:

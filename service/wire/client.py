@@ -90,6 +90,10 @@ class _Core:
         self._clock = clock
         self._entropy = entropy
 
+    def now_s(self) -> int:
+        """This machine's time, seconds since 1970: what no server can say."""
+        return int(self._clock())
+
     def request(self, call: Call[T]) -> tuple[str, str, dict[str, str], bytes]:
         headers = {"Accept": f"{call.accept}, application/problem+json", **call.headers}
         if call.content_type is not None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from service.wire import calls, poll_calls
 from service.wire.admitting import Admission
 from service.wire.calls import BadAnswer, Call
 from service.wire.client import AsyncClient, Client, Declined
+from service.wire.poll_views import PollView
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.poll_world import World
@@ -204,6 +206,55 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
         other = await vote(server, poll, homes[1], "--check", "--json")
         assert other.exit_code == 0
         assert [each["found"] for each in json.loads(other.stdout)] == [UNSIGNED]
+
+
+@pytest.mark.parametrize(
+    ("state", "ahead", "code", "said"),
+    [
+        ("archived", DAY, 3, "the archive date of the poll is not reached"),
+        ("archived", 40 * DAY - 700, 3, "the archive date of the poll is not reached"),
+        ("archived", 40 * DAY, 0, "destroyed after the cooling-off"),
+        ("open", DAY + 700, 3, "by this machine's clock it is over"),
+        ("open", DAY - 100, 0, "the head of its page is signed"),
+        ("waiting", 120, 3, "gave a receipt of a ballot in it"),
+        ("lapsed", 120, 3, "gave a receipt of a ballot in it"),
+    ],
+)
+async def test_a_dropped_ballot_is_not_hidden_behind_a_false_state(
+    server: TimedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    ahead: int,
+    code: int,
+    said: str,
+) -> None:
+    """The manifest's times and the voter's own clock say what the state can be; a receipt says that it opened."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        server.forward(DAY - 200)
+        plain, now = Client.do, poll.manifest.opens_at + ahead
+
+        def do(client: Client, call: Call[Any]) -> Any:
+            answer = plain(client, call)
+            if isinstance(answer, PollView):
+                return replace(answer, shape=msgspec.structs.replace(answer.shape, state=state))
+            return answer
+
+        monkeypatch.setattr(Client, "do", do)
+        monkeypatch.setattr(Client, "now_s", lambda client: now)
+        checked = await vote(server, poll, home, "--check")
+        (kept,) = (home / "receipts").iterdir()
+        kept_receipt = receipts.read_kept(kept.read_bytes()).receipts[0]
+        (tmp_path / "one.json").write_bytes(kept_receipt)
+        results = [checked]
+        for file in (kept, tmp_path / "one.json"):
+            line = ["poll", "check-receipt", str(file), "--server", server.base]
+            results.append(await asyncio.to_thread(CliRunner().invoke, main, line))
+        for result in results:
+            assert (result.exit_code, said in result.output) == (code, True), result.output
 
 
 async def drop(server: TimedServer, poll: ServerPoll, receipt: Receipt) -> None:

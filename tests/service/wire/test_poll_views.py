@@ -281,6 +281,9 @@ def test_a_receipt_is_checked_on_the_board_that_the_trustees_signed() -> None:
     class Server:
         outcome: bytes | None = None
 
+        def now_s(self) -> int:
+            return shown.manifest.closes_at + 60
+
         def do(self, call: Any) -> Any:
             poll = shapes.PollShape(
                 poll=phi.hex(),
