@@ -13,6 +13,7 @@ from service.cases.choosing import ToAlternate, choose, of_alternate
 from service.cases.filing import Recipients, file_report
 from service.cases.reports import File
 from service.cases.rosters import Roster
+from service.desk.rosters import pull_roster
 from service.desk.session import Session
 from service.wire import calls
 from service.wire.admitting import Admission
@@ -31,7 +32,8 @@ def record_report(
     """File a recorded report and give the twelve words of its reply code, which belong to the person concerned.
 
     It takes the same road as any report, so the server can't tell that a handler wrote it; the desk reads it at the
-    next sync. Raises Refused, Unreachable or Declined, with nothing filed.
+    next sync. Raises Refused, also for a list of handlers that contradicts what this desk has seen, Unreachable or
+    Declined, with nothing filed.
     """
     to = _recipients(session, client, left_out)
     if answers.voice:
@@ -52,10 +54,10 @@ def record_report(
 
 
 def _recipients(session: Session, client: Client, left_out: Sequence[str]) -> Recipients:
-    roster: Roster = client.do(calls.roster(session.group)).latest
+    roster = pull_roster(session, client, session.group).latest
     match choose(roster.recipients, roster.minimum, roster.alternate, left_out):
         case ToAlternate() as other:
-            alternate = client.do(calls.roster(other.group_id)).latest
+            alternate = pull_roster(session, client, other.group_id).latest
             return _to(alternate, of_alternate(other, alternate.recipients, alternate.minimum))
         case chosen:
             return _to(roster, chosen.handlers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,12 +17,12 @@ from crypto.envelope import Header, parse_envelope
 from crypto.errors import Refused
 from crypto.opening import OpenedReport, open_grant, open_report, open_with_content_key
 from service.cases.reports import Unsealed
-from service.cases.rosters import RosterHistory
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
+from service.desk.rosters import look_again, pull_other, pull_rosters, roster_warnings
 from service.desk.session import Session
-from service.desk.sync_logs import pull_activity, pull_logs
+from service.desk.sync_logs import judge_again, pull_activity, pull_logs
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.signing import Signer
@@ -48,10 +48,9 @@ class SyncResult:
 def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused."""
     result = SyncResult()
-    _pull_roster(session, client, session.group)
-    alternate = session.roster_of(session.group).alternate
-    if alternate is not None:
-        _pull_known_group(session, client, alternate, result)
+    result.warnings += pull_rosters(session, client)
+    look_again(session)
+    judge_again(session)
     changed = _pull_feed(session, client, now_s, result)
     changed |= pull_activity(session, client)
     result.new_entries += pull_logs(session, client, changed)
@@ -66,27 +65,6 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     return result
 
 
-def _pull_roster(session: Session, client: Client, group: bytes) -> RosterHistory:
-    call = calls.roster(group)
-    kept: list[bytes] = []
-
-    def parse(raw: bytes) -> RosterHistory:
-        history = call.parse(raw)
-        kept.extend(msgspec.json.decode(raw, type=shapes.RosterChain).statements)
-        return history
-
-    history = client.do(replace(call, parse=parse))
-    session.keep_chain(group, kept, history)
-    return history
-
-
-def _pull_known_group(session: Session, client: Client, group: bytes, result: SyncResult) -> None:
-    try:
-        _pull_roster(session, client, group)
-    except Declined:
-        result.warnings.append("another group's list of handlers is not on this server")
-
-
 def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> set[tuple[str, str]]:
     """Fetch and open what came. Returns (group, report) of those forwarded to this desk."""
     fetched: set[tuple[str, str]] = set()
@@ -98,7 +76,7 @@ def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult)
             new = [e for e in listed.values() if session.vault.read("held", bytes.fromhex(e.report)) is None]
             for group in sorted({entry.group for entry in new} - {session.setup.group}):
                 if session.vault.read("chain", bytes.fromhex(group)) is None:
-                    _pull_known_group(session, client, bytes.fromhex(group), result)
+                    result.warnings += pull_other(session, client, bytes.fromhex(group))
             for entry, sent in _downloads(session.signer, client, new, aside):
                 _keep(session, entry, sent, now_s, result)
             # Those forwarded: their log began before this desk was told of it.
@@ -191,13 +169,6 @@ def _held(
     if header.group_id.hex() != entry.group:
         raise Refused("the envelope is for another group than the server said")
     unsealed = Unsealed.from_bytes(opened.plaintext)
-    warnings = []
-    chain = session.vault.read("chain", header.group_id)
-    if chain is None or session.history_of(header.group_id).at(header.roster_digest) is None:
-        warnings.append(
-            "The reporter saw a list of handlers that this desk has never seen: "
-            "the server may show people different lists."
-        )
     fields = held_of_content(unsealed.content)
     return (
         msgspec.convert(
@@ -214,7 +185,7 @@ def _held(
                 "mailbox_key": unsealed.mailbox_key.raw.hex(),
                 "first_use": entry.follow_up != "repeat",
                 "forwarded": entry.granted,
-                "warnings": tuple(warnings),
+                "warnings": roster_warnings(session, header.group_id, header.roster_digest),
                 **{
                     name: msgspec.to_builtins(value) if name == "who" else value
                     for name, value in fields.items()

@@ -9,7 +9,7 @@ import msgspec
 from crypto.errors import Refused
 from crypto.opening import open_entry
 from crypto.secrets import SymmetricKey
-from service.cases.log import read_entry
+from service.cases.log import known_entry, read_entry
 from service.cases.rosters import RosterHistory
 from service.desk.records import Held, LogLine
 from service.desk.session import Session
@@ -88,3 +88,15 @@ def _opened_line(held: Held, key: SymmetricKey, item: shapes.LogItem, authors: f
     except Refused:
         return LogLine(held.id, item.seq, b"", trusted=False)
     return LogLine(held.id, item.seq, raw, trusted=(entry.author_key, entry.author) in authors)
+
+
+def judge_again(session: Session) -> None:
+    """Trust the entries whose author a verified roster has named since they came."""
+    doubted = [line for line in session.vault.every("log", LogLine) if not line.trusted and line.raw]
+    authors = _authors(session.histories().values()) if doubted else frozenset()
+    with session.vault.transaction():
+        for line in doubted:
+            entry = known_entry(line.raw)
+            if (entry.author_key, entry.author) in authors:
+                name = bytes.fromhex(line.report) + line.seq.to_bytes(8, "big")
+                session.vault.put("log", name, msgspec.structs.replace(line, trusted=True))

@@ -1,0 +1,83 @@
+"""The lists of handlers that this desk goes by: fetched, held against what was seen before, and kept.
+
+Guarantees: what a desk has seen of a group is the beginning of whatever it accepts later, in `sync` and in `record`
+alike. What was judged by an older list is judged again by the newest: a colleague may have joined since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from crypto.errors import Refused
+from service.cases.rosters import RosterHistory
+from service.desk.records import Held
+from service.desk.session import Chain, Session
+from service.desk.vault import VaultDamaged
+from service.wire import calls, shapes
+from service.wire.client import Client, Declined
+
+UNSEEN = (
+    "The reporter saw a list of handlers that this desk has never seen: "
+    "the server may show people different lists."
+)
+ELSEWHERE = "another group's list of handlers is not on this server"
+
+
+def pull_roster(session: Session, client: Client, group: bytes) -> RosterHistory:
+    """Fetch a group's chain and keep it. Raises pins.RolledBack, pins.Forked, Refused, Unreachable or Declined."""
+    call = calls.roster(group)
+    kept: list[bytes] = []
+
+    def parse(raw: bytes) -> RosterHistory:
+        history = call.parse(raw)
+        kept.extend(msgspec.json.decode(raw, type=shapes.RosterChain).statements)
+        return history
+
+    history = client.do(replace(call, parse=parse))
+    session.keep_chain(group, kept, history)
+    return history
+
+
+def pull_rosters(session: Session, client: Client) -> list[str]:
+    """Refresh the chains of this desk's group, of its alternate, and of every group known or with a report here.
+
+    Gives warnings: what is wrong with another group's chain keeps nobody from their own group's reports. Raises as
+    `pull_roster` does for the desk's own group, and Unreachable.
+    """
+    alternate = pull_roster(session, client, session.group).latest.alternate
+    groups = {bytes.fromhex(chain.group) for chain in session.vault.every("chain", Chain)}
+    groups |= {bytes.fromhex(held.group) for held in session.vault.every("held", Held)}
+    groups |= {alternate} if alternate is not None else set()
+    return [told for group in sorted(groups - {session.group}) for told in pull_other(session, client, group)]
+
+
+def pull_other(session: Session, client: Client, group: bytes) -> list[str]:
+    """Fetch another group's chain; give what is wrong with it, if anything. The one kept stays as it was then."""
+    try:
+        pull_roster(session, client, group)
+    except Declined as problem:
+        return [ELSEWHERE if problem.status == 404 else f"about another group ({group.hex()[:8]}): {problem}"]
+    except VaultDamaged:
+        raise
+    except Refused as refused:
+        return [f"about another group ({group.hex()[:8]}): {refused.reason}"]
+    return []
+
+
+def roster_warnings(session: Session, group: bytes, roster: bytes) -> tuple[str, ...]:
+    """Say what is wrong with the list that a reporter saw, by the chains at hand. roster: its digest."""
+    if session.vault.read("chain", group) is None or session.history_of(group).at(roster) is None:
+        return (UNSEEN,)
+    return ()
+
+
+def look_again(session: Session) -> None:
+    """Take back the warnings of reports whose reporter saw a list that this desk has seen meanwhile."""
+    warned = [held for held in session.vault.every("held", Held) if held.warnings]
+    with session.vault.transaction():
+        for held in warned:
+            warnings = roster_warnings(session, bytes.fromhex(held.group), bytes.fromhex(held.roster))
+            again = msgspec.structs.replace(held, warnings=warnings)
+            session.vault.put("held", bytes.fromhex(held.id), again)
