@@ -33,6 +33,7 @@ class Label(Enum):
     BODY_KEY = b"sv1 body key"
     LOG_KEY = b"sv1 log key"
     LOG_ENTRY = b"sv1 log entry"
+    COVER = b"sv1 cover"
     # signatures and chains (SPEC §8, §9)
     GROUP_ID = b"sv1 group id"
     ROSTER = b"sv1 roster"

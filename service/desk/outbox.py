@@ -1,6 +1,6 @@
 """Sending what waits in the outbox, so that the moment of a letter says nothing about which report it answers.
 
-With every upload go entries that say nothing, on other reports; all is shuffled and sent in batches (issue 2, build 7).
+With every upload go entries that say nothing, on other reports (cover.py); all is shuffled and sent in batches.
 Recusals go last, since they end access. Repeating is harmless: the server counts each item once.
 """
 
@@ -17,15 +17,15 @@ from crypto.letters import seal_letter
 from crypto.seal import PublicKey
 from service.cases.letters import Letter, sign_letter
 from service.cases.log import Forwarded
-from service.desk.actions import grant_to, not_left_out, padding
+from service.desk.actions import grant_to, not_left_out
 from service.desk.casebook import Case
+from service.desk.cover import cover
 from service.desk.records import Body, Held, LogLine, Waiting
 from service.desk.session import Session
 from service.wire import calls, shapes
 from service.wire.client import Client
 
 T = TypeVar("T")
-DECOYS = 7  # entries that say nothing, for every upload: one in eight tells the server nothing useful
 BATCH = shapes.MAX_ACTIONS
 
 
@@ -75,21 +75,12 @@ def push(session: Session, client: Client, now_s: int) -> Sent:
     first = [item for item in waiting if item.what != "recusal"]
     last = [item for item in waiting if item.what == "recusal"]
     if first:
-        first += _decoys(session, held, first, now_s)
+        first += cover(session.desk(now_s), first, cases, held)
     for items in (first, last):
         shuffled = in_order(shuffle(items, session.entropy), items)
         for start in range(0, len(shuffled), BATCH):
             _send(session, client, shuffled[start : start + BATCH], cases, held, result)
     return result
-
-
-def _decoys(session: Session, held: dict[str, Held], real: Sequence[Waiting], now_s: int) -> list[Waiting]:
-    """Entries that say nothing, on reports that have nothing to send; each as long as one of the real ones."""
-    busy = {item.report for item in real}
-    lengths = [len(item.signed) for item in real if item.what == "entry"] or [0]
-    quiet = [one for one in held.values() if one.follows is None and one.id not in busy]
-    chosen = shuffle(quiet, session.entropy)[:DECOYS]
-    return [padding(session.desk(now_s), one, shuffle(lengths, session.entropy)[0]) for one in chosen]
 
 
 def _send(

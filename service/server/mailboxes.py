@@ -55,8 +55,9 @@ async def post(deps: Deps, address: bytes, item: bytes, letter: bytes) -> Outcom
         grown = encode(Box(False, box.count + 1))
         changes: list[Change] = [
             Insert(box_name, grown, scattered=True) if raw is None else Replace(box_name, raw, grown),
-            Insert(posted, MARK),
-            Insert(entry_name(b"letter/" + address, box.count + 1), letter),
+            # Scattered, or its place beside the entries that came with it would tell which report it answers.
+            Insert(posted, MARK, scattered=True),
+            Insert(entry_name(b"letter/" + address, box.count + 1), letter, scattered=True),
         ]
         if not isinstance(await deps.store.commit(MAIL, changes), Conflict):
             return "done"

@@ -1,0 +1,102 @@
+"""Which report a mailbox belongs to: neither a seized database tells, nor the sum of what a desk sends."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from service.cases.answers import Answers
+from service.cases.log import Note
+from service.desk import actions
+from service.desk.cover import COMPANIONS
+from service.desk.session import Session
+from service.wire import shapes
+from service.wire.calls import Call
+from service.wire.client import Client
+from tests.support.desks import desk_of, synced
+from tests.support.groups import Group
+from tests.support.reporters import Reporter
+from tests.support.server import running_server
+
+NOW = 1_900_000_000
+REPORTS = 24
+WRITTEN_TO = 3
+
+
+class Watcher(Client):
+    """What the server sees of one sync's uploads: letters by their mailbox, entries by their report and length."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__(base)
+        self.letters: set[str] = set()
+        self.entries: list[tuple[str, int]] = []
+
+    def do(self, call: Call) -> object:  # type: ignore[override, type-arg]
+        if call.target.endswith("/batch"):
+            for action in msgspec.json.decode(call.body or b"", type=shapes.Batch).actions:
+                if isinstance(action, shapes.PostLetter):
+                    self.letters.add(action.address)
+                elif isinstance(action, shapes.AppendLog):
+                    self.entries.append((action.report, len(action.entry)))
+        return super().do(call)
+
+
+def acting(session: Session, base: str, act: Callable[[Session], object], at_s: int) -> Watcher:
+    """Let a desk take in what is new, act, and send; gives what the server saw."""
+    with Watcher(base) as client:
+        synced(session, client, at_s)
+        act(session)
+        synced(session, client, at_s)
+        return client
+
+
+def write(session: Session, case_id: str, *, note: bool = False) -> None:
+    """Write a letter, and perhaps a note besides."""
+    case, desk = session.cases()[case_id], session.desk(NOW)
+    session.enqueue(actions.write_letter(desk, case, session.roster_of(session.group), "a letter"))
+    if note:
+        long = "a long note " * 200
+        session.enqueue([actions.log(desk, case.first, Note(text=long))])
+
+
+def test_no_number_of_letters_to_a_mailbox_tells_its_report(tmp_path: Path) -> None:
+    """Two desks write three times each: all uploads have the same eight reports in common, with entries alike.
+
+    And the database, seized, holds letters nowhere near the entries that came with them.
+    """
+    with running_server(tmp_path / "server") as server, Client(server.base) as client:
+        group = Group.draw()
+        group.found(client)
+        for number in range(REPORTS):
+            Reporter(client, group).report(Answers(what=f"report {number}"))
+        with (
+            desk_of(tmp_path, server.base, group, "Ada") as ada,
+            desk_of(tmp_path, server.base, group, "Bo") as bo,
+        ):
+            synced(ada, client, NOW)
+            for case_id, case in sorted(ada.cases().items())[:WRITTEN_TO]:
+                seen = [
+                    acting(desk, server.base, partial(write, case_id=case_id, note=note), NOW + turn)
+                    for turn in range(3)
+                    for desk, note in ((ada, turn == 1), (bo, False))
+                ]
+                assert all(one.letters == {case.mailbox_address} for one in seen)
+                assert len({frozenset(report for report, _ in one.entries) for one in seen}) == 1
+                for one in seen:
+                    by_report: dict[str, list[int]] = {}
+                    for report, length in one.entries:
+                        by_report.setdefault(report, []).append(length)
+                    assert len(by_report) == 1 + COMPANIONS
+                    assert case_id in by_report
+                    assert len({tuple(sorted(lengths)) for lengths in by_report.values()}) == 1
+            quiet = acting(ada, server.base, lambda _: None, NOW + 9)
+            assert not quiet.entries
+        database = sqlite3.connect(next(server.data.rglob("*.db")))
+        rows = database.execute("SELECT id, name FROM records WHERE partition = 'mail'").fetchall()
+        database.close()
+    assert {bytes(name).split(b"/")[0] for _, name in rows} == {b"box", b"posted", b"letter"}
+    assert all(place < 0 for place, _ in rows)
