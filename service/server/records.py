@@ -163,9 +163,10 @@ class Waiter(Struct, frozen=True, array_like=True):
 
 
 class Waiting(Struct, frozen=True, array_like=True):
-    """All requests that wait for a registry's keeper."""
+    """All requests that wait for a registry's keeper. `replaced`: in whose place a newer one of the account is."""
 
     waiters: tuple[Waiter, ...] = ()
+    replaced: tuple[Waiter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 Guarantees: a request that waits could be granted when it came. What strangers can make in any number, an SSH signature
 by a key of their own, has a bounded number of places; who is vouched for by an invitation or by a member's key has a
-place of their own, one for each account, that no stranger can take. Anybody may read what waits: nothing in it is
-secret, all of it is published when it is granted, and so a person sees when somebody else asks in their name.
+place of their own, one for each account, that no stranger can take: also not by handing in again what a newer request
+has replaced. Anybody may read what waits: nothing in it is secret, all of it is published when it is granted, and so a
+person sees when somebody else asks in their name.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ LIVES_S: Final = 14 * DAY_S
 _INDEX: Final = b"waiting"
 _REQUEST: Final = b"request/"
 _ATTEMPTS: Final = 32
-
-Waiters = tuple[Waiter, ...]
+MAX_REPLACED: Final = 16  # requests of one account that are remembered as replaced
 
 
 def understood(raw: bytes) -> Ask:
@@ -56,16 +56,22 @@ async def post(deps: Deps, growing: GrowingRegistry, raw: bytes, ask: Ask) -> No
     expires_s = -(-(now_s + LIVES_S) // DAY_S) * DAY_S  # says the day on which somebody asked, not the second
     new = Waiter(ask_digest(raw), account_of(ask), vouched, expires_s)
 
-    def added(waiters: Waiters) -> tuple[Waiters, list[Change]]:
-        kept = tuple(each for each in waiters if each.expires_s > now_s and each.digest != new.digest)
-        gone: Waiters = ()
+    def added(now: Waiting) -> tuple[Waiting, list[Change]]:
+        kept = tuple(each for each in now.waiters if each.expires_s > now_s and each.digest != new.digest)
+        before = tuple(each for each in now.replaced if each.expires_s > now_s)
+        gone: tuple[Waiter, ...] = ()
         if vouched:
+            if any(each.digest == new.digest for each in before):
+                raise ProblemError(Kind.REQUEST_REFUSED)
             gone = tuple(each for each in kept if each.vouched and each.account == new.account)
             kept = tuple(each for each in kept if each not in gone)
+            of_others = tuple(each for each in before if each.account != new.account)
+            own = tuple(each for each in (*before, *gone) if each.account == new.account)
+            before = (*of_others, *own[-MAX_REPLACED:])
         elif sum(not each.vouched for each in kept) >= MAX_WAITING:
             raise ProblemError(Kind.REQUESTS_FULL)
         stored = Put(_REQUEST + new.digest, raw, expires_s=new.expires_s)
-        return (*kept, new), [stored, *(Delete(_REQUEST + each.digest) for each in gone)]
+        return Waiting((*kept, new), before), [stored, *(Delete(_REQUEST + each.digest) for each in gone)]
 
     await _change(deps, growing.registry.id, added)
 
@@ -92,33 +98,34 @@ async def dismiss(deps: Deps, registry: bytes, digests: Sequence[bytes]) -> int:
 async def _drop(deps: Deps, registry: bytes, chosen: Callable[[Waiter], bool]) -> int:
     dropped = 0
 
-    def without(waiters: Waiters) -> tuple[Waiters, list[Change]] | None:
+    def without(now: Waiting) -> tuple[Waiting, list[Change]] | None:
         nonlocal dropped
-        gone = [waiter for waiter in waiters if chosen(waiter)]
+        gone = [waiter for waiter in now.waiters if chosen(waiter)]
         dropped = len(gone)
-        kept = tuple(waiter for waiter in waiters if waiter not in gone)
-        return (kept, [Delete(_REQUEST + waiter.digest) for waiter in gone]) if gone else None
+        kept = tuple(waiter for waiter in now.waiters if waiter not in gone)
+        changes: list[Change] = [Delete(_REQUEST + waiter.digest) for waiter in gone]
+        return (Waiting(kept, now.replaced), changes) if gone else None
 
     await _change(deps, registry, without)
     return dropped
 
 
 async def _change(
-    deps: Deps, registry: bytes, change: Callable[[Waiters], tuple[Waiters, list[Change]] | None]
+    deps: Deps, registry: bytes, change: Callable[[Waiting], tuple[Waiting, list[Change]] | None]
 ) -> None:
     """Change index and requests together, as if nobody else were there. change: None leaves all as it is."""
     partition = registry_partition(registry)
     for _ in range(_ATTEMPTS):
         raw = await deps.store.read(partition, _INDEX)
-        waiters = () if raw is None else decode(raw, Waiting).waiters
-        decided = change(waiters)
+        decided = change(Waiting() if raw is None else decode(raw, Waiting))
         if decided is None:
             return
         kept, changes = decided
-        last_s = max((waiter.expires_s for waiter in kept), default=deps.now_s())  # an empty one goes at once
-        index: Change = Insert(_INDEX, encode(Waiting(kept)), last_s)
+        # An empty one goes at once.
+        last_s = max((each.expires_s for each in (*kept.waiters, *kept.replaced)), default=deps.now_s())
+        index: Change = Insert(_INDEX, encode(kept), last_s)
         if raw is not None:
-            index = Replace(_INDEX, raw, encode(Waiting(kept)), last_s)
+            index = Replace(_INDEX, raw, encode(kept), last_s)
         if not isinstance(await deps.store.commit(partition, [index, *changes]), Conflict):
             return
     raise ProblemError(Kind.BUSY, retry_after_s=1)

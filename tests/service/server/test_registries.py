@@ -369,6 +369,23 @@ async def test_a_flood_of_requests_is_bounded_and_keeps_nobody_vouched_for_out(
     assert set((await waiting(world, kept.id)).values()) == {invited[-1], late}
 
 
+async def test_a_replaced_request_comes_back_by_nobodys_hand(world: World, kept: Keeper) -> None:
+    """It is public, so a stranger has it; the keys in it may be lost. After its time it may be handed in again."""
+    invitation = invite(kept.root, kept.id, "github.com/eli", until=UNTIL, entropy=draw)
+    asks = [AskJoin(kept.application("github.com/eli", MemberKeys.draw(draw)), invitation) for _ in range(3)]
+    other = by_invitation(kept, "github.com/fay")
+    await send(world, kept.id, other)
+    for ask in asks:
+        await send(world, kept.id, ask)
+    for ask in asks[:2]:
+        assert await refused(world, kept.id, ask) is Kind.REQUEST_REFUSED
+    assert set(await waiting(world, kept.id)) == {ask_digest(encode_ask(each)) for each in (asks[2], other)}
+    await send(world, kept.id, asks[2])  # a repeat of what waits is none
+    world.clock.forward(15 * 86_400)
+    await send(world, kept.id, asks[0])
+    assert ask_digest(encode_ask(asks[0])) in await waiting(world, kept.id)
+
+
 async def test_requests_go_by_themselves(world: World, kept: Keeper, ssh: SshSigner) -> None:
     """After fourteen days, at the end of a day, nothing is left of a request, nor of the list of them.
 
