@@ -109,7 +109,7 @@ class MemberHome:
         return decode_application(read_whole(self.folder / APPLICATION, MAX_SMALL))
 
     def registry(self, client: Client, state: MemberState) -> Registry:
-        """Download the registry that the keys belong to, going on from what was accepted before."""
+        """Download the registry that the keys belong to, and hold it against what was accepted before."""
         if state.registry is None:
             raise Refused("these keys belong to no registry yet: `sottovoce member apply`")
         return fetch(client, bytes.fromhex(state.registry), self.folder)

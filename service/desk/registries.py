@@ -16,7 +16,7 @@ from service.desk.reading import listen
 from service.desk.records import Held
 from service.desk.session import Session
 from service.wire.client import Client, Declined
-from service.wire.registry_pins import download
+from service.wire.registry_pins import follow
 
 GONE = "the registry of members that the group names is not on this server: no new voice can be checked"
 
@@ -62,7 +62,7 @@ def _pulled(session: Session, client: Client, group: bytes, registry: bytes) -> 
     """Fetch what is new of a registry, verify the whole, and keep it."""
     kept = session.vault.get("registry", group, _Kept)
     have = () if kept is None or kept.registry != registry.hex() else kept.statements
-    downloaded = download(client, registry, have)
+    downloaded = follow(client, registry, have)
     if downloaded.statements != have:
         session.vault.put("registry", group, _Kept(registry.hex(), downloaded.statements))
     return downloaded.registry

@@ -2,7 +2,7 @@
 
 Guarantees: nothing about the member leaves their machine but what the ring signature shows; the registry that is asked
 for is the one that the group's root signed for. A download of it tells the server that somebody may be about to use a
-voice, not who: everybody downloads the whole.
+voice, not who: everybody downloads the whole, whatever they have of it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def open_voice(client: Client, roster: Roster, key_file: Path, passphrase_file: 
 
 
 def _registry(client: Client, registry: bytes, folder: Path) -> Registry:
-    """Download the registry, going on from the chain that the member's folder keeps of it. Nothing is written there."""
+    """Download the registry and hold it against the chain that the member's folder keeps. Nothing is written there."""
     kept = load_chain(folder / f"{registry.hex()}.json")
     have = () if kept is None or kept[0] != registry else kept[1]
     try:

@@ -1,5 +1,7 @@
 """Downloading a registry of members so that nobody can change its story: whole, verified, and going on from before.
 
+Members ask for the whole, every time: what somebody has of it already would tell the server which member is asking.
+
 A registry's id stands for its root key, so a forged chain fails by itself, and so does a member whom a server or its
 operator adds unnoticed. Rollback and split views need memory: the chain that this client last accepted, or its head,
 has to be in every later one. Messages are for people: they say what happened and what to do.
@@ -21,7 +23,7 @@ from service.cases.registry import MAX_STATEMENTS, GrowingRegistry, Registry, re
 from service.chain_files import read_whole, write_whole
 from service.wire import registry_calls
 from service.wire.client import Client
-from service.wire.registry_shapes import MAX_STATEMENT
+from service.wire.registry_shapes import MAX_STATEMENT, StatementsPage
 from service.wire.shapes import Hex32
 
 MAX_FILE: Final = 64 * 1_024 * 1_024
@@ -139,33 +141,56 @@ def download(
     have: Sequence[bytes] = (),
     pins: RegistryPins | None = None,
 ) -> Downloaded:
-    """Fetch a registry's chain, or what is new of it, and verify all of it.
+    """Fetch a registry's whole chain, from its first statement, and verify all of it.
 
-    have: the statements accepted before, which are the memory; only what follows the last of them is fetched. pins:
-    for who remembers heads only; take `pins.accept(downloaded.growing)` for the next time.
+    have: the statements accepted before, which have to be its beginning. They are compared here and change nothing of
+    what is asked for: how far somebody's copy goes can name a member, and the next request may be their ballot.
+    pins: for who remembers heads only; take `pins.accept(downloaded.growing)` for the next time.
     Raises RegistryForged, RegistryRolledBack, RegistryForked, or what `Client.do` raises.
     """
-    statements = list(have)
-    growing = verified(registry, have) if have else None
-    # The last known statement is asked for again: a server that hides it or shows another one is found out.
-    page = client.do(registry_calls.statements(registry, max(0, len(have) - 1)))
-    fetched = list(page.statements)
-    if have:
-        if not fetched:
-            raise RegistryRolledBack
-        if fetched.pop(0) != have[-1]:
-            raise RegistryForked
-    while True:
-        # Each page is verified before the next is asked for, so that junk is never gathered.
-        growing = _grown(registry, growing, fetched)
-        statements += fetched
-        if not page.more:
-            break
-        page = client.do(registry_calls.statements(registry, len(statements)))
-        fetched = list(page.statements)
+    statements, growing = _fetched(client, registry, (), None, None)
+    if statements[: len(have)] != tuple(have):
+        raise RegistryRolledBack if statements == tuple(have[: len(statements)]) else RegistryForked
     if pins is not None:
         pins.accept(growing)
-    return Downloaded(tuple(statements), growing)
+    return Downloaded(statements, growing)
+
+
+def follow(client: Client, registry: bytes, have: Sequence[bytes]) -> Downloaded:
+    """Fetch what is new of a registry, and verify all of it. have: the statements accepted before, the memory.
+
+    Only for who signs requests with their name anyway, as a desk does: what is asked for tells how far `have` goes.
+    Raises as `download` does.
+    """
+    if not have:
+        return download(client, registry)
+    growing = verified(registry, have)
+    # The last known statement is asked for again: a server that hides it or shows another one is found out.
+    page = client.do(registry_calls.statements(registry, len(have) - 1))
+    if not page.statements:
+        raise RegistryRolledBack
+    if page.statements[0] != have[-1]:
+        raise RegistryForked
+    new = msgspec.structs.replace(page, statements=page.statements[1:])
+    return Downloaded(*_fetched(client, registry, have, growing, new))
+
+
+def _fetched(
+    client: Client,
+    registry: bytes,
+    have: Sequence[bytes],
+    growing: GrowingRegistry | None,
+    page: StatementsPage | None,
+) -> tuple[tuple[bytes, ...], GrowingRegistry]:
+    statements = list(have)
+    while True:
+        page = page or client.do(registry_calls.statements(registry, len(statements)))
+        # Each page is verified before the next is asked for, so that junk is never gathered.
+        growing = _grown(registry, growing, page.statements)
+        statements += page.statements
+        if not page.more:
+            return tuple(statements), growing
+        page = None
 
 
 def verified(registry: bytes, statements: Sequence[bytes]) -> GrowingRegistry:
@@ -212,7 +237,7 @@ def save_pins(path: Path, pins: RegistryPins) -> None:
 
 
 def fetch(client: Client, registry: bytes, folder: Path) -> Registry:
-    """Download a registry, going on from the chain that `folder` keeps of it, and keep the newer one there.
+    """Download a registry, hold it against the chain that `folder` keeps of it, and keep the newer one there.
 
     For who may keep chains in the clear: they say nothing but which registry was looked at.
     """

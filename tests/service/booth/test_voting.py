@@ -38,6 +38,7 @@ from service.wire.calls import BadAnswer, Call
 from service.wire.client import AsyncClient, Client, Declined
 from service.wire.poll_views import PollView
 from service.wire.problems import Kind
+from service.wire.registry_pins import save_chain
 from tests.support.groups import Group
 from tests.support.poll_world import World
 from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
@@ -466,3 +467,32 @@ async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_pa
         kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
         assert len(kept.receipts) == 1
+
+
+async def test_the_server_learns_nothing_of_what_a_voter_has_of_the_registry(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looked early, late or never asks for the same, and what they had is still held against what comes."""
+    asked: list[str] = []
+    real = Client.do
+
+    def do(self: Client, call: Call[Any]) -> Any:
+        asked.append(f"{call.method} {call.target}")
+        return real(self, call)
+
+    async with prepared(server) as poll:
+        server.forward(60)
+        community, seen = poll.community, []
+        monkeypatch.setattr(Client, "do", do)
+        for n, length in ((1, 0), (2, 3), (3, 7), (4, len(community.statements))):
+            home = home_of(tmp_path / f"m{n}", keys_of(poll, f"github.com/m{n}"))
+            if length:
+                save_chain(home / f"{community.id.hex()}.json", community.id, community.statements[:length])
+            asked.clear()
+            assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+            seen.append(list(asked))
+        assert f"GET /v1/registries/{community.id.hex()}?after=0" in seen[0]
+        assert seen == [seen[0]] * 4
+        save_chain(home / f"{community.id.hex()}.json", community.id, (*community.statements, b"more"))
+        hidden = await vote(server, poll, home, "--yes", typed="1\n")
+        assert (hidden.exit_code, "older list of members" in hidden.stderr) == (3, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,9 @@ from service.cases.reports import Person, Report, Unsealed, voice_binding
 from service.cases.speaking import NotAMember
 from service.cases.voices import contexts_of, voices_in
 from service.reporter.report_cli import _with_voice
-from service.reporter.voicing import FEW, Speaker
+from service.reporter.voicing import FEW, Speaker, _registry
+from service.wire.registry_pins import RegistryRolledBack, save_chain
+from tests.service.wire.test_registry_pins import Server
 from tests.support.groups import Group
 from tests.support.members import Keeper, account, make_keeper
 from tests.support.reporters import TODAY
@@ -132,3 +135,21 @@ def test_a_typed_report_outlives_a_voice_that_is_not_possible(
         assert written.what == about_nobody.what
     with pytest.raises(Refused, match="about somebody"):
         _with_voice(told, about_nobody, CODE, asking=False)
+
+
+def test_the_server_learns_nothing_of_what_a_speaker_has_of_the_registry(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    """Whatever the member's folder keeps, the same is asked for, right before the report; and it is compared."""
+    server, file = Server(keeper.id, keeper.statements), tmp_path / f"{keeper.id.hex()}.json"
+    with server.client() as client:
+        _registry(client, keeper.id, tmp_path)
+        whole = list(server.asked)
+        for known in (1, 5, len(keeper.statements)):
+            save_chain(file, keeper.id, keeper.statements[:known])
+            server.asked.clear()
+            assert _registry(client, keeper.id, tmp_path) == keeper.registry
+            assert server.asked == whole
+        server.statements = keeper.statements[:-1]
+        with pytest.raises(RegistryRolledBack):
+            _registry(client, keeper.id, tmp_path)

@@ -28,6 +28,7 @@ from service.wire.registry_pins import (
     RegistryRolledBack,
     download,
     fetch,
+    follow,
     load_chain,
     load_pins,
     save_pins,
@@ -65,6 +66,10 @@ class Server:
         with self.client() as client:
             return download(client, self.registry, have, pins)
 
+    def follow(self, have: Sequence[bytes] = ()) -> Downloaded:
+        with self.client() as client:
+            return follow(client, self.registry, have)
+
 
 @pytest.fixture
 def keeper() -> Keeper:
@@ -79,17 +84,26 @@ def grown(keeper: Keeper, *accounts: str) -> list[bytes]:
     return other.statements
 
 
-def test_a_registry_is_downloaded_whole_and_then_what_is_new(keeper: Keeper) -> None:
+def test_a_registry_is_downloaded_whole_whatever_is_known_of_it(keeper: Keeper) -> None:
+    """In pages, from the first statement: what is asked for is the same for a newcomer and for who has all of it."""
+    server = Server(keeper.id, keeper.statements)
+    for known in (0, 1, 4, 8):
+        server.asked.clear()
+        assert server.download(keeper.statements[:known]).registry == keeper.registry
+        assert server.asked == [0, 3, 6]
+
+
+def test_who_is_named_anyway_asks_for_what_is_new(keeper: Keeper) -> None:
     """In pages; the second time from the last known statement on."""
     server = Server(keeper.id, keeper.statements)
-    first = server.download()
+    first = server.follow()
     assert (list(first.statements), first.registry) == (keeper.statements, keeper.registry)
     assert server.asked == [0, 3, 6]
-    assert server.download(first.statements).registry == keeper.registry
+    assert server.follow(first.statements).registry == keeper.registry
     assert server.asked[3:] == [7]
     keeper.join("github.com/late")
     server.statements = keeper.statements
-    later = server.download(first.statements)
+    later = server.follow(first.statements)
     assert (list(later.statements), later.registry) == (keeper.statements, keeper.registry)
 
 
@@ -158,6 +172,8 @@ def test_a_rolled_back_registry_is_refused(keeper: Keeper, length: int) -> None:
     with pytest.raises(RegistryRolledBack, match="older list of members"):
         server.download(known.statements)
     with pytest.raises(RegistryRolledBack, match="older list of members"):
+        server.follow(known.statements)
+    with pytest.raises(RegistryRolledBack, match="older list of members"):
         server.download(pins=pins)
 
 
@@ -174,8 +190,21 @@ def test_a_forked_registry_is_refused_however_long(keeper: Keeper) -> None:
         with pytest.raises(RegistryForked, match="contradicts"):
             server.download(known.statements)
         with pytest.raises(RegistryForked, match="contradicts"):
+            server.follow(known.statements)
+        with pytest.raises(RegistryForked, match="contradicts"):
             server.download(pins=pins)
     assert pins.accept(verified(keeper.id, keeper.statements)) == pins
+
+
+def test_a_shorter_fork_is_no_rollback(keeper: Keeper) -> None:
+    """What contradicts is named so, also where it is shorter than what was seen."""
+    base = keeper.chain
+    for name in ("one", "two"):
+        keeper.join(f"github.com/{name}")
+    rival = Keeper(keeper.root, seeded(b"rival"), base)
+    rival.join("github.com/other")
+    with pytest.raises(RegistryForked, match="contradicts"):
+        Server(keeper.id, rival.statements).download(keeper.statements)
 
 
 def test_a_server_that_never_ends_is_left(keeper: Keeper) -> None:
@@ -239,7 +268,7 @@ def test_pins_are_kept_in_a_file(keeper: Keeper, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_members_are_published_and_downloaded(tmp_path: Path) -> None:
-    """Over a real server: all of them, verified, in seven rings by the beacon; later only what is new."""
+    """Over a real server: all of them, verified, in seven rings by the beacon; later all of them again."""
     keeper = make_keeper(1_000)
     with running_server(tmp_path / "server") as server, Client(server.base) as client:
         keeper.publish(client)
