@@ -7,7 +7,7 @@ A receipt that the opened board doesn't keep is proof against the server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,8 +15,9 @@ from crypto.errors import Refused
 from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
+from polls.ballots import BallotWire
 from polls.casting import Receipt, last_page
-from polls.encoding import Wire
+from polls.encoding import Wire, decode, hash_hex
 from polls.manifest import Manifest
 
 SALT_SIZE = 32
@@ -139,16 +140,37 @@ class Found(Enum):
 
     COUNTED = "counted"
     REPLACED = "replaced by your later ballot"
+    REPLACED_ELSEWHERE = "replaced by a later ballot with your key, whose receipt is not here"
     DROPPED = "dropped: the receipt proves that the server broke its word"
 
 
-def check_receipt(board: Board, receipt: Receipt, own_later: Sequence[Receipt] = ()) -> Found:
-    """Say what became of a ballot. own_later: receipts of the same voter's later ballots, if any.
+def credentials_on(board: Board, ballots: Mapping[str, bytes]) -> dict[str, str]:
+    """Read the credential of every ballot on a closed board: by the ballot's hash, as Belenios writes it.
 
-    Receipts are checked ones (`casting.read_receipt`). A ballot on another page than promised is dropped.
+    ballots: texts by their hashes. Refused when one of the board is missing or no ballot: a later ballot, which
+    replaces an earlier one, must not be kept from who looks for it. Whether ballots are valid is not checked here.
+    """
+    found = {}
+    for name in board.order:
+        raw = ballots.get(name)
+        if raw is None or hash_hex(raw) != name:
+            raise Refused("board: the text of a ballot on it is missing")
+        found[name] = decode(raw, BallotWire, "ballot").credential
+    return found
+
+
+def check_receipt(
+    board: Board, receipt: Receipt, credentials: Mapping[str, str], own: Collection[str] = ()
+) -> Found:
+    """Say what became of a ballot. Of a credential's ballots the last on the board counts, whoever cast it.
+
+    receipt: a checked one (`casting.read_receipt`). credentials: `credentials_on` this board. own: hashes of ballots
+    of which the voter has receipts. A ballot on another page than promised is dropped.
     """
     if receipt.ballot not in board.pages[receipt.page].ballots:
         return Found.DROPPED
-    if any(later.page > receipt.page for later in own_later):
-        return Found.REPLACED
-    return Found.COUNTED
+    mine = credentials[receipt.ballot]
+    last = next(name for name in reversed(board.order) if credentials[name] == mine)
+    if last == receipt.ballot:
+        return Found.COUNTED
+    return Found.REPLACED if last in own else Found.REPLACED_ELSEWHERE

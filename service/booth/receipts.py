@@ -17,12 +17,13 @@ import msgspec
 from msgspec import Struct
 
 from crypto.errors import Refused
-from polls.board import Found, check_receipt
+from polls.board import Found, check_receipt, credentials_on
 from polls.casting import Receipt, read_receipt
 from polls.manifest import Manifest
 from service.chain_files import alone, read_whole, write_whole
 from service.wire import poll_calls
 from service.wire.client import Client
+from service.wire.poll_records import gather_ballots
 from service.wire.poll_views import PollView, signed_board
 
 RECEIPTS: Final = "receipts"
@@ -140,7 +141,8 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
     """Say what became of the ballots, oldest first; also gives what is to be kept from now on.
 
     While the poll is open: whether the head of a ballot's page is signed yet. After the close its page is opened:
-    on the board, replaced, or dropped; and counted when the trustees have signed the outcome of just this board.
+    on the board, replaced by a later ballot of the same credential, which may have been cast elsewhere, or dropped; and
+    counted when the trustees have signed the outcome of just this board.
     Raises BoardChanged when a head is another one than before, StateDenied for a state of the poll that can't be,
     Refused when the trustees signed another board's outcome.
     """
@@ -156,7 +158,9 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
     pages = client.do(poll_calls.opened_board(manifest))
     board, counted = pages.board, signed_board(view, pages)
     _same(kept.heads, {page: head.hex() for page, head in enumerate(board.heads)})
-    found = [check_receipt(board, each, read[at + 1 :]) for at, each in enumerate(read)]
+    credentials = credentials_on(board, gather_ballots(client, manifest.phi))
+    own = {each.ballot for each in read}
+    found = [check_receipt(board, each, credentials, own) for each in read]
     return [
         Outcome(each, words_of(what, signed=counted), what is Found.DROPPED)
         for each, what in zip(read, found, strict=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from polls.audit import Mapper
 from polls.board import HeadWire, Page
@@ -23,6 +23,7 @@ from service.wire.calls import BadAnswer, Call
 from service.wire.client import AsyncClient, Client
 from service.wire.poll_views import BoardPages, ElectorateView, PollView
 
+T = TypeVar("T")
 Steps = Generator[Call[Any], Any, "Gathered"]
 
 
@@ -63,13 +64,7 @@ def steps(phi: bytes) -> Steps:
     view: PollView = yield poll_calls.poll(phi)
     electorate: ElectorateView = yield poll_calls.electorate(view.manifest)
     board: BoardPages = yield poll_calls.opened_board(view.manifest)
-    ballots: dict[str, bytes] = {}
-    last = ""
-    while page := (yield poll_calls.ballots(phi, last)):
-        if min(page) <= last:
-            raise BadAnswer("the server's ballots go in circles")
-        ballots.update(page)
-        last = max(page)
+    ballots = yield from ballot_steps(phi)
     certificates: list[CertificateWire] = []
     last = ""
     while raws := (yield poll_calls.certificates(phi, last)):
@@ -81,16 +76,36 @@ def steps(phi: bytes) -> Steps:
     return Gathered(view, electorate.electorate, board, ballots, tuple(certificates))
 
 
+def ballot_steps(phi: bytes) -> Generator[Call[Any], Any, dict[str, bytes]]:
+    """The calls that fetch all ballots of a closed poll, by hash: all, so that it tells nobody which is looked for."""
+    ballots: dict[str, bytes] = {}
+    last = ""
+    while page := (yield poll_calls.ballots(phi, last)):
+        if min(page) <= last:
+            raise BadAnswer("the server's ballots go in circles")
+        ballots.update(page)
+        last = max(page)
+    return ballots
+
+
 def gather(client: Client, phi: bytes) -> Gathered:
     """Fetch a closed poll. Raises what the calls raise."""
-    going = steps(phi)
+    return _driven(client, steps(phi))
+
+
+def gather_ballots(client: Client, phi: bytes) -> dict[str, bytes]:
+    """Fetch all ballots of a closed poll, by hash. Raises what the calls raise."""
+    return _driven(client, ballot_steps(phi))
+
+
+def _driven(client: Client, going: Generator[Call[Any], Any, T]) -> T:
     call = next(going)
     while True:
         answer = client.do(call)
         try:
             call = going.send(answer)
         except StopIteration as done:
-            found: Gathered = done.value
+            found: T = done.value
             return found
 
 

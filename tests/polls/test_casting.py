@@ -13,7 +13,17 @@ from crypto.entropy import seeded, system
 from crypto.errors import Refused
 from crypto.members import MemberKey
 from crypto.signatures import SigningKey
-from polls.board import Board, Found, Page, check_head, check_receipt, genesis, next_head, sign_head
+from polls.board import (
+    Board,
+    Found,
+    Page,
+    check_head,
+    check_receipt,
+    credentials_on,
+    genesis,
+    next_head,
+    sign_head,
+)
 from polls.casting import (
     Cast,
     NotOpen,
@@ -187,23 +197,50 @@ def receipts_of(world: World) -> tuple[Any, Any]:
     return first, second
 
 
-def test_a_receipt_says_counted_replaced_or_dropped(world: World) -> None:
-    """What became of a ballot, by the voter's own receipts."""
-    first, second = receipts_of(world)
+def found_of(world: World, receipt: Any, *own: Any) -> Found:
+    """What became of a ballot on the board as it is."""
     board = world.board()
-    assert check_receipt(board, second) is Found.COUNTED
-    assert check_receipt(board, first, [second]) is Found.REPLACED
+    return check_receipt(board, receipt, credentials_on(board, world.stored), [each.ballot for each in own])
+
+
+def test_a_receipt_says_counted_replaced_or_dropped(world: World) -> None:
+    """What became of a ballot; one whose later ballot was dropped counts again."""
+    first, second = receipts_of(world)
+    world.cast(1, 1, OPENS + 2 * DAY)
+    assert found_of(world, second) is Found.COUNTED
+    assert found_of(world, first, first, second) is Found.REPLACED
     world.pages[second.page].discard(second.ballot)
-    assert check_receipt(world.board(), second) is Found.DROPPED
+    assert found_of(world, second, first) is Found.DROPPED
+    assert found_of(world, first, first, second) is Found.COUNTED
+
+
+def test_a_ballot_that_was_replaced_from_another_machine_is_not_counted(world: World) -> None:
+    """The later ballot has the same credential, and no receipt of it is here; also when both are on one page."""
+    first, second = receipts_of(world)
+    assert found_of(world, first, first) is Found.REPLACED_ELSEWHERE
+    ballots = sorted([first.ballot, second.ballot])
+    world.pages = {first.page: set(ballots)}
+    of = {each.ballot: msgspec.structs.replace(each, page=first.page) for each in (first, second)}
+    assert found_of(world, of[ballots[0]]) is Found.REPLACED_ELSEWHERE
+    assert found_of(world, of[ballots[1]]) is Found.COUNTED
+
+
+def test_no_ballot_on_the_board_can_be_withheld_from_who_looks_for_a_later_one(world: World) -> None:
+    """Without its text nobody sees that it replaces another; another text isn't taken for it."""
+    _, second = receipts_of(world)
+    board, texts = world.board(), dict(world.stored)
+    other = texts.pop(second.ballot)
+    for wrong in (texts, {**texts, second.ballot: other + b" "}):
+        with pytest.raises(Refused, match="the text of a ballot on it is missing"):
+            credentials_on(board, wrong)
 
 
 def test_a_rolled_back_revote_is_found_by_its_receipt(world: World) -> None:
     """The server puts the earlier ballot after the later one: neither is where it was promised."""
     first, second = receipts_of(world)
     world.pages = {first.page: {second.ballot}, second.page: {first.ballot}}
-    board = world.board()
-    assert check_receipt(board, first, [second]) is Found.DROPPED
-    assert check_receipt(board, second) is Found.DROPPED
+    assert found_of(world, first, second) is Found.DROPPED
+    assert found_of(world, second) is Found.DROPPED
 
 
 def test_a_server_with_two_histories_is_found(world: World) -> None:

@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from crypto.entropy import system
 from crypto.keyfiles import lock
 from crypto.secrets import Passphrase
-from polls.board import Found, check_receipt
+from polls.board import Found, check_receipt, credentials_on
 from polls.casting import Receipt, read_receipt
 from service.booth import receipts, voting
 from service.booth.page import BoothPage, serve
@@ -45,6 +45,7 @@ from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
 PASSPHRASE = "correct horse"
+ELSEWHERE = "replaced by a later ballot with your key, whose receipt is not here"
 UNSIGNED = "on the board; the trustees have not signed its outcome yet"
 
 
@@ -197,7 +198,8 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
         await drop(server, poll, mine)  # before its page is sealed
         server.forward(DAY)
         board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
-        assert check_receipt(board, mine) is Found.DROPPED
+        credentials = credentials_on(board, await poll.client.do(poll_calls.ballots(poll.phi)))
+        assert check_receipt(board, mine, credentials) is Found.DROPPED
         found = await vote(server, poll, homes[0], "--check")
         assert (found.exit_code, "proof against the server" in found.stderr) == (3, True)
         assert mine.ballot[:16] in found.stdout
@@ -282,6 +284,32 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
         receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads={0: "00" * 32}))
         result = await vote(server, poll, home, "--check")
         assert (result.exit_code, "showed another board before" in result.stderr) == (3, True)
+
+
+async def test_a_ballot_replaced_from_another_machine_is_said_to_be(
+    server: TimedServer, tmp_path: Path
+) -> None:
+    """One key on a laptop and a phone: one ballot counts, and the laptop says that it isn't the laptop's."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        laptop, phone = (home_of(tmp_path / n, keys_of(poll, "github.com/m1")) for n in ("laptop", "phone"))
+        for home in (laptop, phone):
+            assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        server.forward(DAY)
+        for found in (UNSIGNED, "counted"):
+            replaced, counted = [
+                await vote(server, poll, each, "--check", "--json") for each in (laptop, phone)
+            ]
+            assert [each["found"] for each in json.loads(replaced.stdout)] == [ELSEWHERE]
+            assert [each["found"] for each in json.loads(counted.stdout)] == [found]
+            if found == UNSIGNED:
+                await poll.decide((1, 2))
+        kept = receipts.kept_receipts(laptop, poll.phi)
+        assert kept is not None
+        (tmp_path / "one.json").write_bytes(kept.receipts[0])
+        line = ["poll", "check-receipt", str(tmp_path / "one.json"), "--server", server.base, "--json"]
+        told = await asyncio.to_thread(CliRunner().invoke, main, line)
+        assert (told.exit_code, json.loads(told.stdout)["found"]) == (0, ELSEWHERE)
 
 
 async def test_nothing_is_cast_when_no_receipt_can_be_kept(server: TimedServer, tmp_path: Path) -> None:
