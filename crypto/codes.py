@@ -1,8 +1,9 @@
 """Reply codes: 128 bits as 12 words, and all that a mailbox derives from them. SPEC.md §3.
 
-The code's 16 bytes are the secret; words in any of ten languages are ways to write it down. What the server
-is shown to open a mailbox (`Claim`) tells nothing of the mailbox's key, and what it stores (`address_of`)
-tells nothing of the claim. Reading words leniently and finding typos is `crypto.words`' business.
+The code's 16 bytes are the secret; words in any of ten languages are ways to write it down. What handlers are shown
+(`Proof`) tells nothing of the mailbox's key; what the server is shown to open a mailbox (`Claim`) tells nothing of the
+proof, and what it stores (`address_of`) nothing of the claim. Reading words leniently and finding typos is
+`crypto.words`' business.
 """
 
 from __future__ import annotations
@@ -56,8 +57,15 @@ class ReplyCode(Secret):
     __slots__ = ()
 
 
+class Proof(Secret):
+    """The 32 bytes that prove ownership of a mailbox to handlers. They travel sealed: the server never sees them."""
+
+    SIZE = 32
+    __slots__ = ()
+
+
 class Claim(Secret):
-    """The 32 bytes that prove ownership of a mailbox to the server."""
+    """The 32 bytes that prove ownership of a mailbox to the server, and to nobody else."""
 
     SIZE = 32
     __slots__ = ()
@@ -70,9 +78,19 @@ class MailboxKey(PrivateKey):
     __slots__ = ()
 
 
+def prove(code: ReplyCode) -> Proof:
+    """Derive what proves ownership of a mailbox to handlers: 32 bytes; same code, same proof. SPEC §3.2."""
+    return Proof(digest(Label.PROOF, code.reveal()))
+
+
+def claim_from(proof: Proof) -> Claim:
+    """Derive what proves ownership of a mailbox to the server: 32 bytes. SPEC §3.2."""
+    return Claim(digest(Label.CLAIM, proof.reveal()))
+
+
 def claim_of(code: ReplyCode) -> Claim:
-    """Derive what proves ownership of a mailbox: 32 bytes; same code, same claim. SPEC §3.2."""
-    return Claim(digest(Label.CLAIM, code.reveal()))
+    """Derive a code's claim, by its proof."""
+    return claim_from(prove(code))
 
 
 def address_of(claim: Claim) -> bytes:

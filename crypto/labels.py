@@ -14,6 +14,7 @@ class Label(Enum):
     """A domain of use. Two labels never give related outputs."""
 
     # reply codes and mailboxes (SPEC §3)
+    PROOF = b"sv1 proof"
     CLAIM = b"sv1 claim"
     MAILBOX_SEED = b"sv1 mailbox seed"
     ADDRESS = b"sv1 address"

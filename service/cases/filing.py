@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from crypto.codes import Claim, ReplyCode, address_of, claim_of, mailbox_of
+from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of, prove
 from crypto.entropy import Entropy
 from crypto.envelope import seal_envelope
 from crypto.errors import Refused
@@ -78,19 +78,17 @@ def burn_mailbox(
     letters_seen: how many letters were shown, so that one that came meanwhile is not burned unread.
     Body: claim 32 ‖ u16 letters_seen ‖ envelope. design.md §5.
     """
-    claim = claim_of(used)
-    if follow_up.claim != claim.reveal().hex():
+    if follow_up.proof != proof_of(used):
         raise Refused("the follow-up proves another mailbox")
     if not 0 <= letters_seen <= MAX_LETTERS_SEEN:
         raise Refused("too many letters")
     mailbox = mailbox_of(new)
     plaintext = Unsealed(follow_up, tuple(files), address_of(claim_of(new)), mailbox.public_key()).to_bytes()
     envelope = seal_envelope(plaintext, to.keys, to.group_id, to.roster_digest, entropy)
-    body = claim.reveal() + letters_seen.to_bytes(2, "big") + envelope
+    body = claim_of(used).reveal() + letters_seen.to_bytes(2, "big") + envelope
     return Burning(body, Filed(envelope, new))
 
 
 def proof_of(used: ReplyCode) -> str:
-    """Give the hex of the claim that a follow-up carries to prove that its author owned the mailbox."""
-    claim: Claim = claim_of(used)
-    return claim.reveal().hex()
+    """Give the hex of what a follow-up carries to prove to handlers that its author owned the mailbox."""
+    return prove(used).reveal().hex()

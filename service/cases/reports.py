@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from crypto.codes import Claim, address_of
+from crypto.codes import Proof, address_of, claim_from
 from crypto.errors import Refused
 from crypto.framing import Reader
 from crypto.hashing import digest
@@ -87,18 +87,18 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
 class FollowUp(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="followup"):
     """What comes with the burning of a mailbox: the proof of having owned it, the new mailbox, any message."""
 
-    claim: Digest32
+    proof: Digest32
     message: Long
     language: Language
     filed_on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
     attachments: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ITEMS)]
 
     def __repr__(self) -> str:
-        return "<FollowUp hidden>"  # until it is stored its claim is live, and whoever has that can burn the mailbox
+        return "<FollowUp hidden>"  # until it is stored its proof is live, and whoever has that can burn the mailbox
 
     def address(self) -> bytes:
         """Address of the mailbox that this follow-up proves to have owned."""
-        return address_of(Claim(bytes.fromhex(self.claim)))
+        return address_of(claim_from(Proof(bytes.fromhex(self.proof))))
 
 
 Content = Report | FollowUp

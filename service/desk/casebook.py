@@ -1,8 +1,9 @@
 """Putting opened envelopes together into cases: a first report and the follow-ups proved to be its reporter's.
 
 Pure: the same records give the same cases, in whatever order they came.
-A follow-up names the mailbox it burned and shows the claim that only the owner of the code could know
-(design.md §5). The first to burn a mailbox continues the case; any other is kept and marked.
+A follow-up names the mailbox it burned by the proof that only the owner of the code could know: the server, which is
+shown the claim, can't make one up (crypto/SPEC.md §3.2). The first to burn a mailbox continues the case; any other is
+kept and marked.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ def _follow_up(
 ) -> bytes:
     """Seal the answer, once: the same envelope again is the same answer, whatever became of the first request."""
     follow_up = FollowUp(
-        claim=proof_of(used),
+        proof=proof_of(used),
         message=message,
         language=letters[-1].language if letters else "en",
         filed_on=datetime.now(UTC).date().isoformat(),

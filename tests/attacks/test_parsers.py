@@ -37,6 +37,7 @@ from polls.manifest import parse_manifest
 from service.cases import letters, log, policies, receipts, registry_statements, roster_statements
 from service.cases.answers import parse_answers
 from service.cases.asking import decode_ask
+from service.cases.filing import proof_of
 from service.cases.reports import File, FollowUp, Person, Report, Unsealed
 from service.cases.ssh_signatures import SshKey, SshSignature
 from service.wire import shapes
@@ -81,7 +82,7 @@ def _report() -> bytes:
 
 @cache
 def _follow_up() -> bytes:
-    follow_up = FollowUp(claim_of(CODE).reveal().hex(), "message", "pt-BR", "2026-11-21", ())
+    follow_up = FollowUp(proof_of(CODE), "message", "pt-BR", "2026-11-21", ())
     return Unsealed(follow_up, (), ADDRESS, MAILBOX.public_key()).to_bytes()
 
 

@@ -62,7 +62,7 @@ def test_a_follow_up_looks_like_a_report() -> None:
     found = {len(report)}
     for message in ("", "a message"):
         follow_up = FollowUp(
-            claim=proof_of(used), message=message, language="en", filed_on="2026-11-21", attachments=()
+            proof=proof_of(used), message=message, language="en", filed_on="2026-11-21", attachments=()
         )
         envelope = burn_mailbox(used, new, 0, follow_up, (), to, DRAW).filed.envelope
         found.add(len(envelope))

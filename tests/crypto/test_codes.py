@@ -14,12 +14,14 @@ from crypto.codes import (
     ReplyCode,
     UnclearLanguage,
     address_of,
+    claim_from,
     claim_of,
     confirm,
     confirmation_positions,
     fingerprint_words,
     from_words,
     mailbox_of,
+    prove,
     to_words,
 )
 from crypto.errors import Refused
@@ -155,8 +157,11 @@ def test_two_words_confirm_that_it_was_written_down(code: ReplyCode) -> None:
 @given(a=CODES, b=CODES)
 @settings(max_examples=40, deadline=None)
 def test_what_is_derived_depends_on_all_of_the_code(a: ReplyCode, b: ReplyCode) -> None:
-    """Same code, same claim, address and key; another code, others. The claim is not the address."""
+    """Same code, same proof, claim, address and key; another code, others. The claim is neither proof nor address."""
     same = a == b
+    assert (prove(a) == prove(b)) is same
+    assert claim_from(prove(a)) == claim_of(a)
+    assert prove(a).reveal() != claim_of(a).reveal()
     assert (claim_of(a) == claim_of(b)) is same
     assert (address_of(claim_of(a)) == address_of(claim_of(b))) is same
     assert (mailbox_of(a).public_key() == mailbox_of(b).public_key()) is same

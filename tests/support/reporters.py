@@ -81,7 +81,7 @@ class Reporter:
     ) -> Burning:
         """Seal the follow-up that burns the present mailbox."""
         follow_up = FollowUp(
-            claim=proof_of(self.code),
+            proof=proof_of(self.code),
             message=message,
             language="en",
             filed_on=TODAY.isoformat(),

@@ -13,6 +13,7 @@ from crypto.labels import Label
 from crypto.seal import SealingKey
 from crypto.signatures import SigningKey
 from service.cases import receipts, rosters
+from service.cases.filing import proof_of
 from service.cases.reports import File, FollowUp, Person, Report, Unsealed
 
 HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ def reports() -> dict[str, Any]:
         "conduct", "毎晩\n\"quoted\"", "every night", "", (Person("github", "eve"),), ("https://example.org/1",),
         ("Bo",), "soon", "pt-BR", "", "", False, "2026-11-21", (file.described(),), None,
     )  # fmt: skip
-    follow_up = FollowUp(claim_of(code).reveal().hex(), "شكرا", "ar", "2026-11-22", ())
+    follow_up = FollowUp(proof_of(code), "شكرا", "ar", "2026-11-22", ())
     good = [
         Unsealed(report, (file,), address, mailbox).to_bytes(),
         Unsealed(follow_up, (), address, mailbox).to_bytes(),

@@ -19,6 +19,7 @@ from crypto.codes import (
     confirmation_positions,
     fingerprint_words,
     mailbox_of,
+    prove,
     to_words,
 )
 from crypto.entropy import seeded
@@ -76,6 +77,7 @@ def codes() -> dict[str, Any]:
             "code": code.reveal().hex(),
             "words": {language: list(to_words(code, language)) for language in LANGUAGES},
             "confirm": list(confirmation_positions(code)),
+            "proof": prove(code).reveal().hex(),
             "claim": claim_of(code).reveal().hex(),
             "address": address_of(claim_of(code)).hex(),
             "seed": mailbox_of(code).reveal().hex(),

@@ -19,6 +19,7 @@ from crypto.codes import (
     fingerprint_words,
     from_words,
     mailbox_of,
+    prove,
     to_words,
 )
 from crypto.envelope import parse_envelope
@@ -71,6 +72,7 @@ def test_codes() -> None:
             assert list(to_words(code, language)) == words
             assert from_words(" ".join(words), language) == code
         assert list(confirmation_positions(code)) == one["confirm"]
+        assert prove(code).reveal().hex() == one["proof"]
         assert claim_of(code).reveal().hex() == one["claim"]
         assert address_of(claim_of(code)).hex() == one["address"]
         assert mailbox_of(code).reveal().hex() == one["seed"]

@@ -242,14 +242,14 @@ def test_a_report_is_the_same_bytes(browser: Browser) -> None:
 def test_a_follow_up_is_the_same_bytes(browser: Browser) -> None:
     """So with a follow-up."""
     code = ReplyCode(draw(16))
-    claim = codes.claim_of(code)
-    address, key = codes.address_of(claim), codes.mailbox_of(code).public_key()
-    follow_up = FollowUp(claim.reveal().hex(), "Danke\n\n…", "zh-Hant", "2026-11-30", ())
+    proof = codes.prove(code)
+    address, key = codes.address_of(codes.claim_from(proof)), codes.mailbox_of(code).public_key()
+    follow_up = FollowUp(proof.reveal().hex(), "Danke\n\n…", "zh-Hant", "2026-11-30", ())
     theirs = browser.bytes(
         "encode_follow_up",
         follow_up={"message": "Danke\n\n…", "language": "zh-Hant", "filedOn": "2026-11-30"},
         files="[]",
-        claim=claim.reveal(),
+        proof=proof.reveal(),
         address=address,
         key=key.raw,
     )
@@ -350,10 +350,16 @@ def test_codes_agree(browser: Browser, language: str) -> None:
 
 
 def test_mailboxes_agree(browser: Browser) -> None:
-    """A code gives the same claim, address and key pair on both sides."""
+    """A code gives the same proof, claim, address and key pair on both sides."""
     code = ReplyCode(draw(16))
     claim, key = codes.claim_of(code), codes.mailbox_of(code)
-    expected = [claim.reveal(), codes.address_of(claim), key.reveal(), key.public_key().raw]
+    expected = [
+        codes.prove(code).reveal(),
+        claim.reveal(),
+        codes.address_of(claim),
+        key.reveal(),
+        key.public_key().raw,
+    ]
     assert [bytes.fromhex(piece) for piece in browser.call("mailbox", code=code.reveal())] == expected
 
 

@@ -184,7 +184,7 @@ class _Mailbox:
         to: Recipients,
     ) -> bytes:
         follow_up = FollowUp(
-            claim=proof_of(used),
+            proof=proof_of(used),
             message=message,
             language=language,
             filed_on=datetime.fromtimestamp(self._deps.now_s(), UTC).date().isoformat(),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of
+from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of, prove
 from crypto.entropy import seeded
 from crypto.errors import Refused
 from crypto.seal import SealingKey
@@ -39,24 +39,28 @@ def test_a_report_survives_its_encoding() -> None:
 
 
 def test_a_follow_up_proves_the_mailbox_it_burns() -> None:
-    """The claim gives the address, and nothing but the code gives the claim."""
+    """The proof gives the address, and the claim that the server is shown is no proof."""
     follow_up = FollowUp(
-        claim=proof_of(CODE), message="", language="en", filed_on="2026-11-21", attachments=()
+        proof=proof_of(CODE), message="", language="en", filed_on="2026-11-21", attachments=()
     )
     assert follow_up.address() == ADDRESS
+    forged = msgspec.structs.replace(follow_up, proof=claim_of(CODE).reveal().hex())
+    assert forged.address() != ADDRESS
     whole = Unsealed(follow_up, (), ADDRESS, KEY)
     assert Unsealed.from_bytes(whole.to_bytes()) == whole
 
 
-def test_a_live_claim_is_shown_nowhere() -> None:
-    """Whoever has it can burn the mailbox: a follow-up and the request that sends it show none of it."""
+def test_a_live_claim_and_its_proof_are_shown_nowhere() -> None:
+    """Whoever has one can burn the mailbox: a follow-up and the request that sends it show none of it."""
     follow_up = FollowUp(proof_of(CODE), "secret words", "en", "2026-11-21", ())
     to = Recipients(bytes(16), bytes(32), (SealingKey(bytes(32)).public_key(),))
     burning = burn_mailbox(CODE, ReplyCode(bytes(16)), 0, follow_up, (), to, seeded(b"burning"))
     claim = claim_of(CODE).reveal()
     whole = Unsealed(follow_up, (), ADDRESS, KEY)
     shown = "".join(f"{one!r} {one}" for one in (follow_up, burning, whole, [follow_up]))
-    for secret in (claim.hex(), repr(claim)[2:-1], repr(claim[:8])[2:-1], "secret words"):
+    proof = prove(CODE).reveal()
+    hidden = [text for raw in (claim, proof) for text in (raw.hex(), repr(raw)[2:-1], repr(raw[:8])[2:-1])]
+    for secret in (*hidden, "secret words"):
         assert secret not in shown
 
 

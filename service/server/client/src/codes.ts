@@ -47,15 +47,28 @@ export class ReplyCode extends Secret {
   }
 }
 
-/** The 32 bytes that prove ownership of a mailbox to the server. */
+/** The 32 bytes that prove ownership of a mailbox to handlers. They travel sealed: the server never sees them. */
+export class Proof extends Secret {
+  constructor(raw: Uint8Array) {
+    super(raw, 32, "Proof");
+  }
+}
+
+/** The 32 bytes that prove ownership of a mailbox to the server, and to nobody else. */
 export class Claim extends Secret {
   constructor(raw: Uint8Array) {
     super(raw, 32, "Claim");
   }
 }
 
+/** Derive what proves ownership of a mailbox to handlers. */
+export function prove(code: ReplyCode): Proof {
+  return new Proof(digest(Label.PROOF, [code.reveal()]));
+}
+
+/** Derive what proves ownership of a mailbox to the server, by way of the proof. */
 export function claimOf(code: ReplyCode): Claim {
-  return new Claim(digest(Label.CLAIM, [code.reveal()]));
+  return new Claim(digest(Label.CLAIM, [prove(code).reveal()]));
 }
 
 /** Derive a mailbox's public address: 32 bytes. */

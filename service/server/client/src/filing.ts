@@ -2,7 +2,7 @@
 // can tell from an envelope how it was made. No network here: api.ts sends what this makes.
 
 import { type Bytes, bigEndian, concat, toHex } from "./bytes.ts";
-import { addressOf, claimOf, mailboxOf, type ReplyCode } from "./codes.ts";
+import { addressOf, claimOf, mailboxOf, prove, type ReplyCode } from "./codes.ts";
 import { type Recipients, type SealOptions, sealEnvelope } from "./envelopes.ts";
 import { Refused } from "./errors.ts";
 import { type Letter, openLetter, readLetter } from "./letters.ts";
@@ -81,9 +81,8 @@ export async function burnMailbox(
   to: Recipients,
   options: SealOptions,
 ): Promise<Bytes> {
-  const claim = claimOf(used).reveal();
-  const plaintext = encodeFollowUp(followUp, claim, files, returnAddress(fresh));
-  return concat(claim, bigEndian(lettersSeen, 2), await sealEnvelope(plaintext, to, options));
+  const plaintext = encodeFollowUp(followUp, prove(used), files, returnAddress(fresh));
+  return concat(claimOf(used).reveal(), bigEndian(lettersSeen, 2), await sealEnvelope(plaintext, to, options));
 }
 
 /** What is in a mailbox. `damaged` counts what opened and was not a letter: sealed to this mailbox, but wrongly. */

@@ -1,6 +1,7 @@
 // The domain labels this side uses: the same bytes as crypto/labels.py (tests/vectors/test_typescript.py compares them).
 
 export const Label = {
+  PROOF: "sv1 proof",
   CLAIM: "sv1 claim",
   MAILBOX_SEED: "sv1 mailbox seed",
   ADDRESS: "sv1 address",

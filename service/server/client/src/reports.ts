@@ -5,6 +5,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type Bytes, bigEndian, concat, toHex, utf8 } from "./bytes.ts";
+import type { Proof } from "./codes.ts";
 import { nextTurn } from "./envelopes.ts";
 import { Refused } from "./errors.ts";
 import { MAX_PLAINTEXT } from "./padding.ts";
@@ -109,16 +110,16 @@ export function encodeReport(report: Report, files: readonly Attachment[], to: R
   return assemble(json, files, to);
 }
 
-/** Encode a follow-up for sealing. claim: 32 bytes, of the code that is being used up. */
+/** Encode a follow-up for sealing. proof: of the code that is being used up. */
 export function encodeFollowUp(
   followUp: FollowUp,
-  claim: Uint8Array,
+  proof: Proof,
   files: readonly Attachment[],
   to: ReturnAddress,
 ): Bytes {
   const json = JSON.stringify({
     type: "followup",
-    claim: toHex(claim),
+    proof: toHex(proof.reveal()),
     message: checkedText(followUp.message, LONG_TEXT, "the message"),
     language: checkedLanguage(followUp.language),
     filed_on: checkedDay(followUp.filedOn),

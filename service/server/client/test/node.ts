@@ -7,7 +7,7 @@ import { fromHex, toHex } from "../src/bytes.ts";
 import { verifyChain } from "../src/chains.ts";
 import { clean } from "../src/clean.ts";
 import {
-  addressOf, claimOf, confirmationPositions, confirms, fingerprintWords, fromWords, mailboxOf, readCode, ReplyCode, toWords,
+  addressOf, claimOf, confirmationPositions, confirms, fingerprintWords, fromWords, mailboxOf, Proof, prove, readCode, ReplyCode, toWords,
 } from "../src/codes.ts"; // prettier-ignore
 import { system } from "../src/entropy.ts";
 import { envelopeLength, sealEnvelope } from "../src/envelopes.ts";
@@ -73,7 +73,7 @@ const calls: Record<string, (call: Call) => Answer | Promise<Answer>> = {
     toHex(encodeReport(json<Report>(call, "report"), files(call), { address: hex(call, "address"), publicKey: hex(call, "key") })),
   encode_follow_up: (call) =>
     toHex(
-      encodeFollowUp(json<FollowUp>(call, "follow_up"), hex(call, "claim"), files(call), {
+      encodeFollowUp(json<FollowUp>(call, "follow_up"), new Proof(hex(call, "proof")), files(call), {
         address: hex(call, "address"),
         publicKey: hex(call, "key"),
       }),
@@ -107,7 +107,7 @@ const calls: Record<string, (call: Call) => Answer | Promise<Answer>> = {
   mailbox: (call) => {
     const claim = claimOf(code(call));
     const key = mailboxOf(code(call));
-    return [toHex(claim.reveal()), toHex(addressOf(claim)), toHex(key.reveal()), toHex(key.publicKey().raw)];
+    return [toHex(prove(code(call)).reveal()), toHex(claim.reveal()), toHex(addressOf(claim)), toHex(key.reveal()), toHex(key.publicKey().raw)];
   },
   open_letter: (call) => toHex(openLetter(new MailboxKey(hex(call, "seed")), hex(call, "sealed"))),
   read_letter: (call) => ({ ...readLetter(hex(call, "raw"), hex(call, "address")) }),

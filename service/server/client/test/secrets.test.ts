@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { test } from "node:test";
 import { toHex } from "../src/bytes.ts";
-import { claimOf, CodeTypo, fromWords, mailboxOf, ReplyCode, toWords } from "../src/codes.ts";
+import { claimOf, CodeTypo, fromWords, mailboxOf, prove, ReplyCode, toWords } from "../src/codes.ts";
 import { system } from "../src/entropy.ts";
 import { Refused } from "../src/errors.ts";
 import { LANGUAGES, loadWords } from "../src/words.ts";
 
 test("a secret shows itself nowhere", () => {
   const code = ReplyCode.draw(system);
-  for (const secret of [code, claimOf(code), mailboxOf(code)]) {
+  for (const secret of [code, prove(code), claimOf(code), mailboxOf(code)]) {
     const raw = secret.reveal();
     const shown = [`${String(secret)}`, inspect(secret, { depth: 9, showHidden: true }), Object.keys(secret).join(), secret + ""];
     for (const text of shown) {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fromHex, toHex } from "../src/bytes.ts";
 import { Broken, Forged, verifyChain } from "../src/chains.ts";
 import {
-  addressOf, claimOf, CodeTypo, confirmationPositions, fingerprintWords, fromWords, mailboxOf, readCode, ReplyCode, toWords,
+  addressOf, claimOf, CodeTypo, confirmationPositions, fingerprintWords, fromWords, mailboxOf, prove, readCode, ReplyCode, toWords,
 } from "../src/codes.ts"; // prettier-ignore
 import { bodyKeys, chunkNonce, encodeHeader, envelopeLength, sealEnvelope } from "../src/envelopes.ts";
 import { Refused } from "../src/errors.ts";
@@ -54,7 +54,7 @@ test("hashing.json: digests and MACs", () => {
 test("codes.json: words in ten languages, what is derived, typos by position", async () => {
   interface Codes {
     readonly codes: readonly {
-      code: string; words: Record<Language, string[]>; confirm: number[]; claim: string; address: string; seed: string; public_key: string;
+      code: string; words: Record<Language, string[]>; confirm: number[]; proof: string; claim: string; address: string; seed: string; public_key: string;
     }[]; // prettier-ignore
     readonly failures: readonly { words: string; error: string; positions: number[] }[];
     readonly fingerprints: readonly { digest: string; words: string[] }[];
@@ -72,6 +72,7 @@ test("codes.json: words in ten languages, what is derived, typos by position", a
       assert.ok((await readCode(written.join(" "), words.language)).equals(code));
     }
     assert.deepEqual(confirmationPositions(code), one.confirm);
+    assert.equal(toHex(prove(code).reveal()), one.proof);
     assert.equal(toHex(claimOf(code).reveal()), one.claim);
     assert.equal(toHex(addressOf(claimOf(code))), one.address);
     assert.equal(toHex(mailboxOf(code).reveal()), one.seed);
