@@ -21,7 +21,7 @@ CHUNK_S = 0.3
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(bodies, "CHUNK_S", CHUNK_S)
-    monkeypatch.setattr(bodies, "_large", asyncio.Semaphore(2))
+    monkeypatch.setattr(bodies, "_large", bodies.Places(2))
     async with in_process(tmp_path) as opened:
         yield opened
 
@@ -96,12 +96,44 @@ async def test_slow_senders_keep_large_reports_waiting_for_a_pause_at_most(world
         assert (await task).json()["type"] == Kind.TOO_SLOW.type
 
 
+async def test_the_slowest_gives_way_to_who_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All places taken by senders who keep the slowest pace for hours: one of them is cut off, the slower one."""
+    monkeypatch.setattr(bodies, "GRACE_S", CHUNK_S)
+    monkeypatch.setattr(bodies, "_LOOKS_S", 0.05)
+    group = Group.draw()
+    await world.found(group)
+    senders = [
+        asyncio.create_task(post(world, group, in_pieces(bytes(8_000_000), size, 0.1), 8_000_000))
+        for size in (2_000, 1_000)
+    ]
+    await asyncio.sleep(2 * CHUNK_S)
+    envelope = group.seal(os.urandom(100_000))
+    assert (await post(world, group, envelope, len(envelope))).status_code == 200
+    assert (await senders[1]).json()["type"] == Kind.TOO_SLOW.type
+    assert not senders[0].done()
+    senders[0].cancel()
+
+
+async def test_who_sends_fast_enough_keeps_the_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait: a report that is on its way at Tor's pace arrives."""
+    monkeypatch.setattr(bodies, "GRACE_S", 0.05)
+    monkeypatch.setattr(bodies, "_LOOKS_S", 0.02)
+    monkeypatch.setattr(bodies, "_large", bodies.Places(1))
+    group = Group.draw()
+    await world.found(group)
+    first, second = (group.seal(os.urandom(200_000)) for _ in range(2))
+    arriving = asyncio.create_task(post(world, group, in_pieces(first, 16 * 1_024, 0.1), len(first)))
+    await asyncio.sleep(0.3)
+    assert (await post(world, group, second, len(second))).status_code == 200
+    assert (await arriving).status_code == 200
+
+
 async def test_whoever_gets_no_place_is_told_to_come_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small reports go on meanwhile; a large one is answered `busy`, with its token unspent."""
-    monkeypatch.setattr(bodies, "LARGE_WAITS_S", 0.05)
-    monkeypatch.setattr(bodies, "_large", asyncio.Semaphore(0))
+    monkeypatch.setattr(bodies, "WAITS_S", 0.05)
+    monkeypatch.setattr(bodies, "_large", bodies.Places(0))
     group = Group.draw()
     await world.found(group)
     large = group.seal(os.urandom(100_000))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from crypto.codes import ReplyCode, to_words
@@ -12,6 +10,7 @@ from service.server import bodies
 from service.server.pages import forms
 from service.server.pages.forms import MAX_FORM, MAX_SKIMMED
 from service.wire import calls
+from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World
 from tests.support.letters import posting, sealed_letter
@@ -68,15 +67,19 @@ async def test_an_answer_comes_back_too(world: World, group: Group) -> None:
     assert (await visitor.open(to_words(code))).letters == ["Are you safe?"]
 
 
-@pytest.mark.parametrize(("skimmed", "places"), [(MAX_FORM, 1), (MAX_SKIMMED, 0)])
+@pytest.mark.parametrize(
+    ("skimmed", "places", "status"),
+    [(MAX_FORM, 1, Kind.TOO_LARGE.status), (MAX_SKIMMED, 0, Kind.BUSY.status)],
+)
 async def test_what_is_beyond_the_limits_is_refused_unread(
-    world: World, group: Group, monkeypatch: pytest.MonkeyPatch, skimmed: int, places: int
+    world: World, group: Group, monkeypatch: pytest.MonkeyPatch, skimmed: int, places: int, status: int
 ) -> None:
-    """Too large even to be skimmed, or with all places for that taken: at once, and the connection closes."""
+    """Too large even to be skimmed, or with all places for that taken: it is said, and the connection closes."""
     monkeypatch.setattr(forms, "MAX_SKIMMED", skimmed)
-    monkeypatch.setattr(bodies, "_skimmed", asyncio.Semaphore(places))
+    monkeypatch.setattr(bodies, "_skimmed", bodies.Places(places))
+    monkeypatch.setattr(bodies, "WAITS_S", 0.05)
     page = await Visitor(world.http).report(group.id, files=[PICTURE], what=STORY)
-    assert (page.status, page.headers["connection"]) == (413, "close")
+    assert (page.status, page.headers["connection"]) == (status, "close")
 
 
 async def test_texts_are_held_up_to_the_cap_only(world: World, group: Group) -> None:
