@@ -69,6 +69,13 @@ class LogLine(Struct, frozen=True):
     """True where the author is (or was) a handler, of that name, in a roster that this desk has verified."""
 
 
+class Grown(Struct, frozen=True):
+    """A report's log that has still to be brought in; kept until it was, so that an interrupted sync loses nothing."""
+
+    group: str
+    report: str
+
+
 class Waiting(Struct, frozen=True):
     """One item of the outbox. `item` is the id by which the server makes a repeat harmless."""
 

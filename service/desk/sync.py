@@ -22,7 +22,7 @@ from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
 from service.desk.rosters import look_again, pull_other, pull_rosters, roster_warnings
 from service.desk.session import Session
-from service.desk.sync_logs import judge_again, pull_activity, pull_logs
+from service.desk.sync_logs import judge_again, note_grown, pull_activity, pull_logs
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.signing import Signer
@@ -51,23 +51,24 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.warnings += pull_rosters(session, client)
     look_again(session)
     judge_again(session)
-    changed = _pull_feed(session, client, now_s, result)
-    changed |= pull_activity(session, client)
-    result.new_entries += pull_logs(session, client, changed)
+    _pull_feed(session, client, now_s, result)
+    pull_activity(session, client)
+    result.new_entries += pull_logs(session, client)
     result.voices, told = pull_registries(session, client)
     result.warnings += told
     grant_follow_ups(session, now_s)
     sent = push(session, client, now_s)
-    result.new_entries += pull_logs(session, client, sent.touched)
+    held = {one.id for one in session.vault.every("held", Held)} if sent.touched else set()
+    note_grown(session, (one for one in sent.touched if one[1] in held))
+    result.new_entries += pull_logs(session, client)
     result.sent = sent.count
     result.warnings += sent.warnings
     result.waiting = len(session.outbox())
     return result
 
 
-def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> set[tuple[str, str]]:
-    """Fetch and open what came. Returns (group, report) of those forwarded to this desk."""
-    fetched: set[tuple[str, str]] = set()
+def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> None:
+    """Fetch and open what came."""
     with ThreadPoolExecutor(AHEAD, "fetch") as aside:
         while True:
             cursors = session.cursors(session.group)
@@ -79,11 +80,14 @@ def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult)
                     result.warnings += pull_other(session, client, bytes.fromhex(group))
             for entry, sent in _downloads(session.signer, client, new, aside):
                 _keep(session, entry, sent, now_s, result)
-            # Those forwarded: their log began before this desk was told of it.
-            fetched |= {(entry.group, entry.report) for entry in page.entries if entry.granted}
-            session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=page.cursor))
+            with session.vault.transaction():
+                # Those forwarded: their log began before this desk was told of it.
+                note_grown(session, ((entry.group, entry.report) for entry in page.entries if entry.granted))
+                session.vault.put(
+                    "cursors", session.group, msgspec.structs.replace(cursors, feed=page.cursor)
+                )
             if not page.more:
-                return fetched
+                return
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from crypto.opening import open_entry
 from crypto.secrets import SymmetricKey
 from service.cases.log import known_entry, read_entry
 from service.cases.rosters import RosterHistory
-from service.desk.records import Held, LogLine
+from service.desk.records import Grown, Held, LogLine
 from service.desk.session import Session
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
@@ -20,27 +20,44 @@ _Author = tuple[str, str]
 """A verify key in hex, and a name that its owner has or had."""
 
 
-def pull_activity(session: Session, client: Client) -> set[tuple[str, str]]:
-    """Ask which reports' logs have grown. Returns (group, report) of each."""
-    changed: set[tuple[str, str]] = set()
+def pull_activity(session: Session, client: Client) -> None:
+    """Ask which reports' logs have grown, and note them for `pull_logs`."""
     while True:
         cursors = session.cursors(session.group)
         page = client.do(calls.activity(session.signer, cursors.activity))
-        changed |= {(entry.group, entry.report) for entry in page.entries}
-        session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, activity=page.cursor))
+        with session.vault.transaction():
+            note_grown(session, ((entry.group, entry.report) for entry in page.entries))
+            session.vault.put(
+                "cursors", session.group, msgspec.structs.replace(cursors, activity=page.cursor)
+            )
         if not page.more:
-            return changed
+            return
 
 
-def pull_logs(session: Session, client: Client, reports: set[tuple[str, str]]) -> int:
-    """Bring in what is new in the logs of these (group, report); give how many entries that was."""
-    known = {bytes.fromhex(held.id): held for held in session.vault.every("held", Held)} if reports else {}
-    authors = _authors(session.histories().values()) if reports else frozenset()
+def note_grown(session: Session, reports: Iterable[tuple[str, str]]) -> None:
+    """Note logs to be brought in, (group, report) of each.
+
+    Put it into the transaction that stores how far the server's list was read: it names them once only, and a sync may
+    be interrupted before their entries have come.
+    """
+    for group, report in reports:
+        session.vault.put("grown", bytes.fromhex(group + report), Grown(group, report))
+
+
+def pull_logs(session: Session, client: Client) -> int:
+    """Bring in what is new in the logs that were noted; give how many entries that was.
+
+    Those of reports that are not here wait: the server may list a report just after its log was asked for.
+    """
+    grown = session.vault.every("grown", Grown)
+    known = {held.id: held for held in session.vault.every("held", Held)} if grown else {}
+    authors = _authors(session.histories().values()) if grown else frozenset()
     came = 0
-    for group_hex, report_hex in sorted(reports):
-        held = known.get(bytes.fromhex(report_hex))
+    for one in sorted(grown, key=lambda one: (one.group, one.report)):
+        held = known.get(one.report)
         if held is not None:
-            came += _pull_log(session, client, held, bytes.fromhex(group_hex), authors)
+            came += _pull_log(session, client, held, bytes.fromhex(one.group), authors)
+            session.vault.delete("grown", bytes.fromhex(one.group + one.report))
     return came
 
 
