@@ -13,6 +13,7 @@ from crypto import chains
 from crypto.chains import Broken, Forged, Forked, RolledBack, verify_chain
 from crypto.entropy import seeded
 from crypto.errors import Refused
+from crypto.framing import part
 from crypto.keyfiles import DamagedKeyFile, Stretching, WrongPassphrase, lock, unlock
 from crypto.labels import Label
 from crypto.secrets import Passphrase
@@ -97,6 +98,16 @@ def test_a_chain_cannot_be_forged_cut_in_the_middle_or_reordered() -> None:
             verify_chain(attacked, root, Label.ROSTER)
     with pytest.raises(Forged):
         verify_chain(raw, root, Label.REGISTRY)
+
+
+def test_a_chain_starts_at_nought() -> None:
+    """Its root can't sign a history whose beginning nobody was shown: every place is the statement's own number."""
+    for seq, previous in ((7, chains.NO_LINK), (1, chains.NO_LINK), (0, b"\1" * 32)):
+        signature = sign(KEY, Label.ROSTER, seq.to_bytes(8, "big"), previous, b"x")
+        raw = b"\1" + seq.to_bytes(8, "big") + previous + part(b"x") + signature
+        assert chains.verify_statement(raw, KEY.verify_key(), Label.ROSTER).seq == seq
+        with pytest.raises(Broken):
+            verify_chain([raw], KEY.verify_key(), Label.ROSTER)
 
 
 def test_rollback_and_fork_are_told_apart() -> None:
