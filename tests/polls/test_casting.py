@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
 import pytest
 
+from crypto import ring
 from crypto.entropy import seeded, system
 from crypto.errors import Refused
 from crypto.members import MemberKey
 from crypto.signatures import SigningKey
+from polls import ballots, membership
 from polls.board import (
     Board,
     Found,
@@ -36,10 +39,13 @@ from polls.casting import (
     page_due,
     read_receipt,
 )
+from polls.credentials import PrivateCredential, secret_of
+from polls.encoding import base58, encode, hash_hex
 from polls.evidence import assemble, write_evidence
 from polls.manifest import election_of
-from polls.membership import certify, check_certificate, private_credential
-from polls.verify import verify
+from polls.membership import CertificateWire, certify, check_certificate, private_credential
+from polls.proofs import prove_knowledge
+from polls.verify import check_closed, verify
 from tests.support.poll_world import DAY, OPENS, World
 
 
@@ -98,18 +104,16 @@ def test_nobody_certifies_another_s_credential_as_theirs(world: World) -> None:
     """A member who sees a credential signs it into their own ring signature: the binding is missing."""
     victim = cast_of(world, 0, 1)
     phi = world.manifest.phi
-    from crypto import ring
-    from polls.membership import _message
-
     credential = victim.certified.credential
-    theft = ring.sign(world.electorate.rings[0], world.keys[1], phi, _message(phi, credential), system)
+    theft = ring.sign(
+        world.electorate.rings[0], world.keys[1], phi, membership._message(phi, credential), system
+    )
     stolen = replace_wire(victim.certified.wire, signature=theft.raw.hex())
     with pytest.raises(Refused, match="not bound to this tag"):
         check_certificate(world.group, world.electorate.rings, phi, stolen)
 
 
 def replace_wire(wire: W, **changes: object) -> W:
-
     return msgspec.structs.replace(wire, **changes)
 
 
@@ -267,6 +271,11 @@ def test_receipts_and_heads_of_others_are_refused(world: World) -> None:
         message = json.loads(raw) | {field: value}
         with pytest.raises(Refused):
             read_receipt(world.manifest, json.dumps(message, separators=(",", ":")).encode())
+    beyond = give_receipt(world.server, world.manifest, good.ballot, last_page(world.manifest) + 1)
+    nowhere = json.dumps(json.loads(raw) | {"page": -1}, separators=(",", ":")).encode()
+    for promised in (beyond, nowhere):
+        with pytest.raises(Refused, match="receipt: no such page"):
+            read_receipt(world.manifest, promised)
     pages, heads = world.flushed()
     with pytest.raises(Refused):
         Board.check(world.manifest, pages, sign_head(forger, world.manifest, heads[-1].page, b"x" * 32))
@@ -299,6 +308,47 @@ def test_a_ballot_left_out_of_the_archive_or_a_certificate_too_many_is_refused(w
     archive = assemble(world.trustees, world.board(), world.stored, [*certificates, extra])
     report = verify(world.group, archive, evidence)
     assert report.failure == "ballots: certificates: one is of a credential without a ballot"
+
+
+def vote_again_as_another(world: World, voter: int) -> None:
+    """Vote under a second credential of one member's, and let a server that works with them put it on the board."""
+    key, phi, group = world.keys[voter], world.manifest.phi, world.group
+    private = PrivateCredential.of_characters(base58(world.entropy(40), 22))
+    secret = secret_of(group, world.election.uuid, private)
+    credential = group.text(group.base(secret))
+    place = world.electorate.place_of(key.public())
+    ring_ = world.electorate.rings[place]
+    signature = ring.sign(ring_, key, phi, membership._message(phi, credential), system)
+    prefix = membership._binding_prefix(phi, credential, signature.tag.raw)
+    binding = prove_knowledge(group, secret, prefix, system).wire
+    certificate = CertificateWire(
+        credential=credential, ring=place, signature=signature.raw.hex(), binding=binding
+    )
+    raw = ballots.make(world.election, private, [[0, 1, 0, 0]], system)
+    world.stored[hash_hex(raw)] = raw
+    world.certificates[credential] = certificate
+    world.pages[0].add(hash_hex(raw))
+
+
+def test_a_member_who_voted_under_two_credentials_is_found(world: World) -> None:
+    """Each is well certified, and only the tag, which is one, gives them away; the server had let both through."""
+    for voter in range(5):
+        world.cast(voter, 0)
+    manifest = encode(world.manifest)
+    assert check_closed(world.group, world.close(), world.evidence(), manifest=manifest).ballots == 5
+    vote_again_as_another(world, 0)
+    with pytest.raises(Refused, match=r"certificate [1-6]: a member has two credentials"):
+        check_closed(world.group, world.close(), world.evidence(), manifest=manifest)
+
+
+@pytest.mark.parametrize("spell", [str.upper, lambda text: text[:64] + " " + text[64:]])
+def test_a_certificate_has_one_spelling(world: World, spell: Callable[[str], str]) -> None:
+    """Capitals and spaces read as the same bytes: nobody makes a second text of a voter's certificate."""
+    wire = cast_of(world, 0, 1).certified.wire
+    assert bytes.fromhex(spell(wire.signature)) == bytes.fromhex(wire.signature)
+    spelt = replace_wire(wire, signature=spell(wire.signature))
+    with pytest.raises(Refused, match="not in canonical form"):
+        check_certificate(world.group, world.electorate.rings, world.manifest.phi, spelt)
 
 
 def test_the_private_credential_hides(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from crypto.entropy import seeded, system
 from crypto.errors import Refused
-from polls.ceremony import BadShare, commitment_to, make_polynomial
+from polls.ceremony import BadShare, commitment_to, make_output, make_polynomial
 from polls.channels import TrusteeKeys, TrusteeSeed, send
 from polls.encoding import encode
 from polls.group import ED25519 as GROUP
@@ -155,8 +155,6 @@ def test_a_share_meant_for_another_trustee_is_a_bad_share() -> None:
     transcript = until(Step.OUTPUT)
     message = json.loads(transcript.input_for(1))
     message["secrets"][1] = json.loads(transcript.input_for(2))["secrets"][1]
-    from polls.ceremony import make_output
-
     with pytest.raises(BadShare, match="trustee 2"):
         make_output(GROUP, SEEDS[0], transcript.ordered(Step.CERTIFICATE), encode(message))
 
@@ -171,6 +169,34 @@ def test_a_server_that_lies_about_the_polynomials_is_found() -> None:
     said |= {Step.POLYNOMIAL: swapped, Step.COMMITMENT: commitments}
     with pytest.raises(Replaced, match="not the one that we sent"):
         Transcript(GROUP, 3, 2, said).answer(SEEDS[0], 1)
+
+
+def test_a_polynomial_that_another_dealt_is_not_our_own() -> None:
+    """Last step: what a server says that we sent to ourselves has to be by our key, and to it."""
+    transcript = until(Step.OUTPUT)
+    certificates = transcript.ordered(Step.CERTIFICATE)
+    message = json.loads(transcript.input_for(1))
+    keys = [TrusteeKeys.derive(GROUP, seed) for seed in SEEDS]
+    dealt = send(GROUP, keys[1].signing, keys[0].encryption, '{"polynomial":["1","1"]}', system)
+    theirs = json.loads(transcript.input_for(2))["polynomial"]
+    for polynomial, reason in ((dealt, "signature does not verify"), (theirs, "can't be decrypted")):
+        with pytest.raises(Refused, match=f"ceremony input: {reason}"):
+            make_output(GROUP, SEEDS[0], certificates, encode(message | {"polynomial": polynomial}))
+
+
+def test_a_verification_key_without_its_share_is_refused() -> None:
+    """Anybody can compute a trustee's key from the commitments: whose share it is is proved, or it doesn't hold."""
+    transcript = until(Step.OUTPUT)
+    said = transcript.answer(SEEDS[0], 1)
+    assert said is not None
+    output = json.loads(said[1])
+    key = output["public_key"]
+    for name in ("challenge", "response"):
+        changed = str((int(key["pok"][name]) + 1) % GROUP.order)
+        forged = output | {"public_key": key | {"pok": key["pok"] | {name: changed}}}
+        with pytest.raises(Refused, match="proof of possession does not verify"):
+            transcript.with_message(Step.OUTPUT, 1, encode(forged))
+    assert transcript.with_message(said[0], 1, said[1]).due(1) is Step.WAIT
 
 
 def test_a_verification_key_that_is_not_the_polynomials_is_refused() -> None:

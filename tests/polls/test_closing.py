@@ -215,6 +215,23 @@ def test_an_outcome_without_the_decryption_rests_on_signatures(twelve: Finished)
     assert "rests on the trustees' signatures" in str(report)
 
 
+def test_decryptions_without_a_result_are_refused(twelve: Finished) -> None:
+    """An archive that shows what opens the ballots shows what they say: else whoever has it knows alone."""
+    contents = archive.read(twelve.archive)
+    hidden = archive.write(replace(contents, result=None))
+    report = verify(twelve.world.group, hidden, twelve.evidence, manifest=twelve.manifest)
+    assert report.failure == "decryption: partial decryptions without a result"
+
+
+@pytest.mark.parametrize("later", [-1, 1])
+def test_an_archive_is_of_the_time_of_the_close(twelve: Finished, later: int) -> None:
+    """Whole and well chained, of another second: not the one archive that the board gives."""
+    contents = archive.read(twelve.archive)
+    moved = archive.write(replace(contents, timestamp=contents.timestamp + later))
+    report = verify(twelve.world.group, moved, twelve.evidence, manifest=twelve.manifest)
+    assert report.failure == "trustees and election: archive: its time is not the poll's close"
+
+
 def test_a_signed_outcome_needs_a_threshold_and_the_truth(twelve: Finished) -> None:
     """Too few signatures, one twice, one forged, numbers that can't be."""
     world = twelve.world
