@@ -406,6 +406,25 @@ async def test_nobody_is_told_that_nothing_was_cast_when_it_may_have_been(
         assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 6
 
 
+async def test_a_receipt_for_another_ballot_is_not_taken(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server answers the second vote with its receipt for the first: the voter is told, and nothing is kept."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        with monkeypatch.context() as while_lying:
+            while_lying.setattr(Client, "do", meddling(lambda _: kept.receipts[0]))
+            second = await vote(server, poll, home, "--yes", typed="2\n")
+        assert (second.exit_code, "receipt is for another ballot" in second.stderr) == (3, True), (
+            second.output
+        )
+        assert receipts.kept_receipts(home, poll.phi) == kept
+
+
 def meddling(meddle: Callable[[bytes], bytes]) -> Callable[[Client, Call[Any]], Any]:
     """Give a `Client.do` that does all as ever, and hands what answers a cast through `meddle`."""
     plain = Client.do

@@ -180,6 +180,38 @@ async def test_nobody_is_handed_it_through_another_group(world: World, group: Gr
     assert (await world.client.do(calls.feed(other.signer("cY")))).entries == ()
 
 
+async def test_nobody_is_handed_it_under_a_key_that_is_no_more(world: World, group: Group) -> None:
+    """Retired, or with a newer key: nobody would read what is sealed to the old one, or the wrong person."""
+    report = await filed(world, group)
+    other = Group.draw("Borealis", ["Pat", "Quin"])
+    old = other.member("Pat")
+    new = replace(Member.draw("Pat"), id=old.id)
+    other.say(rosters.Rotate(handler=old.id.hex(), card=new.card()))
+    other.handlers[0] = new
+    other.retire("Quin")
+    await world.found(other)
+    gone = [handing(group, report, other, member) for member in (old, other.member("Quin"))]
+    assert await did(world, group, "Ada", *gone) == ["gone", "gone"]
+    granted = [name for name in await world.rows(group_partition(group.id)) if name.startswith(b"grant/")]
+    assert granted == []
+    assert await did(world, group, "Ada", handing(group, report, other, new)) == ["done"]
+
+
+async def test_keys_of_one_group_open_nothing_as_those_of_another(world: World, group: Group) -> None:
+    """Whoever has one key in two groups and stepped out in the first doesn't get back in through the second."""
+    report = await filed(world, group)
+    other = Group.draw("Borealis", ["Pat"])
+    other.add(replace(group.member("Ada"), id=system(16)))
+    await world.found(other)
+    there = other.signer("Ada")
+    recusal = shapes.Recuse(system(16).hex(), group.id.hex(), report.hex())
+    for _ in range(2):
+        assert await refused(world, calls.fetch_report(there, group.id, report)) is Kind.NOT_FOUND
+        assert await refused(world, calls.read_log(there, group.id, report)) is Kind.NOT_FOUND
+        assert await did(world, other, "Ada", entry(group, report)) == ["gone"]
+        assert await did(world, group, "Ada", recusal) == ["done"]
+
+
 async def test_a_handover_survives_a_crash(
     world: World, group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:

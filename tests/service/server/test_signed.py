@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from crypto.entropy import system
+from crypto.seal import SealingKey
 from crypto.signatures import SigningKey
+from service.cases import rosters
 from service.wire import calls, shapes
 from service.wire.client import Declined
 from service.wire.problems import Kind
@@ -27,6 +30,21 @@ async def test_a_replay_is_refused(world: World, group: Group) -> None:
     first = await world.http.request(method, url, headers=headers, content=body)
     second = await world.http.request(method, url, headers=headers, content=body)
     assert (first.status_code, second.status_code) == (200, 409)
+
+
+async def test_a_replay_under_the_old_name_of_the_key_is_refused(world: World, group: Group) -> None:
+    """The header with the key's id isn't signed but names the nonce: a handler has one id, that of the last key."""
+    ada = group.member("Ada")
+    new = replace(ada, signing=SigningKey(system(32)), sealing=SealingKey(system(32)))
+    group.say(rosters.Rotate(handler=ada.id.hex(), card=new.card()))
+    group.handlers[0] = new
+    await world.found(group)
+    method, url, headers, body = world.client.request(calls.feed(group.signer("Ada")))
+    first = await world.http.request(method, url, headers=headers, content=body)
+    renamed = {**headers, "Sottovoce-Key": ada.key_id.hex()}
+    second = await world.http.request(method, url, headers=renamed, content=body)
+    assert (first.status_code, second.status_code) == (200, 401)
+    assert Kind.SIGNATURE.type.encode() in second.content
 
 
 @pytest.mark.parametrize("change", ["method", "path", "query", "body", "time", "nonce", "group", "key"])
