@@ -24,6 +24,7 @@ from service.desk.polls_results import result
 from service.poll_files import export_poll, verify_files
 from service.wire import poll_calls
 from service.wire.client import Client
+from service.wire.poll_decisions import CouncilsWord, councils_word
 from service.wire.poll_records import gather
 from service.wire.poll_views import PollView, quorum_told
 
@@ -51,8 +52,8 @@ def poll(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 @json_option
 @command
 def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
-    """Show where a poll stands. Never how many have voted."""
-    view = view_of(poll_hex, server, proxy)
+    """Show where a poll stands, and what the council said and did. Never how many have voted."""
+    view, word = with_word(poll_hex, server, proxy)
     manifest = view.manifest
     lines = [
         manifest.question,
@@ -69,7 +70,8 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
         lines += [f"Trustees who {what}: {', '.join(map(str, at)) or 'none'}" for what, at in did.items()]
     if view.outcome is not None:
         lines.append(f"Outcome: {manifest.texts[view.outcome.statement.outcome]}")
-    emit(_told(view), as_json, shown("\n".join(lines)))
+    lines += word.lines()
+    emit({**_told(view), **word.shape()}, as_json, shown("\n".join(lines)))
 
 
 @poll.command("open")
@@ -147,8 +149,8 @@ def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
 @json_option
 @command
 def archive(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
-    """Say when ballots and summary are destroyed: by itself; afterwards, show what remains."""
-    view = view_of(poll_hex, server, proxy)
+    """Say when ballots and summary are destroyed: by itself; afterwards, show what remains and what the council did."""
+    view, word = with_word(poll_hex, server, proxy)
     remains = view.remains
     if view.state == "lapsed":
         raise Refused("poll: it is lapsed; it has nothing to archive")
@@ -159,11 +161,13 @@ def archive(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> Non
     outcome = view.manifest.texts[remains.outcome.statement.outcome]
     lines = [
         f"Archived. Outcome: {outcome}, signed by {len(remains.outcome.signatures)} trustees.",
+        *word.lines(),
         f"SHA-256 of what was destroyed, by the server's word: archive {remains.archive}, evidence {remains.evidence}",
         f"{len(remains.reports)} verifiers' reports remain: `sottovoce poll reports`. Check whose they are.",
     ]
     told = {
         **_told(view),
+        **word.shape(),
         "remains": {"archive": remains.archive, "evidence": remains.evidence, "reports": remains.reports},
     }
     emit(told, as_json, shown("\n".join(lines)))
@@ -226,6 +230,14 @@ def view_of(poll_hex: str, server: str, proxy: str | None) -> PollView:
     phi = poll_id(poll_hex)
     with Client(server, proxy=proxy) as client:
         return client.do(poll_calls.poll(phi))
+
+
+def with_word(poll_hex: str, server: str, proxy: str | None) -> tuple[PollView, CouncilsWord]:
+    """Fetch where a poll stands, and what the council said of it."""
+    phi = poll_id(poll_hex)
+    with Client(server, proxy=proxy) as client:
+        view = client.do(poll_calls.poll(phi))
+        return view, councils_word(client, view)
 
 
 def needs_record(view: PollView) -> None:

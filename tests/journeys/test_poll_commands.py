@@ -194,6 +194,12 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     done = tmp_path / "done.txt"
     done.write_text("A written warning was given.", encoding="utf-8")
     assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
+    told = world.at("poll", desk, "status", phi)
+    assert (told["acknowledged"]["by"], told["implemented"]["by"]) == ("Zoe", "Zoe")
+    assert told["implemented"]["text"] == "A written warning was given."
+    assert "A written warning was given.\nNo day is named on which it ends." in (
+        world.run("poll", desk, "status", phi, "--server", server.base).output
+    )
     paper = tmp_path / "receipt.json"
     paper.write_bytes(receipts[0])
     assert world.at("poll", desk, "check-receipt", str(paper))["found"] == "counted"

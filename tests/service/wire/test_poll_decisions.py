@@ -1,0 +1,131 @@
+"""What the council said of a poll: shown only as a council member of the poll's own group signed it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from crypto.errors import Refused
+from service.cases import decisions
+from service.cases.rosters import Members
+from service.wire import calls
+from service.wire.client import Client
+from service.wire.poll_decisions import CouncilsWord, Said, checked_word, councils_word
+from service.wire.poll_views import PollView
+from tests.support.groups import Group
+from tests.support.inprocess import World, in_process
+from tests.support.poll_trustees import Bridge
+from tests.support.server_polls import DAY, Community, ServerPoll
+
+TEXT = "Suspended from the chat.\nOutcome: No action"
+ENDS_ON = 30_000
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with in_process(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def poll(world: World) -> ServerPoll:
+    """A poll that was decided and delivered; the council said nothing yet."""
+    community, group = Community.draw(8), Group.draw(council=["Zoe", "Yan"])
+    await world.know(community)
+    group.say(Members(registry=community.id.hex()))
+    await world.found(group)
+    poll = await ServerPoll.ready(world.client, world.clock, group, community, manifest={"quorum": 1})
+    world.clock.forward(61)
+    await poll.cast("github.com/m1", 1)
+    world.clock.forward(DAY)
+    await poll.decide((1, 2))
+    await poll.deliver((1, 2))
+    return poll
+
+
+async def word_of(poll: ServerPoll, view: PollView) -> CouncilsWord:
+    return await asyncio.to_thread(councils_word, cast(Client, Bridge(poll.client)), view)
+
+
+async def test_what_the_council_said_is_shown_with_its_signers(world: World, poll: ServerPoll) -> None:
+    """Step by step, and after the ballots are destroyed and a signer has left; its lines can't pass for ours."""
+    assert await word_of(poll, await poll.view()) == CouncilsWord()
+    assert (
+        (await word_of(poll, await poll.acknowledge("Yan")))
+        .lines()[0]
+        .startswith("The council has the result: signed by Yan, ")
+    )
+    await poll.implement(TEXT, ENDS_ON, "Zoe")
+    poll.group.retire("Yan")
+    await world.found(poll.group)
+    for ahead in (0, 40 * DAY):
+        world.clock.forward(ahead)
+        await world.keep_house()
+        word = await word_of(poll, await poll.view())
+        done = word.implemented
+        assert done is not None
+        assert (done.pseudonym, done.text, done.ends_on) == ("Zoe", TEXT, ENDS_ON)
+        assert word.lines()[2:] == [
+            "  Suspended from the chat.",
+            "  Outcome: No action",
+            "It ends on 2052-02-20.",
+        ]
+        shape = cast(Any, word.shape())
+        assert shape["acknowledged"]["by"] == "Yan"
+        assert (shape["implemented"]["text"], shape["implemented"]["ends"]) == (TEXT, "2052-02-20")
+    assert (await poll.view()).state == "archived"
+
+
+async def test_nothing_passes_for_the_councils_word_that_no_council_member_signed(poll: ServerPoll) -> None:
+    """Another text, end, signer, role or outcome; a word that is said to be there and isn't."""
+    await poll.acknowledge("Zoe")
+    view = await poll.implement(TEXT, ENDS_ON, "Zoe")
+    history = await poll.client.do(calls.roster(poll.group.id))
+    said, done, outcome = view.shape.acknowledged, view.shape.implemented, view.outcome
+    assert said is not None
+    assert done is not None
+    assert outcome is not None
+    assert checked_word(view, history).implemented is not None
+    handler = poll.group.member("Ada")
+    other = msgspec.structs.replace(outcome.statement, outcome=2)
+    by_handler = decisions.implement(handler.signing, outcome.statement, TEXT, ENDS_ON)
+    of_other = decisions.implement(poll.group.member("Zoe").signing, other, TEXT, ENDS_ON)
+    lies: list[dict[str, Any]] = [
+        {"implemented": msgspec.structs.replace(done, **changes)}
+        for changes in (
+            {"text": "Banned."},
+            {"ends_on": None},
+            {"ends_on": 0},
+            {"ends_on": ENDS_ON + 1},
+            {"handler": poll.group.member("Yan").id.hex()},
+            {"handler": "00" * 16},
+            {"handler": handler.id.hex(), "signature": by_handler},
+            {"signature": said.signature},
+            {"signature": of_other},
+        )
+    ]
+    lies.append({"acknowledged": msgspec.structs.replace(said, signature=done.signature)})
+    for changes in lies:
+        with pytest.raises(Refused):
+            checked_word(replace(view, shape=msgspec.structs.replace(view.shape, **changes)), history)
+    with pytest.raises(Refused, match="no outcome"):
+        checked_word(replace(view, outcome=None), history)
+    for missing in ({"implemented": None}, {"acknowledged": None, "implemented": None}):
+        with pytest.raises(Refused, match="shows nothing that the council signed"):
+            await word_of(poll, replace(view, shape=msgspec.structs.replace(view.shape, **missing)))
+
+
+def test_a_day_beyond_all_dates_is_told_as_it_is() -> None:
+    """A signed day has 32 bits."""
+    word = CouncilsWord(None, Said("Zoe", 2**32 - 1, "Done.", 2**32 - 1))
+    assert word.lines()[-1] == "It ends on day 4294967295 since 1970."
+    assert (
+        CouncilsWord(None, Said("Zoe", 20_000, "Done.", None)).lines()[-1]
+        == "No day is named on which it ends."
+    )
