@@ -8,8 +8,8 @@ kept and marked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 
 from service.cases.log import CaseState, LetterSent, fold, known_entry
 from service.desk.records import Held, LogLine
@@ -20,12 +20,18 @@ class Case:
     """One report, what followed, and what its handlers did."""
 
     first: Held
+    """The report; a follow-up in a case that is `stray`."""
     follow_ups: tuple[Held, ...]
     doubtful: tuple[Held, ...]
     """Follow-ups sent with a code that had been used already: perhaps by someone who found it."""
     state: CaseState
     untrusted: int
     """How many log entries were signed by nobody who has that name in a verified roster; shown nowhere else."""
+
+    @property
+    def stray(self) -> bool:
+        """True where it begins with a follow-up: its report is not here, or its sender's code answers to none."""
+        return self.first.follows is not None
 
     @property
     def mailbox_address(self) -> str:
@@ -47,35 +53,59 @@ class Case:
         return not any(entry.at_s >= last_word for entry in answered)
 
 
-def assemble(held: Iterable[Held], logs: Mapping[str, list[LogLine]]) -> tuple[dict[str, Case], list[Held]]:
-    """Give the cases by the id of their first report, and the follow-ups whose first report isn't here.
+def assemble(held: Iterable[Held], logs: Mapping[str, list[LogLine]]) -> dict[str, Case]:
+    """Give the cases by the id of their first envelope.
 
+    A follow-up whose report isn't here begins a case of its own (`Case.stray`): nobody's words are dropped.
     logs: the stored lines by report id, in any order; they are folded by their place in the log.
     """
     records = sorted(held, key=lambda one: (one.day, one.fetched_s, one.id))
-    successors: dict[str, list[Held]] = {}
-    for record in records:
-        if record.follows is not None:
-            successors.setdefault(record.follows, []).append(record)
     cases: dict[str, Case] = {}
     used: set[str] = set()
+
+    def add(first: Held, follow_ups: tuple[Held, ...], doubtful: tuple[Held, ...]) -> None:
+        used.update(one.id for one in (first, *follow_ups, *doubtful))
+        state, untrusted = _folded(logs, first, follow_ups)
+        cases[first.id] = Case(first, follow_ups, doubtful, state, untrusted)
+
+    successors = _by_burned(records)
+    for record in records:
+        if record.follows is None:
+            add(record, *_chain(record, successors, frozenset()))
+    rest = [record for record in records if record.id not in used]
+    known = {record.mailbox_address for record in rest}
+    # First those that burned a mailbox of which nothing is here; what remains then points at itself, and was made up.
+    for record in sorted(rest, key=lambda one: (one.follows in known, not one.first_use)):
+        if record.id not in used:
+            used.add(record.id)
+            beside = [one for one in successors[record.follows or ""] if one.id not in used]
+            used.update(one.id for one in beside)
+            follow_ups, doubtful = _chain(record, successors, used)
+            add(record, follow_ups, (*beside, *doubtful))
+    return cases
+
+
+def by_envelope(cases: Iterable[Case]) -> dict[str, Case]:
+    """Give each envelope's case: what was done on a follow-up belongs to its report, when that has come."""
+    return {one.id: case for case in cases for one in (*case.doubtful, *case.follow_ups, case.first)}
+
+
+def _by_burned(records: Iterable[Held]) -> dict[str, list[Held]]:
+    found: dict[str, list[Held]] = {}
     for record in records:
         if record.follows is not None:
-            continue
-        chain, doubtful = _chain(record, successors)
-        used.update(one.id for one in (*chain, *doubtful))
-        state, untrusted = _folded(logs.get(record.id, []))
-        cases[record.id] = Case(record, chain, doubtful, state, untrusted)
-    orphans = [record for record in records if record.follows is not None and record.id not in used]
-    return cases, orphans
+            found.setdefault(record.follows, []).append(record)
+    return found
 
 
-def _chain(first: Held, successors: Mapping[str, list[Held]]) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
+def _chain(
+    first: Held, successors: Mapping[str, list[Held]], used: Set[str]
+) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
     chain: list[Held] = []
     doubtful: list[Held] = []
     at = first.mailbox_address
     visited = {at}  # a made-up ring of follow-ups must not loop
-    while candidates := successors.get(at):
+    while candidates := [one for one in successors.get(at, ()) if one.id not in used]:
         valid = next((one for one in candidates if one.first_use), None)
         doubtful += [one for one in candidates if one is not valid]
         if valid is None or valid.mailbox_address in visited:
@@ -86,7 +116,25 @@ def _chain(first: Held, successors: Mapping[str, list[Held]]) -> tuple[tuple[Hel
     return tuple(chain), tuple(doubtful)
 
 
-def _folded(lines: list[LogLine]) -> tuple[CaseState, int]:
+def _folded(
+    logs: Mapping[str, list[LogLine]], first: Held, follow_ups: Iterable[Held]
+) -> tuple[CaseState, int]:
+    """Fold a case's log. What was done on a follow-up, by who does not see its report, is shown and moves nothing."""
+    state, untrusted = _folded_one(logs.get(first.id, []))
+    for one in follow_ups:
+        aside, more = _folded_one(logs.get(one.id, []))
+        untrusted += more
+        state = replace(
+            state,
+            entries=(*state.entries, *aside.entries),
+            letters=(*state.letters, *aside.letters),
+            notes=(*state.notes, *aside.notes),
+            recused=state.recused | aside.recused,
+        )
+    return state, untrusted
+
+
+def _folded_one(lines: list[LogLine]) -> tuple[CaseState, int]:
     ordered = sorted(lines, key=lambda line: line.seq)
     # Every trusted line was verified when it came (sync.py) or was signed here; the vault's seal binds it to its place.
     entries = [known_entry(line.raw) for line in ordered if line.trusted]

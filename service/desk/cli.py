@@ -34,7 +34,7 @@ from service.desk.keys import KIND, HandlerKey
 from service.desk.reading import voices_told
 from service.desk.records import Held
 from service.desk.session import Session, Setup
-from service.desk.show import case_lines, case_view, list_lines, list_view
+from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines, unreadable_view
 from service.desk.sync import sync as run_sync
 from service.desk.vault import Vault
 from service.wire.client import Client
@@ -133,11 +133,14 @@ def sync(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 @command
 def list_(context: click.Context, everything: bool, as_json: bool) -> None:
-    """List cases, most urgent first. `!` danger, `*` the reporter waits for an answer."""
+    """List cases, most urgent first. `!` danger, `*` the reporter waits for an answer, `?` what could not be opened."""
     with opened(context) as session:
         cases = by_urgency(c for c in session.cases().values() if everything or c.state.state != "closed")
-    text = "\n".join(list_lines(cases)) or "No open cases."
-    emit([list_view(case) for case in cases], as_json, shown(text))
+        unreadable = session.unreadable()
+    lines = list_lines(cases) or ["No open cases."]
+    lines += unreadable_lines(unreadable, everything=everything)
+    view = [*(list_view(case) for case in cases), *(unreadable_view(one) for one in unreadable)]
+    emit(view, as_json, shown("\n".join(lines)))
 
 
 @desk.command()

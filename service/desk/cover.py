@@ -32,14 +32,14 @@ _DAY_S: Final = 86_400
 def cover(
     desk: Desk, real: Sequence[Waiting], cases: Mapping[str, Case], held: Mapping[str, Held]
 ) -> list[Waiting]:
-    """Give the entries that say nothing for what is to be sent: `cases` by their report, `held` by id."""
+    """Give the entries that say nothing for what is to be sent: `cases` by their envelopes, `held` by id."""
     own: dict[str, Counter[int]] = {}
     for item in real:
         if item.what == "entry":
             own.setdefault(item.report, Counter())[len(item.payload)] += 1
         elif item.what == "letter":  # also one that goes again, after its entry
             own.setdefault(item.report, Counter())
-    firsts = [one for one in held.values() if one.follows is None]
+    firsts = {case.first.id: case.first for case in cases.values()}.values()
     wanted: dict[str, Counter[int]] = {}
     for report, sizes in own.items():
         case = cases.get(report)
@@ -59,7 +59,7 @@ def cover(
 def companions(report: Held, firsts: Iterable[Held], until_day: int) -> list[Held]:
     """Give the seven that go along with a report, or as many as there are.
 
-    firsts: all first reports here. until_day: the day since 1970 on which the report was first acted on.
+    firsts: the first envelopes of all cases here. until_day: the day since 1970 on which the report was first acted on.
     """
     key = bytes.fromhex(report.content_key)
 

@@ -18,7 +18,7 @@ from crypto.seal import PublicKey
 from service.cases.letters import Letter, sign_letter
 from service.cases.log import Forwarded
 from service.desk.actions import grant_to, not_left_out
-from service.desk.casebook import Case
+from service.desk.casebook import Case, by_envelope
 from service.desk.cover import cover
 from service.desk.records import Body, Held, LogLine, Waiting
 from service.desk.session import Session
@@ -70,7 +70,7 @@ def push(session: Session, client: Client, now_s: int) -> Sent:
     waiting = session.outbox()
     if not waiting:
         return result
-    cases = session.cases()
+    cases = by_envelope(session.cases().values())
     held = {one.id: one for one in session.vault.every("held", Held)}
     first = [item for item in waiting if item.what != "recusal"]
     last = [item for item in waiting if item.what == "recusal"]

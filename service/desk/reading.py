@@ -54,7 +54,7 @@ class Listened:
 
 def reading_of(session: Session) -> Reading:
     """Read everything that scoring needs. Raises VaultDamaged."""
-    cases = session.cases()
+    cases = {name: case for name, case in session.cases().items() if not case.stray}
     held = [one for case in cases.values() for one in (case.first, *case.follow_ups)]
     arrivals = (arrival_s(case.first.day, case.first.fetched_s) for case in cases.values())
     groups = {case.first.group for case in cases.values()}

@@ -57,6 +57,8 @@ class Unreadable(Struct, frozen=True):
     id: str
     group: str
     reason: str
+    day: int | None = None
+    """Days since 1970-01-01 UTC; None where an earlier version kept it."""
 
 
 class LogLine(Struct, frozen=True):

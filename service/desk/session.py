@@ -18,7 +18,7 @@ from service.cases.rosters import Handler, Roster, RosterHistory, verified_histo
 from service.desk.actions import Author, Desk
 from service.desk.casebook import Case, assemble
 from service.desk.keys import HandlerKey
-from service.desk.records import Body, Cursors, Held, LogLine, Waiting
+from service.desk.records import Body, Cursors, Held, LogLine, Unreadable, Waiting
 from service.desk.vault import Vault
 from service.wire.pins import Pins
 from service.wire.signing import Signer
@@ -110,16 +110,22 @@ class Session:
             if item.what == "entry":
                 mine = LogLine(item.report, _NOT_STORED_YET + place, item.signed, trusted=True)
                 logs.setdefault(item.report, []).append(mine)
-        cases, _ = assemble(self.vault.every("held", Held), logs)
-        return cases
+        return assemble(self.vault.every("held", Held), logs)
+
+    def unreadable(self) -> list[Unreadable]:
+        """What came and didn't open, in the order of its days."""
+        return sorted(self.vault.every("unreadable", Unreadable), key=lambda one: (one.day or 0, one.id))
 
     def find(self, prefix: str) -> Case:
-        """Find a case by the beginning of its id (at least four characters)."""
+        """Find a case by the beginning of its id (at least four characters). Refused unless it is one, and opened."""
         wanted = prefix.strip().lower()
         if len(wanted) < 4:
             raise Refused("give at least four characters of the report's id")
         found = [case for case_id, case in self.cases().items() if case_id.startswith(wanted)]
         if not found:
+            for one in self.unreadable():
+                if one.id.startswith(wanted):
+                    raise Refused(f"that one could not be opened: {one.reason}")
             raise Refused("no such report at this desk: `sottovoce desk list` shows them")
         if len(found) > 1:
             raise Refused("more than one report begins like that: give more characters of the id")

@@ -19,12 +19,23 @@ from service.cases.log import (
     SubjectSplit,
     Triaged,
 )
-from service.cases.reports import FollowUp, Report
+from service.cases.reports import Content, FollowUp, Report
 from service.desk.casebook import Case
-from service.desk.records import Body, Held
+from service.desk.records import Body, Held, Unreadable
 
 ID_SHOWN = 8
-_KINDS = {"help": "needs help", "conduct": "report", "record": "for the record"}
+_KINDS = {
+    "help": "needs help",
+    "conduct": "report",
+    "record": "for the record",
+    "followup": "lone message",
+    "unreadable": "can't be opened",
+}
+_STRAY = (
+    "This message continues no report that is here: its report went to others, or its sender mistyped the code. "
+    "A letter goes to the code that they have now."
+)
+_USED = "It was sent with a code that had been used before: perhaps by someone who found it."
 
 
 def day_text(day: int) -> str:
@@ -69,30 +80,58 @@ def list_lines(cases: list[Case]) -> list[str]:
     return lines
 
 
+def unreadable_view(one: Unreadable) -> dict[str, Any]:
+    """One row of the list for what came and didn't open, for --json."""
+    return {
+        "id": one.id,
+        "day": None if one.day is None else day_text(one.day),
+        "kind": "unreadable",
+        "reason": one.reason,
+    }
+
+
+def unreadable_lines(some: Sequence[Unreadable], *, everything: bool) -> list[str]:
+    """Rows for a terminal; one line for all of them unless `everything` is wanted."""
+    if some and not everything:
+        return [f"Could not be opened: {len(some)}. `sottovoce desk list --all` says which, and why."]
+    return [
+        f"? {one.id[:ID_SHOWN]}  {'-' * 10 if one.day is None else day_text(one.day)}  --  "
+        f"{_KINDS['unreadable']}: {one.reason}"
+        for one in some
+    ]
+
+
 def case_view(case: Case, bodies: dict[str, Body], voices: Sequence[str] = ()) -> dict[str, Any]:
     """A whole case, for --json and the local page. voices: what became of its voices (`voices.told`)."""
-    first = bodies[case.first.id].content
-    if not isinstance(first, Report):
-        raise TypeError("a case begins with a report")
     return {
         **list_view(case),
-        "report": {
-            "what": first.what,
-            "when": first.when,
-            "where": first.where,
-            "who": [{"platform": person.platform, "handle": person.handle} for person in first.who],
-            "links": list(first.links),
-            "witnesses": list(first.witnesses),
-            "wants": first.wants,
-            "fears": first.fears,
-            "recorded_for_someone": first.recorded,
-            "attachments": _files(first),
-        },
+        "report": _report_view(case, bodies[case.first.id].content),
         "voices": list(voices),
         "conversation": _conversation(case, bodies),
         "log": [_entry_view(case, entry) for entry in case.state.entries],
         "untrusted_entries": case.untrusted,
         "doubtful_follow_ups": len(case.doubtful),
+    }
+
+
+def _report_view(case: Case, content: Content) -> dict[str, Any]:
+    """Show what a case begins with. A lone message fills the fields that it has."""
+    what, when, where, wants, fears = (
+        (content.what, content.when, content.where, content.wants, content.fears)
+        if isinstance(content, Report)
+        else (content.message, "", "", "", "")
+    )
+    return {
+        "what": what,
+        "when": when,
+        "where": where,
+        "who": [{"platform": person.platform, "handle": person.handle} for person in case.first.who],
+        "links": list(case.first.links),
+        "witnesses": list(case.first.witnesses),
+        "wants": wants,
+        "fears": fears,
+        "recorded_for_someone": case.first.recorded,
+        "attachments": _files(content),
     }
 
 
@@ -204,6 +243,8 @@ def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:
 def _warnings(case: Case) -> list[str]:
     held: list[Held] = [case.first, *case.follow_ups]
     found = [warning for one in held for warning in one.warnings]
+    if case.stray:
+        found.append(_STRAY if case.first.first_use else f"{_STRAY} {_USED}")
     if case.untrusted:
         found.append(
             f"{case.untrusted} log entries were signed by nobody this desk knows by the name in them; "

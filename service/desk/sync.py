@@ -154,7 +154,8 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
             opened = open_report(parse_envelope(sent.raw), session.key.sealing)
         held, unsealed = _held(session, entry, parse_envelope(sent.raw).header, opened, now_s)
     except Refused as refused:
-        session.vault.put("unreadable", report_id, Unreadable(entry.report, entry.group, refused.reason))
+        unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day)
+        session.vault.put("unreadable", report_id, unreadable)
         result.warnings.append(f"a report could not be opened: {refused.reason}")
         return
     with session.vault.transaction():

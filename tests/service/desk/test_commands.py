@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from crypto.codes import ReplyCode
 from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.answers import Answers
@@ -125,6 +126,43 @@ def test_a_report_goes_back_to_named_people_only(tmp_path: Path, server: Running
     refused = dan.type("forward", case, "--to-group", group.id.hex())
     assert (refused.exit_code, "--to" in refused.output) == (3, True), refused.output
     dan.does("forward", case, "--to-group", group.id.hex(), "--to", "Ada")
+
+
+def test_a_message_that_continues_no_report_is_read_and_answered(ada: Handler) -> None:
+    """Whoever mistypes a code has it burned and gets another: their words are listed, and a letter reaches them."""
+    reporter = Reporter(ada.reporter.client, ada.group)
+    told = "He said he will come on Friday. Please help."
+    file = File("note.txt", "text/plain", b"his words")
+    reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, told, files=(file,)), 0)
+    ada.does("sync")
+    [row] = (one for one in json.loads(ada.does("list", "--json")) if one["kind"] == "followup")
+    case = row["id"][:8]
+    assert "continues no report" in row["warnings"][0]
+    assert f"lone message    {told}" in ada.does("list")
+    shown = ada.does("show", case)
+    assert told in shown
+    assert "continues no report" in shown
+    assert json.loads(ada.does("show", case, "--json"))["report"]["attachments"][0]["name"] == "note.txt"
+    ada.does("extract", case, 0, ada.folder / "words.txt")
+    ada.does("reply", case, "--text-file", ada.text("Call us."))
+    ada.does("state", case, "closed", "--quietly")
+    assert json.loads(ada.does("sync", "--json"))["waiting"] == 0
+    assert [letter.text for letter in reporter.letters()] == ["Call us."]
+    assert case not in ada.does("list")
+    assert "lone message" in ada.does("list", "--all")
+
+
+def test_what_does_not_open_is_listed_with_its_reason(ada: Handler) -> None:
+    """It is told at the sync that brings it, and does not vanish after."""
+    assert "could not be opened" not in ada.does("list", "--all").lower()
+    ada.group.file(ada.reporter.client, b"no report at all")
+    ada.does("sync")
+    [row] = (one for one in json.loads(ada.does("list", "--json")) if one["kind"] == "unreadable")
+    assert row["day"] is not None
+    assert "Could not be opened: 1." in ada.does("list")
+    assert f"can't be opened: {row['reason']}" in ada.does("list", "--all")
+    refused = ada.type("show", row["id"][:8])
+    assert (refused.exit_code, row["reason"] in refused.output) == (3, True), refused.output
 
 
 def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:

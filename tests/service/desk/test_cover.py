@@ -11,7 +11,7 @@ from crypto.signatures import SigningKey
 from service.cases.log import LetterSent, Note
 from service.desk import actions
 from service.desk.actions import Author, Desk
-from service.desk.casebook import assemble
+from service.desk.casebook import assemble, by_envelope
 from service.desk.cover import COMPANIONS, companions, cover
 from service.desk.records import Held, Waiting
 from tests.service.desk.test_casebook import held
@@ -35,7 +35,7 @@ def ids(some: list[Held]) -> set[str]:
 
 def covered(real: list[Waiting], known: list[Held]) -> dict[str, list[int]]:
     """Lengths of all entries of an upload, by report."""
-    cases, _ = assemble(known, {})
+    cases = by_envelope(assemble(known, {}).values())
     found: dict[str, list[int]] = {}
     for item in [*real, *cover(DESK, real, cases, {one.id: one for one in known})]:
         if item.what == "entry":
@@ -101,6 +101,14 @@ def test_a_letter_that_goes_again_alone_is_covered_too() -> None:
     known = reports(30)
     found = covered([letter(known[0])], known)
     assert set(found) == {known[0].id} | ids(companions(known[0], known, DAY))
+
+
+def test_a_lone_message_is_covered_and_covers() -> None:
+    """A follow-up that got an entry only when it was answered would name itself."""
+    lone = held(99, "b", "a", day=DAY, content_key=f"{99:064x}")
+    known = [*reports(COMPANIONS), lone]
+    assert set(covered([letter(lone)], known)) == ids(known)
+    assert set(covered([letter(known[0])], known)) == ids(known)
 
 
 def test_nothing_said_nothing_sent() -> None:

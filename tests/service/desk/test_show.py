@@ -8,7 +8,7 @@ import pytest
 from crypto.framing import part
 from crypto.labels import Label
 from crypto.signatures import SigningKey, sign
-from service.cases.log import Act, Entry, LetterSent, Note
+from service.cases.log import Act, Entry, LetterSent, Note, StateSet
 from service.desk.casebook import Case, assemble
 from service.desk.records import Body, LogLine
 from service.desk.show import case_lines, case_view
@@ -32,7 +32,7 @@ def line(act: Act, seq: int = 0, at_s: int = 1, key: SigningKey = KEY, entry_id:
 
 
 def case(*lines: LogLine) -> Case:
-    cases, _ = assemble([FIRST], {FIRST.id: list(lines)})
+    cases = assemble([FIRST], {FIRST.id: list(lines)})
     return cases[FIRST.id]
 
 
@@ -49,3 +49,20 @@ def test_entries_of_one_id_are_each_shown() -> None:
     rogue = SigningKey(bytes([1] * 32))
     view = case_view(case(line(Note(text="one")), line(Note(text="two"), 1, key=rogue)), BODIES)
     assert [one["said"] for one in view["log"]] == ["note: one", "note: two"]
+
+
+def test_what_was_said_on_a_lone_message_is_shown_when_its_report_has_come() -> None:
+    """Whoever had no report answered it: the others see that, and nothing of theirs is closed by it."""
+    lone = held(2, "b", "a")
+    answered = line(LetterSent("0" * 32, "1" * 64, "We are here.", False, None))
+    closed = line(StateSet("closed"), 1, entry_id=1)
+    logs = {lone.id: [answered, closed], FIRST.id: [line(Note(text="n"), entry_id=2)]}
+    [alone] = assemble([lone], logs).values()
+    assert (alone.stray, alone.state.state) == (True, "closed")
+    [whole] = assemble([FIRST, lone], logs).values()
+    assert (whole.stray, whole.state.state) == (False, "received")
+    said = [one["said"] for one in case_view(whole, BODIES)["log"]]
+    assert said == ["note: n", "wrote a letter", "set the case to closed"]
+    assert [letter.act for letter in whole.state.letters] == [
+        LetterSent("0" * 32, "1" * 64, "We are here.", False, None)
+    ]

@@ -44,7 +44,7 @@ def world(*texts: str, acts: tuple[tuple[int, Act], ...] = (), handle: str = "So
         report_id = f"{number:032x}"
         raw = sign_entry(entry, KEY, bytes.fromhex(report_id))
         logs.setdefault(report_id, []).append(LogLine(report_id, place, raw, trusted=True))
-    cases, _ = assemble(records, logs)
+    cases = assemble(records, logs)
     return Reading(cases, bodies)
 
 
