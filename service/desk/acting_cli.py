@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,7 +16,6 @@ from abuse.evidence import link_id, witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
-from service.cases.texts import tidy
 from service.console import command, emit, json_option, shown
 from service.desk import actions
 from service.desk.casebook import Case
@@ -24,8 +23,11 @@ from service.desk.cli import client_of, desk, opened
 from service.desk.recording import record_report
 from service.desk.records import Waiting
 from service.desk.session import handlers_named
-from service.desk.writing import enqueued
+from service.desk.writing import enqueued, remark
 from service.files import read_answers, read_file
+
+_FILE: Final = click.Path(path_type=Path, allow_dash=True)
+_WHY: Final = "Why, for the other handlers?"
 
 _KEPT = "Kept. It goes out with the next `sottovoce desk sync`."
 _HAND_OVER = (
@@ -115,15 +117,17 @@ def triage(context: click.Context, report: str, priority: Priority, as_json: boo
 @click.argument("report")
 @click.argument("item")
 @click.argument("finding", type=click.Choice(["verified", "contradicted", "unclear", "gone", "withdrawn"]))
-@click.option("--note", "said", default="", help="What you found.")
+@click.option("--note-file", "note", type=_FILE, help="What you found, from a file or - . Default: ask.")
 @json_option
 @click.pass_context
 @command
-def check(context: click.Context, report: str, item: str, finding: Finding, said: str, as_json: bool) -> None:
+def check(
+    context: click.Context, report: str, item: str, finding: Finding, note: Path | None, as_json: bool
+) -> None:
     """Say what you found when you looked at a link or asked a witness: as `show` names them, or a link's number."""
 
     def checked(d: actions.Desk, case: Case) -> list[Waiting]:
-        act = Checked(item=_item_of(case, item), finding=finding, note=tidy(said))
+        act = Checked(item=_item_of(case, item), finding=finding, note=remark(note, "What did you find?"))
         return [actions.log(d, case.first, act)]
 
     _act(context, report, checked, as_json)
@@ -131,13 +135,13 @@ def check(context: click.Context, report: str, item: str, finding: Finding, said
 
 @desk.command()
 @click.argument("report")
-@click.option("--reason", default="", help="Why, for the other handlers.")
+@click.option("--reason-file", "reason", type=_FILE, help="Why, for the others: a file or - . Default: ask.")
 @json_option
 @click.pass_context
 @command
-def recuse(context: click.Context, report: str, reason: str, as_json: bool) -> None:
+def recuse(context: click.Context, report: str, reason: Path | None, as_json: bool) -> None:
     """Step out of a report for good: after the next sync it is gone from this desk."""
-    _act(context, report, lambda d, case: actions.recuse(d, case, reason), as_json)
+    _act(context, report, lambda d, case: actions.recuse(d, case, remark(reason, _WHY)), as_json)
 
 
 @desk.command()
@@ -149,12 +153,17 @@ def recuse(context: click.Context, report: str, reason: str, as_json: bool) -> N
     multiple=True,
     help="Only this handler of it (repeat for more). Default: all but those whom the reporter left out.",
 )
-@click.option("--reason", default="", help="Why, for the log.")
+@click.option("--reason-file", "reason", type=_FILE, help="Why, for the log: a file or - . Default: ask.")
 @json_option
 @click.pass_context
 @command
 def forward(
-    context: click.Context, report: str, to_group: str, names: tuple[str, ...], reason: str, as_json: bool
+    context: click.Context,
+    report: str,
+    to_group: str,
+    names: tuple[str, ...],
+    reason: Path | None,
+    as_json: bool,
 ) -> None:
     """Hand a report to members of another group, but to nobody whom its reporter left out."""
     with opened(context) as session:
@@ -165,7 +174,9 @@ def forward(
             raise Refused("a group's id is 32 hexadecimal digits") from None
         history = session.history_of(bytes.fromhex(case.first.group))
         wanted = handlers_named(to.latest, names) if names else None
-        items = actions.forward(session.desk(int(time.time())), case, history, to, wanted, reason)
+        items = actions.forward(
+            session.desk(int(time.time())), case, history, to, wanted, remark(reason, _WHY)
+        )
         kept = actions.not_left_out(case, history, to.latest.recipients)
         not_to = [] if names else [one.pseudonym for one in to.latest.recipients if one not in kept]
         session.enqueue(items)

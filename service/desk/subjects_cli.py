@@ -16,7 +16,6 @@ from abuse.plot import plot as drawn
 from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
-from service.cases.texts import tidy
 from service.console import command, emit, json_option, shown, write_private
 from service.desk import actions
 from service.desk.casebook import Case
@@ -25,6 +24,7 @@ from service.desk.reading import reading_of, remember
 from service.desk.session import Session
 from service.desk.show import ID_SHOWN
 from service.desk.subjects import About, about, abouts, comparison, persons
+from service.desk.writing import remark
 
 _KEPT: Final = "Kept. It goes out with the next sync."
 _FOUND: Final[dict[str, Finding]] = {
@@ -109,18 +109,26 @@ def compare(context: click.Context, report: str, other: str, as_json: bool) -> N
 @click.argument("report")
 @click.argument("link")
 @click.argument("found", type=click.Choice(list(_FOUND)))
-@click.option("--note", "said", default="", help="What you saw, and when: pages change.")
+@click.option(
+    "--note-file",
+    "note",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="What you saw, and when (pages change), from a file or - . Default: ask.",
+)
 @json_option
 @click.pass_context
 @command
-def verify_link(context: click.Context, report: str, link: str, found: str, said: str, as_json: bool) -> None:
+def verify_link(
+    context: click.Context, report: str, link: str, found: str, note: Path | None, as_json: bool
+) -> None:
     """Keep what you found at a link of a report: its address as `show` or `subjects` print it, or its number in `show`.
 
     You look yourself, with a browser you choose; nothing here opens a link. `withdrawn` takes a finding back.
     """
     with opened(context) as session:
         case = session.find(report)
-        act = Checked(item=_link_of(case, link), finding=_FOUND[found], note=tidy(said))
+        item = _link_of(case, link)
+        act = Checked(item=item, finding=_FOUND[found], note=remark(note, "What did you see, and when?"))
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, act)])
     emit(
         {"queued": 1, "link": act.item, "finding": act.finding},

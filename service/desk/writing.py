@@ -33,7 +33,7 @@ def enqueued(
 
 def _edited(home: Path, session: Session, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
     """Have a text written in the editor. One that is refused goes back there or into a file: none is lost."""
-    written = click.edit("")
+    written = _editor("")
     if written is None:
         raise Refused("nothing was written")
     if not written.strip():
@@ -46,7 +46,7 @@ def _edited(home: Path, session: Session, make: Callable[[str], list[Waiting]]) 
                 click.echo(f"sottovoce: {refused.reason}", err=True)
                 if not _wants_to_go_on():
                     raise
-                written = click.edit(written) or written
+                written = _editor(written) or written
             else:
                 session.enqueue(items)
                 return items
@@ -55,6 +55,28 @@ def _edited(home: Path, session: Session, make: Callable[[str], list[Waiting]]) 
     except BaseException:
         click.echo(_kept(home, written), err=True)
         raise
+
+
+def _editor(text: str) -> str | None:
+    try:
+        return click.edit(text)
+    except click.ClickException as error:  # there is no such editor, or it failed
+        raise Refused(
+            f"{error.message}: set EDITOR to one that is there, or give the text in a file"
+        ) from None
+
+
+def remark(path: Path | None, question: str) -> str:
+    """Get a few words for the other handlers: from a file (`-` for standard input), else by asking; empty is allowed.
+
+    Never from an argument: others on this machine see commands, and shells keep them.
+    """
+    if path is not None:
+        return _read_text(path)
+    if not sys.stdin.isatty():
+        return ""
+    said: str = click.prompt(f"{question} (Enter: nothing)", default="", show_default=False, err=True)
+    return tidy(said)
 
 
 def _wants_to_go_on() -> bool:

@@ -211,7 +211,7 @@ def test_a_link_that_a_handler_confirmed_corroborates(town: Town) -> None:
     assert json.loads(checked.stdout)["link"] == link
     gone = town.about("github:walter")["score"]
     assert (gone["verified"], len(gone["checks"]), gone["corroborated"]) == (0, 0, False)  # type: ignore[index]
-    town.desk("verify-link", case["id"][:8], "1", "confirmed", "--note", "seen on the 21st")
+    town.desk("verify-link", case["id"][:8], "1", "confirmed")
     town.sync()
     assert town.about("github:walter")["score"]["corroborated"]  # type: ignore[index]
     town.desk("verify-link", case["id"][:8], "1", "withdrawn")

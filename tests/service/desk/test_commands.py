@@ -178,10 +178,11 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     ada.does("ask", case, "--text-file", ada.text("Who else was there?"))
     ada.does("note", case, "--text-file", ada.text("I know the channel."))
     ada.does("triage", case, "P2")
-    ada.does("check", case, "some  body", "unclear", "--note", "doesn't answer")
-    ada.does("verify-link", case, 1, "confirmed", "--note", "seen")
+    ada.does("check", case, "some  body", "unclear", "--note-file", ada.text("doesn't answer"))
+    ada.does("verify-link", case, 1, "confirmed", "--note-file", ada.text("seen"))
     ada.does("state", case, "looking")
-    ada.does("forward", case, "--to-group", ada.other.id.hex(), "--to", "Dan", "--reason", "theirs too")
+    why = ("--reason-file", ada.text("theirs too"))
+    ada.does("forward", case, "--to-group", ada.other.id.hex(), "--to", "Dan", *why)
     assert json.loads(ada.does("sync", "--json"))["waiting"] == 0
     ada.does("check", case, 1, "unclear")
     ada.does("check", case, "example.org/1/", "verified")
@@ -189,6 +190,8 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert (view["state"], view["priority"]) == ("looking", "P2")
     said = "\n".join(entry["said"] for entry in view["log"])
     for words in ("note: I know", "P2", "Some Body: unclear", "https://example.org/1: verified", "to Dan"):
+        assert words in said
+    for words in ("doesn't answer", "seen", "theirs too"):
         assert words in said
     assert [letter.text for letter in ada.reporter.letters()] == ["We read it.", "Who else was there?", ""]
     assert json.loads(ada.does("subject", "github:mallory", "--json"))["score"]["corroborated"]
@@ -205,9 +208,31 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert ada.type("subject", "irc:mallory").exit_code == 3
     ada.does("plot", "github:mallory", ada.folder / "plot.svg")
     assert (ada.folder / "plot.svg").read_text().startswith("<svg ")
-    ada.does("recuse", case, "--reason", "a friend")
+    ada.does("recuse", case, "--reason-file", ada.text("a friend"))
     ada.does("sync")
     assert json.loads(ada.does("list", "--all", "--json")) == []
+
+
+@pytest.mark.parametrize("editor", ["no-such-editor", "false"])
+def test_an_editor_that_is_not_there_or_fails_is_said(
+    ada: Handler, editor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the code of a refusal, and as JSON where that was asked for."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    monkeypatch.setenv("EDITOR", editor)
+    refused = ada.type("note", row["id"][:8], "--json")
+    assert refused.exit_code == 3, refused.output
+    assert "set EDITOR" in json.loads(refused.stderr)["error"]
+
+
+@pytest.mark.parametrize("name", ["check", "verify-link", "recuse", "forward"])
+def test_what_is_confidential_is_no_argument(name: str) -> None:
+    """Others on this machine see commands, and shells keep them."""
+    told = CliRunner().invoke(main, ["desk", name, "--help"]).output
+    assert "-file" in told
+    assert "--note TEXT" not in told
+    assert "--reason TEXT" not in told
 
 
 def test_a_recorded_report_passes_by_who_was_left_out(tmp_path: Path, server: RunningServer) -> None:
