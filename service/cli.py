@@ -5,6 +5,7 @@ So that `sottovoce serve` never imports a face that opens reports, and no face p
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import Final
@@ -60,6 +61,10 @@ def _check_libraries() -> None:
 @click.version_option(package_name="sottovoce")
 def main() -> None:
     """Report in a low voice; vote without being seen."""
+    if sys.stdin is None:  # closed by who started this: there is nobody to ask, and nothing to read
+        sys.stdin = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a letter still shows the rest
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

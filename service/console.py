@@ -109,7 +109,12 @@ def read_passphrase(path: Path | None, prompt: str = "Passphrase", *, confirm: b
     if path is None:
         if not sys.stdin.isatty() and not _testing():
             raise Refused("no terminal to ask on: give the passphrase with --passphrase-file")
-        text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+        try:
+            text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+        except UnicodeDecodeError:
+            raise Refused(
+                "what the terminal sent is not UTF-8 text: type the passphrase in another one"
+            ) from None
         return Passphrase(text)
     try:
         raw = sys.stdin.buffer.readline(MAX_PASSPHRASE_FILE) if str(path) == "-" else path.read_bytes()

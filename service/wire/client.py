@@ -75,9 +75,13 @@ def checked_proxy(url: str | None) -> str | None:
     """Give a proxy's address back; Refused unless it is SOCKS with names resolved by the proxy."""
     if url is None:
         return None
-    parts = urlsplit(url)
-    # socks5:// would resolve the server's name here, and tell the network which server is asked.
-    if parts.scheme != "socks5h" or not parts.hostname or parts.path not in {"", "/"}:
+    try:
+        parts = urlsplit(url)
+        # socks5:// would resolve the server's name here, and tell the network which server is asked.
+        usable = parts.scheme == "socks5h" and parts.hostname and parts.path in {"", "/"} and parts.port != 0
+    except ValueError:  # no number of a port, or half an IPv6 address
+        usable = False
+    if not usable:
         raise Refused("the proxy has to be like socks5h://127.0.0.1:9050")
     return url
 
