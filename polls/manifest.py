@@ -30,6 +30,8 @@ MAX_OPTIONS: Final = 12
 MAX_TEXT: Final = 500
 DAY: Final = 86_400
 MAX_PAGES: Final = 100_000
+LAST_SECOND: Final = 2**33
+"""In the year 2242. Every moment of a poll is before it, so that each can be written as a date."""
 FEW: Final = 5
 """Fewer ballots than that, opened together, protect little: whoever knows who voted may tell how. SPEC.md §6."""
 
@@ -108,16 +110,20 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                     _check_text(issue)
             case Urgent(measure, ends_at):
                 _check_text(measure)
-                if ends_at <= self.opens_at:
-                    raise Refused("manifest: the temporary measure must end after the poll opens")
+                if not self.opens_at < ends_at < LAST_SECOND:
+                    raise Refused(
+                        "manifest: the temporary measure must end after the poll opens, and before the year 2242"
+                    )
 
     def _check_times(self) -> None:
-        if not 0 < self.opens_at < self.closes_at < 2**33:
+        if not 0 < self.opens_at < self.closes_at < LAST_SECOND:
             raise Refused("manifest: must close after it opens")
         if self.cooling_off_s < DAY or self.archive_at < self.closes_at + self.cooling_off_s:
             raise Refused("manifest: is archived after a cooling-off of at least a day")
         if self.archive_at > self.closes_at + 3660 * DAY:
             raise Refused("manifest: the archive date is too far away")
+        if self.page_s >= LAST_SECOND:
+            raise Refused("manifest: the board's interval is too long")
         if self.page_s < 1 or (self.closes_at - self.opens_at) // self.page_s > MAX_PAGES:
             raise Refused("manifest: the board's interval is too short for its duration")
 

@@ -212,6 +212,8 @@ def export(
 @command
 def verify(file: Path, evidence: Path | None, manifest: Path, registry: Path, as_json: bool) -> None:
     """Verify an exported poll offline, and say in plain words what was checked."""
+    if not file.name:
+        raise Refused("name the archive: a file like NAME.bel")
     found, members = verify_files(file, evidence or file.with_suffix(".evidence.json"), manifest, registry)
     checks = [{"name": each.name, "passed": each.passed, "words": each.words} for each in found.checks]
     words = " ".join(fingerprint_words(members.root.raw))

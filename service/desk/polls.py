@@ -38,6 +38,7 @@ from service.wire.registry_pins import fetch
 
 _DAY: Final = 86_400
 _MAX_FILE: Final = 64 * 1_024
+_MAX_PREPARED: Final = 8 * 1_024 * 1_024
 
 EXAMPLE: Final = """\
 # A poll. "No action" comes before your measures and "Abstain" after them by themselves.
@@ -137,7 +138,7 @@ def create(session: Session, client: Client, home: Path, path: Path) -> Created:
     if roster.registry is None:
         raise Refused("the group's root key names no registry of members")
     if kept.exists():
-        prepared = msgspec.json.decode(read_whole(kept, 8 * 1_024 * 1_024), type=Prepared)
+        prepared = _read_prepared(kept)
     else:
         prepared = _prepare(session, client, home, file, text, board, roster, roster.registry)
         write_whole(kept, msgspec.json.encode(prepared))
@@ -158,6 +159,17 @@ def create(session: Session, client: Client, home: Path, path: Path) -> Created:
             kept.unlink(missing_ok=True)  # the server has nothing of it, and what was wrong may be put right
         raise
     return Created(manifest, tuple(sorted(set(file.left_out))))
+
+
+def _read_prepared(kept: Path) -> Prepared:
+    """Read a poll that was about to be sent. Refused when it is damaged: another one would be a second poll."""
+    try:
+        return msgspec.json.decode(read_whole(kept, _MAX_PREPARED), type=Prepared)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused(
+            f"the poll that was prepared from this file is damaged, in polls/{kept.name} of your desk's folder: "
+            "restore it, or, if the server has no such poll, delete it and run this again"
+        ) from None
 
 
 def _prepare(

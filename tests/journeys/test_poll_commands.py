@@ -214,6 +214,21 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert world.run("poll", desk, *judged).exit_code == 3
 
 
+def test_a_damaged_prepared_poll_and_a_path_without_a_name_are_refused(world: World) -> None:
+    """A sentence and an exit code; the damaged file stays, since the server may have its poll."""
+    world.create(world.ceremony(), quorum=3)
+    (kept,) = (world.desk / "polls").iterdir()
+    again = ["create", "--file", str(world.folder / "poll-3.toml")]
+    for damage in (bytes(100), b"{}", b'{"manifest":"\xff"}'):
+        kept.write_bytes(damage)
+        done = world.run("poll", world.desk, *again)
+        assert (done.exit_code, f"polls/{kept.name}" in done.stderr) == (3, True), done.output
+        assert kept.read_bytes() == damage
+    for name in ("", "/", "."):
+        done = world.run("poll", world.desk, "verify", name, "--manifest", "x", "--registry", "y")
+        assert (done.exit_code, done.exception.__class__) in {(3, SystemExit), (2, SystemExit)}, done.output
+
+
 @pytest.mark.slow
 def test_below_the_quorum_trustees_decrypt_nothing(world: World) -> None:
     """They verify, decrypt nothing, and sign that no action is the outcome."""
