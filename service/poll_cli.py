@@ -24,6 +24,7 @@ from service.desk.polls_results import result
 from service.poll_files import export_poll, verify_files
 from service.wire import poll_calls
 from service.wire.client import Client
+from service.wire.poll_boards import board_of, trustees_listed, trustees_told
 from service.wire.poll_decisions import CouncilsWord, councils_word
 from service.wire.poll_records import gather
 from service.wire.poll_views import PollView, quorum_told
@@ -52,8 +53,10 @@ def poll(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 @json_option
 @command
 def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
-    """Show where a poll stands, and what the council said and did. Never how many have voted."""
+    """Show where a poll stands, who holds its key, and what the council said and did. Never how many have voted."""
     view, word = with_word(poll_hex, server, proxy)
+    with Client(server, proxy=proxy) as client:
+        board = board_of(client, view).shape.definition
     manifest = view.manifest
     lines = [
         manifest.question,
@@ -63,6 +66,7 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
         f"archived {when(manifest.archive_at)}",
         f"{manifest.electorate_size} members may vote.",
         quorum_told(manifest),
+        *trustees_told(board),
     ]
     if view.state in _OVER:
         did = {"verified the board": view.shape.agreed, "decrypted": view.shape.decrypted}
@@ -71,7 +75,8 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
     if view.outcome is not None:
         lines.append(f"Outcome: {manifest.texts[view.outcome.statement.outcome]}")
     lines += word.lines()
-    emit({**_told(view), **word.shape()}, as_json, shown("\n".join(lines)))
+    told = {**_told(view), **word.shape(), "threshold": board.threshold, "trustees": trustees_listed(board)}
+    emit(told, as_json, shown("\n".join(lines)))
 
 
 @poll.command("open")

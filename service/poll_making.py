@@ -20,6 +20,7 @@ from service.poll_receipts import check_one
 from service.poll_reports import file_report, reports
 from service.wire import poll_calls
 from service.wire.client import Client
+from service.wire.poll_boards import trustees_listed, trustees_told
 from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import quorum_told
 
@@ -45,12 +46,15 @@ def board(context: click.Context, name: str, threshold: int, cards: tuple[Path, 
     if len({card.key for card in trustees}) != len(trustees):
         raise Refused("a trustee is named twice")
     with opened(context) as session, client_of(session) as client:
-        made = client.do(poll_calls.define_board(session.signer, DefineBoard(name, threshold, trustees)))
-    emit(
-        {"board": made.hex()},
-        as_json,
-        f"Board {made.hex()}\nEach trustee now runs: sottovoce trustee step --board {made.hex()} --server …",
-    )
+        definition = DefineBoard(name, threshold, trustees)
+        made = client.do(poll_calls.define_board(session.signer, definition))
+    lines = [
+        f"Board {made.hex()}",
+        *trustees_told(definition),
+        f"Each trustee now runs: sottovoce trustee step --board {made.hex()} --server …",
+    ]
+    told = {"board": made.hex(), "threshold": threshold, "trustees": trustees_listed(definition)}
+    emit(told, as_json, shown("\n".join(lines)))
 
 
 @poll.command()

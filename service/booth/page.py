@@ -25,6 +25,8 @@ from service.booth.voting import Checked, NotKept, Unsure
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
+from service.wire.poll_boards import trustees_listed, trustees_told
+from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import quorum_told
 
 IDLE_S: Final = 1_800
@@ -74,7 +76,9 @@ class BoothPage:
         moment: Callable[[int], str],
         sent: str,
         voters: str,
+        board: DefineBoard,
     ) -> None:
+        self._board = board
         self._voters = voters
         self._manifest, self._summary, self._cast = manifest, summary, cast
         self._host, self.base = host, f"/{secret}"
@@ -142,6 +146,8 @@ class BoothPage:
             until=self._until,
             sent=self._sent,
             voters=self._voters.splitlines(),
+            board=trustees_told(self._board)[0],
+            trustees=trustees_listed(self._board),
             quorum=quorum_told(self._manifest),
             **context,
         )
@@ -236,6 +242,7 @@ def serve(
             moment=moment,
             sent=sent,
             voters=checked.voters.told(),
+            board=checked.board,
         )
         echo(f"Open this in a browser on this machine; Ctrl-C ends it:\n  http://{server.host}/{secret}/")
         try:

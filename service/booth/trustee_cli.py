@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from crypto.codes import fingerprint_words
 from polls.agreement import board_words
 from service.booth.trustees import CARD_FILE, HOME, TrusteeHome
 from service.booth.trustees_work import Done, Trustee
@@ -28,6 +27,7 @@ from service.console import (
     shown,
 )
 from service.wire.client import Client
+from service.wire.poll_boards import card_words, trustees_listed, trustees_told
 
 _poll_option = click.option("--poll", "poll_hex", required=True, help="The poll's id: 64 hex digits.")
 
@@ -55,7 +55,7 @@ def trustee(context: click.Context, home: Path, passphrase_file: Path | None) ->
 def new(home: TrusteeHome, name: str, as_json: bool) -> None:
     """Make your key, and the card for who creates the board. Back the folder up: a share can't be made again."""
     card = home.new(name)
-    words = " ".join(fingerprint_words(card.key))
+    words = card_words(card)
     path = str(home.folder / CARD_FILE)
     emit(
         {"card": path, "key": card.key.hex(), "fingerprint": words},
@@ -137,14 +137,20 @@ def status(home: TrusteeHome, as_json: bool) -> None:
         }
         for phi, told in memory.polls.items()
     }
-    lines = [f"{card.name}, key {card.key.hex()}"]
+    lines = [f"{card.name}, key {card.key.hex()}", f"your words: {card_words(card)}"]
     lines += [f"board {board}: sent {', '.join(said)}" for board, said in boards.items()]
     for phi, told in polls.items():
         verified = "board agreed to" if told["agreed"] else "verified"
         lines.append(f"poll {phi}: {'outcome signed' if told['signed'] else f'{verified}, not signed yet'}")
         lines += [f"  the board's words: {told['words']}"] if told["agreed"] else []
     emit(
-        {"name": card.name, "key": card.key.hex(), "boards": boards, "polls": polls},
+        {
+            "name": card.name,
+            "key": card.key.hex(),
+            "fingerprint": card_words(card),
+            "boards": boards,
+            "polls": polls,
+        },
         as_json,
         shown("\n".join(lines)),
     )
@@ -163,7 +169,16 @@ def _open(home: TrusteeHome, server: str, proxy: str | None) -> Iterator[Trustee
 
 
 def say(done: Done, as_json: bool) -> None:
-    """Print what a command did, the board's words, and what it waits for."""
+    """Print what a command did, who holds the key, the closed board's words, and what it waits for."""
+    board = done.trustees
+    who = [] if board is None else trustees_told(board)
     words = [f"The board's words, for trustees to read to each other:\n  {done.words}"] if done.words else []
-    lines = [*done.did, *words, *done.waits] or ["Nothing is due."]
-    emit({"did": done.did, "words": done.words, "waits": done.waits}, as_json, shown("\n".join(lines)))
+    told = {
+        "did": done.did,
+        "words": done.words,
+        "waits": done.waits,
+        "threshold": None if board is None else board.threshold,
+        "trustees": [] if board is None else trustees_listed(board),
+    }
+    lines = [*(done.did or ["Nothing is due."]), *who, *words, *done.waits]
+    emit(told, as_json, shown("\n".join(lines)))

@@ -28,7 +28,9 @@ from service.cases.rosters import RosterHistory
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
 from service.wire import poll_calls, poll_closing_calls
 from service.wire.client import Client
+from service.wire.poll_boards import board_of
 from service.wire.poll_records import gather
+from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import BoardView, PollView, trustee_signer
 from service.wire.poll_voters import Voters, voters_of
 
@@ -42,7 +44,9 @@ class Done:
     did: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
     words: str = ""
-    """The board's fingerprint, for trustees to read to each other."""
+    """The closed board's fingerprint, for trustees to read to each other."""
+    trustees: DefineBoard | None = None
+    """Who holds the key together with this trustee: their words are to be compared too."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ class Trustee:
 
     def step(self, board: bytes) -> Done:
         """Send whatever the ceremony waits for from this trustee."""
-        done, signer = Done(), trustee_signer(board, self.keys.signing)
+        signer = trustee_signer(board, self.keys.signing)
         view = self.client.do(poll_calls.board(board))
+        done = Done(trustees=view.shape.definition)
         place = self.place(view)
         while (answer := view.transcript.answer(self.keys.seed, place)) is not None:
             step, message = answer
@@ -87,7 +92,9 @@ class Trustee:
         """Show before a poll opens that the share is still here."""
         view, board, place = self._poll(phi)
         if place in view.shape.proved:
-            return Done([f"Trustee {place} has shown its share for this poll."])
+            return Done(
+                [f"Trustee {place} has shown its share for this poll."], trustees=board.shape.definition
+            )
         if view.state != "waiting":
             raise Refused(f"poll: it is {view.state}; shares are shown before a poll opens")
         # Before anything is shown: with enough proofs a poll opens, whoever its voters are.
@@ -99,6 +106,7 @@ class Trustee:
         return Done(
             [f"Trustee {place} has shown its share.", told],
             [f"Waits for {missing} more trustees."] if missing > 0 else [],
+            trustees=board.shape.definition,
         )
 
     def decrypt(self, phi: bytes, now: int, *, words_compared: bool = False) -> Done:
@@ -114,7 +122,8 @@ class Trustee:
         if now < view.manifest.closes_at:
             raise Refused("poll: by this machine's clock it has not closed")
         closed, history, told = self.verified(phi)
-        done = Done(["Verified the board, every certificate and every ballot, against the registry.", told])
+        did = ["Verified the board, every certificate and every ballot, against the registry.", told]
+        done = Done(did, trustees=board.shape.definition)
         tally = hash_hex(closed.tally_raw)
         if not closed.quorum_met:
             self.home.will_tell(phi, tally=tally)
@@ -176,13 +185,8 @@ class Trustee:
 
     def _poll(self, phi: bytes) -> tuple[PollView, BoardView, int]:
         view = self.client.do(poll_calls.poll(phi))
-        board = self.client.do(poll_calls.board(bytes.fromhex(view.shape.board)))
-        place = self.place(board)
-        if board.transcript.board().hash != view.manifest.trustees:
-            raise Refused(
-                "poll: its key is not the one that this board made; show nothing, and tell the others"
-            )
-        return view, board, place
+        board = board_of(self.client, view)
+        return view, board, self.place(board)
 
     def _signer(self, view: PollView) -> Any:
         return trustee_signer(bytes.fromhex(view.shape.board), self.keys.signing)

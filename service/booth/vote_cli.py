@@ -28,6 +28,7 @@ from service.member_keys import read as read_keys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
+from service.wire.poll_boards import trustees_told
 from service.wire.poll_views import quorum_told
 
 SENT = (
@@ -128,6 +129,7 @@ def told(checked: Checked, summary: str | None) -> list[str]:
         f"{manifest.electorate_size} may vote, until {moment(manifest.closes_at)}; rule: {manifest.rule.value}.",
         quorum_told(manifest),
         checked.voters.told(),
+        *trustees_told(checked.board),
     ]
 
 

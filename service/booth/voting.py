@@ -29,6 +29,8 @@ from service.wire.admitting import Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import patiently
+from service.wire.poll_boards import board_of
+from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import PollView, ballot_hash
 from service.wire.poll_voters import Voters, voters_of
 
@@ -60,11 +62,12 @@ class Unsure(Exception):
 class Checked:
     """A poll of which everything was checked that a voter can check before the close.
 
-    voters: who may vote, and the accounts of the members' snapshot that may not.
+    voters: who may vote, and the accounts of the members' snapshot that may not. board: who holds the key.
     """
 
     view: PollView
     voters: Voters
+    board: DefineBoard
     election: Election[Any, Any]
 
     @property
@@ -79,14 +82,15 @@ class Checked:
 
 
 def check_poll(client: Client, phi: bytes, folder: Path) -> Checked:
-    """Fetch a poll and hold it against φ, the group's roster and the registry, pinned in `folder`, the member's.
+    """Fetch a poll and hold it against φ, its board, the group's roster and the registry, pinned in `folder`.
 
     Raises Refused, naming what fails, also where the group names another registry than the one this member joined.
     """
     view = client.do(poll_calls.poll(phi))
     home = MemberHome(folder, None)
     voters = voters_of(client, view.manifest, folder, home.accept)
-    return Checked(view, voters, election_of(view.manifest, view.trustees))
+    board = board_of(client, view).shape.definition
+    return Checked(view, voters, board, election_of(view.manifest, view.trustees))
 
 
 def check_open(checked: Checked) -> None:

@@ -19,7 +19,8 @@ from service.booth.trustees_work import Trustee
 from service.wire import poll_shapes as shapes
 from service.wire.calls import Call
 from service.wire.client import Client
-from service.wire.poll_views import board_id, sign_message
+from service.wire.poll_boards import board_of
+from service.wire.poll_views import board_id, poll_view, sign_message
 from tests.support.poll_world import World
 
 GROUP = b"\xaa" * 16
@@ -138,3 +139,8 @@ def test_a_trustee_shows_no_share_for_a_key_that_their_board_did_not_make(tmp_pa
         trustee.prove(manifest.phi)
     with pytest.raises(Refused, match="not the one that this board made"):
         trustee.decrypt(manifest.phi, manifest.closes_at)
+    # Nor does a voter, or who asks for the status, take their names and words for those of who holds the key.
+    view = poll_view(manifest.phi, servers[0].poll)
+    with pytest.raises(Refused, match="not the one that this board made"):
+        board_of(cast(Client, servers[0]), view)
+    assert board_of(cast(Client, servers[1]), view).shape.definition == definition

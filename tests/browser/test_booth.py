@@ -20,6 +20,8 @@ from polls.casting import Receipt
 from polls.manifest import Manifest
 from service.booth.page import BoothPage, LocalServer
 from service.booth.vote_cli import SENT, moment
+from service.wire.poll_boards import card_words
+from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
 from tests.support.browsers import chromium
 from tests.support.poll_world import World
@@ -45,6 +47,11 @@ def world() -> World:
     return World(voters=5)
 
 
+BOARD = DefineBoard(
+    "The board",
+    2,
+    tuple(TrusteeCard(name, bytes([n]) * 32) for n, name in enumerate(("Ana", "Ben", "Eva<b>"))),
+)
 LEFT_OUT = "Of the members in the snapshot 'spring', left out: github.com/m0."
 
 
@@ -61,6 +68,7 @@ def served(manifest: Manifest, cast: object) -> Iterator[str]:
             moment=moment,
             sent=SENT.format(n=5),
             voters=LEFT_OUT,
+            board=BOARD,
         )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://{server.host}/{SECRET}/"
@@ -106,6 +114,10 @@ def test_a_vote_from_summary_to_receipt(
 
         page.goto(address)
         assert page.get_by_text(LEFT_OUT).count() == 1
+        assert page.locator(".trustees li").all_inner_texts() == [
+            f"{card.name}: {card_words(card)}" for card in BOARD.trustees
+        ]
+        assert page.get_by_text("2 of these 3 trustees together").count() == 1
         assert page.get_by_text("Even a single ballot is opened").count() == 1
         look("choose")
         assert "<script>alert" not in page.content()
@@ -149,6 +161,7 @@ def page_of(world: World) -> BoothPage:
         moment=moment,
         sent="",
         voters=LEFT_OUT,
+        board=BOARD,
     )
 
 

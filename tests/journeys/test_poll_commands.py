@@ -109,8 +109,24 @@ class World:
         for _ in range(4):
             told = [self.at("trustee", self.trustee(n), "step", "--board", board) for n in (1, 2, 3)]
         again = self.at("trustee", self.trustee(1), "step", "--board", board)
+        self.shows_trustees("trustee", self.trustee(1), "step", "--board", board)
         assert told[-1]["waits"] == again["waits"] == []
         return board
+
+    def shows_trustees(self, face: str, home: Path, *arguments: str) -> None:
+        """Run it: everybody who holds the key is there, in a line each, with the words that are on their own card."""
+        told, shown = (
+            self.at(face, home, *arguments),
+            self.run(face, home, *arguments, "--server", self.server.base),
+        )
+        own = [self.does("trustee", self.trustee(n), "status") for n in (1, 2, 3)]
+        assert told["threshold"] == 2
+        assert [(each["name"], each["key"], each["words"]) for each in told["trustees"]] == [
+            (each["name"], each["key"], each["fingerprint"]) for each in own
+        ]
+        assert "2 of these 3 trustees together can open ballots" in shown.output
+        for place, each in enumerate(own, 1):
+            assert f"\n  {place}. {each['name']}: {each['fingerprint']}\n" in shown.output
 
     def create(self, board: str, quorum: int) -> str:
         """Create a poll that opens in ten minutes and closes a day later, and let the trustees prove."""
@@ -169,6 +185,8 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     """Each command does its part, says what it waits for, and refuses by name what isn't due."""
     desk, server = world.desk, world.server
     phi = world.create(world.ceremony(), quorum=3)
+    world.shows_trustees("trustee", world.trustee(1), "prove", "--poll", phi)
+    world.shows_trustees("poll", desk, "status", phi)
     assert "it is waiting" in world.refused("trustee", world.trustee(1), "decrypt", "--poll", phi)
     assert "only an open poll closes" in world.refused("poll", desk, "close", phi)
     assert "opens by itself" in world.run("poll", desk, "open", phi, "--server", server.base).output

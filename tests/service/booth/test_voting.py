@@ -36,6 +36,8 @@ from service.wire import calls, poll_calls
 from service.wire.admitting import Admission
 from service.wire.calls import BadAnswer, Call
 from service.wire.client import AsyncClient, Client, Declined
+from service.wire.poll_boards import card_words
+from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView
 from service.wire.problems import Kind
 from service.wire.registry_pins import save_chain
@@ -44,6 +46,7 @@ from tests.support.poll_world import World
 from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
+BOARD = DefineBoard("The board", 2, (TrusteeCard("Ana", bytes(32)),) * 3)
 PASSPHRASE = "correct horse"
 ELSEWHERE = "replaced by a later ballot with your key, whose receipt is not here"
 UNSIGNED = "on the board; the trustees have not signed its outcome yet"
@@ -101,6 +104,11 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
             "Nobody learns which of them",
             "Of the members in the snapshot 'spring', left out: github.com/m0.",
             "vote again until",
+            "2 of these 3 trustees together can open ballots",
+            *(
+                f"  {place}. {card.name}: {card_words(card)}\n"
+                for place, card in enumerate(poll.definition.trustees, 1)
+            ),
         ):
             assert said in first.output
         second = await vote(server, poll, home, "--yes", "--json", typed="3\n")
@@ -344,6 +352,7 @@ def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
                 moment=str,
                 sent="",
                 voters="",
+                board=BOARD,
             )
             return page.answer("POST", "/s/cast", {"host": "h"}, b"option=1").body.decode()
 
@@ -510,6 +519,8 @@ async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_pa
         page, done = await asyncio.to_thread(voted)
         assert SUMMARY in page
         assert "left out: github.com/m0." in page
+        for card in poll.definition.trustees:
+            assert f"<li><strong>{card.name}</strong>: {card_words(card)}</li>" in page
         assert "Your ballot is in" in done
         kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
