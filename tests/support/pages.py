@@ -55,6 +55,12 @@ class Page:
         texts = re.findall(r'<div class="text"[^>]*>(.*?)</div>', self.html, re.DOTALL)
         return ["\n".join(unescape(p) for p in re.findall(r"<p>(.*?)</p>", text)) for text in texts]
 
+    @property
+    def carried(self) -> dict[str, str]:
+        """All hidden fields: what a browser sends along with whatever is typed."""
+        found = re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)">', self.html)
+        return {name: unescape(value) for name, value in found}
+
     def hidden(self, name: str) -> str:
         """The value of a hidden field."""
         return self._one(rf'<input type="hidden" name="{name}" value="(.*?)">')
@@ -105,7 +111,7 @@ class Visitor:
         """Fill in and send the report form."""
         path = f"groups/{group.hex()}/report/{kind}"
         form = await self.get(path)
-        return await self.post(path, {"ticket": form.hidden("ticket"), **fields}, files)
+        return await self.post(path, {**form.carried, **fields}, files)
 
     async def confirm(self, page: Page) -> Page:
         """Type back the two words that a page with a reply code asks for."""

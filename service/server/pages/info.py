@@ -75,8 +75,8 @@ class _Reading:
         groups = []
         for group, _ in (await self._deps.groups.listed())[:SHOWN_GROUPS]:
             found = await group_view(self._deps, group)
-            if found is not None and found[1].handlers:
-                groups.append(found[1])
+            if found is not None and found.view.handlers:
+                groups.append(found.view)
         return self._site.page(language, "start.html", "", groups=groups)
 
     async def plain(self, request: AnyRequest, tag: str, name: str) -> Response[bytes]:
@@ -112,7 +112,7 @@ class _Reading:
         found = await group_view(self._deps, hex16(group))
         if found is None:
             raise ProblemError(Kind.NOT_FOUND)
-        return language, found[1]
+        return language, found.view
 
     def _policy(self, language: Language, policy: Policy) -> dict[str, list[dict[str, str]]]:
         """The policy in the page's language: the group's translation, else ours of the baseline, else as written."""

@@ -2,8 +2,9 @@
 
 Without scripts the words cross this process's memory once: read, checked, sealed, forgotten. Guarantees: nothing is
 acknowledged that isn't durable; a mistake keeps what was typed; sending the same form twice shows the same code and
-files one report, and a changed one is another form, kept and not taken for received; the code is never in an address, a
-title or a log. Who may send is admission's to say.
+files one report, and a changed one is another form, kept and not taken for received; a report is sealed to people whom
+its form named, and never to somebody who joined while it was written; the code is never in an address, a title or a
+log. Who may send is admission's to say.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from service.server.pages.routing import cookie_of, language_of, on_page
 from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
 from service.server.pages.uploads import FilesRefused
-from service.server.pages.views import GroupView, group_view
+from service.server.pages.views import Found, as_shown, group_view
 from service.wire.problems import Kind as Problem
 from service.wire.problems import ProblemError
 
@@ -80,13 +81,13 @@ class _Filing:
     async def show(self, request: AnyRequest, tag: str, group: str, kind: str) -> Response[bytes]:
         no_query(request)
         language = language_of(tag)
-        _, view = await self._group(group)
-        challenge = await self._deps.gate.admission.challenge(bytes.fromhex(view.id), Route.REPORTS)
-        return self._form(language, view, empty_form(_kind(kind), language, challenge.ticket), [])
+        found = await self._group(group)
+        challenge = await self._deps.gate.admission.challenge(bytes.fromhex(found.view.id), Route.REPORTS)
+        return self._form(language, found, empty_form(_kind(kind), language, challenge.ticket), [])
 
     async def send(self, request: AnyRequest, tag: str, group: str, kind: str) -> Response[bytes]:
         language = language_of(tag)
-        roster, view = await self._group(group)
+        found = await self._group(group)
         posted = await read_form(request, MAX_FORM)
         form = read_report_form(_kind(kind), language, posted)
         again = None if posted.dropped else self._sent_before(request, language, posted)
@@ -96,33 +97,34 @@ class _Filing:
         def say(sentence: str, **values: object) -> str:
             return self._site.say(language, sentence, **values)
 
-        errors = mistakes(form, {handler.id for handler in view.handlers}, say)
+        seen = as_shown(found.history, form.roster)
+        errors = mistakes(form, {handler.id for handler in found.view.handlers} if seen else None, say)
         if posted.dropped:
             errors.append(Wrong("files", say(messages.FILES_TOO_LARGE)))
         to: Recipients | None = None
         names: tuple[str, ...] = ()
         if not any(error.field == "leave_out" for error in errors):
-            to, names, wrong = await self._recipients(roster, view, form, say)
+            to, names, wrong = self._recipients(found, form, say)
             errors += [] if wrong is None else [wrong]
         if errors or to is None:
-            return self._again(language, view, form, posted, errors)
+            return self._again(language, found, form, posted, errors)
         admission, size = self._deps.gate.admission, sealed_size(posted.size, to)
         waiting = await admitted(admission, to.group_id, Route.REPORTS, form.ticket, size=size)
         if waiting is not None:
             said = messages.SENT_BEFORE if waiting.spent else messages.BUSY
             return self._again(
-                language, view, form.with_ticket(waiting.ticket), posted, [Wrong("send", say(said))]
+                language, found, form.with_ticket(waiting.ticket), posted, [Wrong("send", say(said))]
             )
         try:
             code, raw, removed = await self._sealed(form, posted, to)
         except FilesRefused as refused:
             challenge = await self._deps.gate.admission.challenge(to.group_id, Route.REPORTS, renewed=True)
             wrong = Wrong("files", say(refused.sentence))
-            return self._again(language, view, form.with_ticket(challenge.ticket), posted, [wrong])
+            return self._again(language, found, form.with_ticket(challenge.ticket), posted, [wrong])
         waiting = await admitted_as_stored(admission, to, Route.REPORTS, raw, admitted_for=size)
         if waiting is not None:
             busy = Wrong("send", say(messages.BUSY))
-            return self._again(language, view, form.with_ticket(waiting.ticket), posted, [busy])
+            return self._again(language, found, form.with_ticket(waiting.ticket), posted, [busy])
         await self._store(form, to, raw)
         expires_s = self._deps.now_s() + LIVES_S
         shown = Shown(
@@ -142,32 +144,35 @@ class _Filing:
             return self._code(language, shown, wrong)
         return self._site.page(language, "done.html", "", clear=True, removed=())
 
-    async def _group(self, group: str) -> tuple[Roster, GroupView]:
+    async def _group(self, group: str) -> Found:
         found = await group_view(self._deps, hex16(group))
         if found is None:
             raise ProblemError(Problem.NOT_FOUND)
         return found
 
-    async def _recipients(
-        self, roster: Roster, view: GroupView, form: ReportForm, say: Any
+    def _recipients(
+        self, found: Found, form: ReportForm, say: Any
     ) -> tuple[Recipients | None, tuple[str, ...], Wrong | None]:
-        left_out = {handler.name for handler in view.handlers if handler.id in form.leave_out}
+        roster = found.history.latest
+        left_out = {handler.name for handler in found.view.handlers if handler.id in form.leave_out}
         try:
             chosen = choose(roster.recipients, roster.minimum, roster.alternate, left_out)
         except TooFewLeft:
             return None, (), Wrong("leave_out", say(messages.TOO_FEW_AT_ALL))
         if not isinstance(chosen, ToAlternate):
             return _to(roster, chosen.handlers), tuple(h.pseudonym for h in chosen.handlers), None
-        other = await self._deps.groups.history(chosen.group_id)
-        if other is None or not other.latest.recipients:
+        if found.other is None:
             return None, (), Wrong("leave_out", say(messages.TOO_FEW_AT_ALL))
-        if form.agreed != chosen.group_id.hex():
+        other = found.other.latest
+        if form.agreed != other.group.hex():
             return None, (), Wrong("agreed", say(messages.TOO_FEW))
+        if not _agreed(found, form):
+            return None, (), Wrong("agreed", say(messages.PEOPLE_CHANGED))
         try:
-            people = of_alternate(chosen, other.latest.recipients, other.latest.minimum)
+            people = of_alternate(chosen, other.recipients, other.minimum)
         except TooFewLeft:
             return None, (), Wrong("leave_out", say(messages.TOO_FEW_AT_ALL))
-        return _to(other.latest, people), tuple(h.pseudonym for h in people), None
+        return _to(other, people), tuple(h.pseudonym for h in people), None
 
     async def _sealed(
         self, form: ReportForm, posted: Posted, to: Recipients
@@ -203,22 +208,23 @@ class _Filing:
         return self._code(language, shown, []) if shown.form == form_digest(posted) else None
 
     def _again(
-        self, language: Language, view: GroupView, form: ReportForm, posted: Posted, errors: list[Wrong]
+        self, language: Language, found: Found, form: ReportForm, posted: Posted, errors: list[Wrong]
     ) -> Response[bytes]:
         if posted.uploads or posted.dropped:
             errors = [*errors, Wrong("files", self._site.say(language, messages.FILES_AGAIN))]
-        return self._form(language, view, form, errors)
+        return self._form(language, found, form, errors)
 
     def _form(
-        self, language: Language, view: GroupView, form: ReportForm, errors: list[Wrong]
+        self, language: Language, found: Found, form: ReportForm, errors: list[Wrong]
     ) -> Response[bytes]:
         return self._site.page(
             language,
             "report.html",
-            f"groups/{view.id}/report/{form.kind}",
+            f"groups/{found.view.id}/report/{form.kind}",
             status=422 if errors else 200,
-            group=view,
+            group=found.view,
             form=form,
+            agreed=_agreed(found, form),
             errors=errors,
             all_languages=LANGUAGES,
             word_lists=word_lists(),
@@ -254,6 +260,14 @@ def wrong_words(shown: Shown, posted: Posted, said: str) -> list[Wrong]:
 def word_lists() -> list[dict[str, str]]:
     """Give the lists of words that a code can be shown in, for a choice."""
     return [{"id": name, "name": own} for name, (own, _) in WORD_LISTS.items()]
+
+
+def _agreed(found: Found, form: ReportForm) -> bool:
+    """Whether the reporter agreed to the other group as it is: to the people whom the page showed."""
+    other = found.other
+    return (
+        other is not None and form.agreed == other.latest.group.hex() and as_shown(other, form.other_roster)
+    )
 
 
 def _to(roster: Roster, people: Any) -> Recipients:

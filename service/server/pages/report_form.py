@@ -41,6 +41,9 @@ class ReportForm:
     language: str
     words: str
     ticket: str
+    roster: str = ""
+    """Digest (hex) of the roster that the page showed; of the other group's the next."""
+    other_roster: str = ""
     leave_out: tuple[str, ...] = ()
     agreed: str = ""
     too_few: bool = False
@@ -92,6 +95,8 @@ def read_report_form(kind: Kind, page: Language, posted: Posted) -> ReportForm:
         language=language if language in BY_TAG else page.tag,
         words=words if words in WORD_LISTS else page.words,
         ticket=posted.text("ticket"),
+        roster=posted.text("roster"),
+        other_roster=posted.text("other_roster"),
         leave_out=posted.all("leave_out"),
         agreed=posted.text("agreed"),
         what=posted.text("what"),
@@ -107,10 +112,13 @@ def read_report_form(kind: Kind, page: Language, posted: Posted) -> ReportForm:
     )
 
 
-def mistakes(form: ReportForm, recipients: Collection[str], say: Say) -> list[Wrong]:
-    """Find what has to be corrected before anything is sealed. recipients: ids of the group's handlers."""
+def mistakes(form: ReportForm, recipients: Collection[str] | None, say: Say) -> list[Wrong]:
+    """Find what has to be corrected before anything is sealed.
+
+    recipients: ids of the group's handlers; None when the page showed others than are in force now.
+    """
     found: list[Wrong] = []
-    if not set(form.leave_out) <= set(recipients):
+    if recipients is None or not set(form.leave_out) <= set(recipients):
         found.append(Wrong("leave_out", say(messages.PEOPLE_CHANGED)))
     if not form.what:
         found.append(Wrong("what", say(messages.WHAT_EMPTY)))

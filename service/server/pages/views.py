@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from crypto.codes import fingerprint_words
 from service.cases.filing import Recipients
 from service.cases.letters import Letter
+from service.cases.roster_history import RosterHistory
 from service.cases.rosters import Handler, Roster
 from service.server.deps import Deps
 
@@ -25,14 +26,27 @@ class HandlerView:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A group as a reporter sees it. alternate: where a report goes when too few would remain."""
+    """A group as a reporter sees it. alternate: where a report goes when too few would remain.
+
+    roster: the roster's digest (hex), for the form to say who was shown.
+    """
 
     id: str
+    roster: str
     name: str
     words: str
     minimum: int
     handlers: tuple[HandlerView, ...]
     alternate: GroupView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A group that was looked up: its history, its alternate's where that can take reports, and the view of both."""
+
+    history: RosterHistory
+    other: RosterHistory | None
+    view: GroupView
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,7 @@ class Readers:
         return Recipients(self.roster.group, self.roster.digest, keys)
 
 
-async def group_view(deps: Deps, group: bytes) -> tuple[Roster, GroupView] | None:
+async def group_view(deps: Deps, group: bytes) -> Found | None:
     """Look a group up; None when the server has no such group."""
     history = await deps.groups.history(group)
     if history is None:
@@ -81,13 +95,30 @@ async def group_view(deps: Deps, group: bytes) -> tuple[Roster, GroupView] | Non
     if roster.alternate is not None:
         alternate = await deps.groups.history(roster.alternate)
         if alternate is not None and alternate.latest.recipients:
-            other = _view(alternate.latest, None)
-    return roster, _view(roster, other)
+            other = alternate
+    return Found(history, other, _view(roster, None if other is None else _view(other.latest, None)))
+
+
+def as_shown(history: RosterHistory, roster: str) -> bool:
+    """Whether a page made for the roster of this digest (hex) showed the people, keys and rules that are in force.
+
+    What follows a roster and changes none of them, such as a policy, changes nothing that a reporter chose by.
+    """
+    try:
+        then = history.at(bytes.fromhex(roster))
+    except ValueError:
+        return False
+    return then is not None and _chosen_by(then) == _chosen_by(history.latest)
+
+
+def _chosen_by(roster: Roster) -> tuple[object, ...]:
+    return roster.name, roster.minimum, roster.alternate, roster.recipients
 
 
 def _view(roster: Roster, alternate: GroupView | None) -> GroupView:
     return GroupView(
         id=roster.group.hex(),
+        roster=roster.digest.hex(),
         name=roster.name,
         words=" ".join(fingerprint_words(roster.root.raw)),
         minimum=roster.minimum,

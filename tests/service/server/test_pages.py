@@ -245,7 +245,7 @@ async def test_sending_a_form_twice_shows_the_same_code_once_filed(
 ) -> None:
     """A reload, or a lost answer: same code, one report. Without the cookie the form says so, and sends again."""
     path = f"groups/{group.id.hex()}/report/conduct"
-    fields = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "Once."}
+    fields = {**(await visitor.get(path)).carried, "what": "Once."}
     first = await visitor.post(path, fields, [])
     again = await visitor.post(path, fields, [])
     assert first.words == again.words
@@ -255,7 +255,7 @@ async def test_sending_a_form_twice_shows_the_same_code_once_filed(
     assert blind.status == 422
     assert blind.value("what") == "Once."
     assert "sent before" in blind.errors[0][1]
-    retried = await visitor.post(path, {"ticket": blind.hidden("ticket"), "what": "Once."}, [])
+    retried = await visitor.post(path, {**blind.carried, "what": "Once."}, [])
     assert (retried.status, len(await opened(world, group))) == (200, 2)
 
 
@@ -479,7 +479,7 @@ async def test_malformed_forms_get_a_page(
 async def test_another_site_cannot_send_our_forms(world: World, group: Group, visitor: Visitor) -> None:
     """The browser says where a form comes from; absent (old browsers) it is let through, as tickets still count."""
     path = f"groups/{group.id.hex()}/report/conduct"
-    fields = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "Forged."}
+    fields = {**(await visitor.get(path)).carried, "what": "Forged."}
     assert (await visitor.post(path, fields, [], sec_fetch_site="cross-site")).status == 400
     assert (await visitor.post(path, fields, [], sec_fetch_site="same-origin")).status == 200
 

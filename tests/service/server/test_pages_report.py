@@ -59,7 +59,7 @@ async def test_a_form_that_was_changed_is_another_one(
 ) -> None:
     """Sent, gone back, changed, sent again: it is not taken for received; it is said and kept, and can be sent."""
     path = f"groups/{group.id.hex()}/report/conduct"
-    first: dict[str, Any] = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "It happened."}
+    first: dict[str, Any] = {**(await visitor.get(path)).carried, "what": "It happened."}
     sent = await visitor.post(path, first, [("a.txt", b"one")])
     assert sent.status == 200
     if "leave_out" in changed:
@@ -79,7 +79,7 @@ async def test_a_form_that_was_changed_is_another_one(
 async def test_the_same_form_with_a_file_is_sent_once(world: World, group: Group, visitor: Visitor) -> None:
     """A reload sends the file again too: same code, one report."""
     path = f"groups/{group.id.hex()}/report/conduct"
-    fields = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "It happened."}
+    fields = {**(await visitor.get(path)).carried, "what": "It happened."}
     first, again = [await visitor.post(path, fields, [("a.txt", b"one")]) for _ in range(2)]
     assert first.words == again.words
     assert len(await reports(world, group, "Ada")) == 1

@@ -31,7 +31,7 @@ async def test_what_was_typed_comes_back_without_the_files(world: World, group: 
     """With both sentences at the files, and the ticket unspent: a smaller file goes through."""
     visitor = Visitor(world.http)
     path = f"groups/{group.id.hex()}/report/conduct"
-    fields = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": STORY, "wants": "Peace."}
+    fields = {**(await visitor.get(path)).carried, "what": STORY, "wants": "Peace."}
     page = await visitor.post(path, fields, [("small.txt", b"one"), PICTURE])
     assert (page.status, page.words) == (422, [])
     assert [field for field, _ in page.errors] == ["files", "files"]
@@ -47,7 +47,7 @@ async def test_a_form_sent_before_is_not_taken_for_the_one_with_a_large_file(
     """Gone back, a large file added, sent again: the code of the first would say that the file is there too."""
     visitor = Visitor(world.http)
     path = f"groups/{group.id.hex()}/report/conduct"
-    fields = {"ticket": (await visitor.get(path)).hidden("ticket"), "what": "It happened."}
+    fields = {**(await visitor.get(path)).carried, "what": "It happened."}
     assert (await visitor.post(path, fields, [])).words
     page = await visitor.post(path, fields, [PICTURE])
     assert (page.status, page.words, page.value("what")) == (422, [], "It happened.")
