@@ -27,6 +27,9 @@ from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.signing import Signer
 
+LOOK_BACK_S = 86_400  # a clock is seldom wrong by more; and what is listed again costs a line, not a report
+_BATCH = 16  # hex digits of a cursor that say when its report was released, in ms since 1970
+_REPORT = 32  # the others: the report's id
 AHEAD = 8  # requests at a time: what a first sync over Tor needs, and at most 64 MiB in memory
 
 
@@ -69,25 +72,43 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
 
 def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> None:
     """Fetch and open what came."""
+    at = _looking_back(session.cursors(session.group).feed, now_s)
     with ThreadPoolExecutor(AHEAD, "fetch") as aside:
         while True:
-            cursors = session.cursors(session.group)
-            page = client.do(calls.feed(session.signer, cursors.feed))
+            page = client.do(calls.feed(session.signer, at))
             listed = {entry.report: entry for entry in page.entries}
-            new = [e for e in listed.values() if session.vault.read("held", bytes.fromhex(e.report)) is None]
+            new = [entry for entry in listed.values() if not _known(session, entry)]
             for group in sorted({entry.group for entry in new} - {session.setup.group}):
                 if session.vault.read("chain", bytes.fromhex(group)) is None:
                     result.warnings += pull_other(session, client, bytes.fromhex(group))
             for entry, sent in _downloads(session.signer, client, new, aside):
                 _keep(session, entry, sent, now_s, result)
-            with session.vault.transaction():
-                # Those forwarded: their log began before this desk was told of it.
-                note_grown(session, ((entry.group, entry.report) for entry in page.entries if entry.granted))
-                session.vault.put(
-                    "cursors", session.group, msgspec.structs.replace(cursors, feed=page.cursor)
-                )
+            at = page.cursor
+            if page.entries:
+                cursors = session.cursors(session.group)
+                session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=at))
             if not page.more:
                 return
+
+
+def _looking_back(cursor: str, now_s: int) -> str:
+    """Give where to list the feed from, in hex as on the wire: LOOK_BACK_S before where it was read to.
+
+    While a server's clock was behind another's, or was set back, reports are stamped behind what was listed already.
+    A place that lies further ahead than that is from a clock that was wrong: all is listed again.
+    """
+    if not cursor:
+        return ""
+    released_ms, back_ms = int(cursor[:_BATCH], 16), LOOK_BACK_S * 1_000
+    if released_ms > now_s * 1_000 + back_ms:
+        return ""
+    return f"{max(0, released_ms - back_ms):0{_BATCH}x}" + "0" * _REPORT
+
+
+def _known(session: Session, entry: shapes.FeedEntry) -> bool:
+    """Whether an entry was dealt with before: opened, or found not to open."""
+    report = bytes.fromhex(entry.report)
+    return any(session.vault.read(kind, report) is not None for kind in ("held", "unreadable"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,8 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
         for number, file in enumerate(unsealed.files):
             session.vault.put("file", report_id + number.to_bytes(2, "big"), file.content)
         session.vault.put("held", report_id, held)
+        if entry.granted:  # its log began before this desk was told of it
+            note_grown(session, [(entry.group, entry.report)])
     result.new_follow_ups += held.follows is not None
     result.new_reports += held.follows is None
     result.urgent += held.urgency == "danger"

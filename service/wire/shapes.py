@@ -112,7 +112,10 @@ class FeedEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedPage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a handler's feed. `cursor` is the name of the last own entry, or what was sent when there is none."""
+    """A part of a handler's feed. `cursor` is the name of the last own entry, or what was sent when there is none.
+
+    In hex: 8 bytes of the moment at which it was released, in ms since 1970, and its id.
+    """
 
     entries: Annotated[tuple[FeedEntry, ...], Meta(max_length=FEED_PAGE)]
     cursor: Cursor

@@ -1,9 +1,9 @@
-"""A sync may break off anywhere: the next one brings in the rest. Real desks and a real server."""
+"""A sync may break off anywhere, and a clock be wrong: the next sync brings in the rest. Real desks and servers."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,9 +18,10 @@ from service.desk.sync_logs import pull_activity
 from service.wire import calls
 from service.wire.client import Client, Unreachable
 from tests.support.desks import desk_of, synced
-from tests.support.groups import Group
+from tests.support.groups import Group, admitted, server_key
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer, running_server
+from tests.support.timed_server import timed_server
 
 T = TypeVar("T")
 NOW = 1_900_000_000
@@ -35,6 +36,18 @@ class Breaking(Client):
         if self.left == 0:
             raise Unreachable
         self.left -= 1
+        return super().do(call)
+
+
+class Asked(Client):
+    """A client that remembers what it asked for."""
+
+    def __init__(self, base: str, *, clock: Callable[[], float]) -> None:
+        super().__init__(base, clock=clock)
+        self.targets: list[str] = []
+
+    def do(self, call: calls.Call[T]) -> T:
+        self.targets.append(call.target)
         return super().do(call)
 
 
@@ -139,3 +152,44 @@ def test_a_log_that_grew_before_its_report_was_listed_is_brought_in_later(
         pull_activity(bo, client)
         synced(bo, client, NOW + 2)
         assert notes_of(bo) == ["first"]
+
+
+@pytest.mark.parametrize("wrong_s", [90, 3_600, 80_000, 400 * 86_400])
+def test_reports_filed_after_a_clock_was_set_back_are_listed(tmp_path: Path, wrong_s: int) -> None:
+    """Of whatever the clock was wrong: a minute, an hour, a day, a year. Nothing that is here is fetched again."""
+    group = Group.draw()
+    with timed_server(tmp_path / "server") as timed, Asked(timed.base, clock=timed.clock) as client:
+        group.found(client)
+        with desk_of(tmp_path, timed.base, group, "Ada") as ada:
+            Reporter(client, group).report(Answers(what="before"))
+            timed.forward(wrong_s)
+            Reporter(client, group).report(Answers(what="meanwhile"))
+            assert synced(ada, client, int(timed.clock())).new_reports == 2
+            timed.forward(-wrong_s)
+            Reporter(client, group).report(Answers(what="after"))
+            client.targets.clear()
+            assert synced(ada, client, int(timed.clock())).new_reports == 1
+            fetched = [target for target in client.targets if "/reports/" in target]
+            assert len(fetched) == 1
+            timed.forward(3_600)
+            for _ in range(2):
+                assert synced(ada, client, int(timed.clock())).new_reports == 0
+            cases = ada.cases().values()
+        assert {case.first.headline for case in cases} == {
+            "before",
+            "meanwhile",
+            "after",
+        }
+
+
+def test_what_does_not_open_is_told_once_and_not_fetched_again(
+    tmp_path: Path, server: RunningServer, client: Client
+) -> None:
+    """Although the last day is listed at every sync."""
+    group = Group.draw()
+    group.found(client)
+    token = admitted(client, group.id)
+    client.do(calls.submit(group.id, group.seal(b"no report"), server_key(client), admission=token))
+    with desk_of(tmp_path, server.base, group, "Ada") as ada:
+        assert len(synced(ada, client, NOW).warnings) == 1
+        assert synced(ada, client, NOW + 1).warnings == []
