@@ -45,12 +45,18 @@ class Case:
 
     @property
     def waiting_for_answer(self) -> bool:
-        """True while the reporter's last word has had no letter (other than a mere change of state)."""
-        answered = [
-            entry for entry in self.state.letters if isinstance(entry.act, LetterSent) and entry.act.text
-        ]
-        last_word = max(held.fetched_s for held in (self.first, *self.follow_ups))
-        return not any(entry.at_s >= last_word for entry in answered)
+        """True while the reporter's last word has had no letter (other than a mere change of state).
+
+        A letter answers it when it was written to the mailbox that came with that word, or to a later one. No clock is
+        asked: each desk has its own, and fetched the word when it happened to sync.
+        """
+        words = [self.first, *self.follow_ups]
+        last = max((place for place, held in enumerate(words) if held.speaks), default=0)
+        mailboxes = {held.mailbox_address for held in words[last:]}
+        return not any(
+            isinstance(entry.act, LetterSent) and entry.act.text and entry.act.address in mailboxes
+            for entry in self.state.letters
+        )
 
 
 def assemble(held: Iterable[Held], logs: Mapping[str, list[LogLine]]) -> dict[str, Case]:

@@ -43,6 +43,8 @@ class Held(Struct, frozen=True):
     recorded: bool
     forwarded: bool
     warnings: tuple[str, ...] = ()
+    speaks: bool = True
+    """False for a follow-up without message or files: its reporter only read. True for all that an old version kept."""
 
 
 class Body(Struct, frozen=True):
@@ -127,6 +129,7 @@ def held_of_content(content: Content) -> dict[str, object]:
                 "recorded": content.recorded,
                 "language": content.language,
                 "headline": headline_of(content),
+                "speaks": True,
             }
         case FollowUp():
             return {
@@ -140,4 +143,5 @@ def held_of_content(content: Content) -> dict[str, object]:
                 "recorded": False,
                 "language": content.language,
                 "headline": headline_of(content),
+                "speaks": bool(content.message or content.attachments),
             }

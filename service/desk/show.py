@@ -193,23 +193,32 @@ def _files(content: Report | FollowUp) -> list[dict[str, Any]]:
 
 
 def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
-    turns: list[tuple[int, dict[str, Any]]] = []
+    """Order what was said by mailboxes: a word of the reporter, then the letters to the mailbox that came with it.
+
+    Times would not do: of a word, each desk knows the day and when it fetched it itself.
+    """
+    words = (case.first, *case.follow_ups)
+    places = {held.mailbox_address: place for place, held in enumerate(words)}
+    turns: list[tuple[int, int, dict[str, Any]]] = []
     for held in (*case.follow_ups, *case.doubtful):
         body = bodies.get(held.id)
         if body is None or not isinstance(body.content, FollowUp):
             continue
-        mark = " [sent with a code that had been used before]" if held in case.doubtful else ""
+        doubtful = held in case.doubtful
+        mark = " [sent with a code that had been used before]" if doubtful else ""
         files = _files(body.content)
         if body.content.message or files:
             turn = {"who": "reporter", "when": day_text(held.day), "text": body.content.message, "mark": mark}
-            turns.append((held.fetched_s, {**turn, "report": held.id, "attachments": files}))
+            place = places.get(held.follows or "", 0) if doubtful else places[held.mailbox_address]
+            turns.append((place, 2 * doubtful, {**turn, "report": held.id, "attachments": files}))
     for entry in case.state.letters:
         if isinstance(entry.act, LetterSent):
             text = entry.act.text or f"[told: {entry.act.state}]"
             mark = " asks" if entry.act.question else ""
             turn = {"who": entry.author, "when": _when(entry.at_s), "text": text, "mark": mark}
-            turns.append((entry.at_s, {**turn, "report": case.first.id, "attachments": []}))
-    return [turn for _, turn in sorted(turns, key=lambda one: one[0])]
+            place = places.get(entry.act.address, len(words))
+            turns.append((place, 1, {**turn, "report": case.first.id, "attachments": []}))
+    return [turn for _, _, turn in sorted(turns, key=lambda one: one[:2])]
 
 
 def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:

@@ -116,6 +116,12 @@ def test_a_report_is_answered_and_whoever_was_left_out_learns_nothing(
         mine, theirs = next(iter(ada.cases().values())), next(iter(bo.cases().values()))
         assert [e.id for e in mine.state.entries] == [e.id for e in theirs.state.entries]
         assert len(mine.state.notes) == len(mine.state.letters) == 1
+        with desk_of(
+            tmp_path / "new", server.base, group, "Bo"
+        ) as elsewhere:  # which fetches all of it an hour later
+            synced(elsewhere, client, NOW + 3_600)
+            cases = (mine, theirs, next(iter(elsewhere.cases().values())))
+            assert not any(one.waiting_for_answer for one in cases)
 
         [letter] = reporter.letters()
         assert letter.text == "Danke. Sind Sie sicher?"

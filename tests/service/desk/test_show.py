@@ -9,6 +9,7 @@ from crypto.framing import part
 from crypto.labels import Label
 from crypto.signatures import SigningKey, sign
 from service.cases.log import Act, Entry, LetterSent, Note, StateSet
+from service.cases.reports import FollowUp
 from service.desk.casebook import Case, assemble
 from service.desk.records import Body, LogLine
 from service.desk.show import case_lines, case_view
@@ -66,3 +67,73 @@ def test_what_was_said_on_a_lone_message_is_shown_when_its_report_has_come() -> 
     assert [letter.act for letter in whole.state.letters] == [
         LetterSent("0" * 32, "1" * 64, "We are here.", False, None)
     ]
+
+
+def letter(address: str, text: str, number: int, *, at_s: int = 1) -> LogLine:
+    return line(LetterSent("0" * 32, address, text, False, None), number, at_s=at_s, entry_id=number)
+
+
+@pytest.mark.parametrize("fetched_s", [0, 1_000, 2**40])
+@pytest.mark.parametrize(
+    ("written_to", "waits"),
+    [
+        ("", True),
+        ("a", True),  # before the desk had the last word
+        ("b", False),
+        ("c", False),  # the reporter came to read, and had nothing to say
+        ("bc", False),
+        ("abc", False),
+        ("z", True),
+    ],
+)
+def test_who_waits_for_an_answer_is_the_same_at_every_desk(
+    written_to: str, waits: bool, fetched_s: int
+) -> None:
+    """Whenever it synced: what counts is to which mailbox a letter went."""
+    address = {name: f"{name}" * 64 for name in "abc"} | {"z": "f" * 64}
+    records = [
+        held(1, address["a"], fetched_s=fetched_s),
+        held(2, address["b"], address["a"], fetched_s=fetched_s),
+        held(3, address["c"], address["b"], fetched_s=fetched_s, speaks=False),
+    ]
+    lines = [letter(address[name], "We read it.", n, at_s=500) for n, name in enumerate(written_to)]
+    [whole] = assemble(records, {records[0].id: lines}).values()
+    assert whole.waiting_for_answer is waits
+
+
+def test_a_mere_change_of_state_answers_nothing() -> None:
+    """`told: looking` is no answer."""
+    told = line(LetterSent("0" * 32, "a" * 64, "", False, "looking"))
+    first = held(1, "a" * 64)
+    [one] = assemble([first], {first.id: [told]}).values()
+    assert one.waiting_for_answer
+
+
+def test_a_conversation_reads_alike_at_every_desk() -> None:
+    """A desk that fetched all of it at once, after it was said, shows the answers where they were given."""
+    a, b, c = ("a" * 64, "b" * 64, "c" * 64)
+
+    def says(text: str) -> Body:
+        follow_up = FollowUp(
+            proof="0" * 64, message=text, language="en", filed_on="2026-11-22", attachments=()
+        )
+        return Body(follow_up)
+
+    late = 10**9
+    records = [
+        held(1, a, fetched_s=late),
+        held(2, b, a, fetched_s=late),
+        held(3, c, b, fetched_s=late),
+        held(4, "d" * 64, a, fetched_s=0, first_use=False),
+    ]
+    bodies = {records[0].id: BODIES[FIRST.id]}
+    bodies |= {records[n].id: says(text) for n, text in ((1, "And then."), (2, "Thanks."), (3, "A thief."))}
+    lines = [
+        letter(a, "Who?", 1),
+        letter(b, "When?", 3, at_s=7),
+        letter(b, "Where?", 2, at_s=9),
+        letter(c, "Bye.", 4),
+    ]
+    [whole] = assemble(records, {records[0].id: lines}).values()
+    said = [turn["text"] for turn in case_view(whole, bodies)["conversation"]]
+    assert said == ["Who?", "A thief.", "And then.", "Where?", "When?", "Thanks.", "Bye."]
