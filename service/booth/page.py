@@ -21,7 +21,7 @@ from crypto.errors import Refused
 from polls.casting import Receipt, read_receipt
 from polls.manifest import Conduct, Manifest
 from service.booth import voting
-from service.booth.voting import Checked, NotKept, Unsure
+from service.booth.voting import Checked, NotKept, Summary, Unsure
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
@@ -68,7 +68,7 @@ class BoothPage:
     def __init__(
         self,
         manifest: Manifest,
-        summary: str | None,
+        summary: Summary,
         cast: Callable[[int], Receipt],
         *,
         host: str,
@@ -141,7 +141,7 @@ class BoothPage:
         text = self._pages.get_template(template).render(
             base=self.base,
             manifest=self._manifest,
-            summary=None if self._summary is None else self._summary.split("\n\n"),
+            summary=self._summary,
             why=why,
             until=self._until,
             sent=self._sent,
@@ -217,7 +217,7 @@ def serve(
     client: Client,
     checked: Checked,
     keys: MemberKeys,
-    summary: str | None,
+    summary: Summary,
     admission: Admission,
     home: Path,
     echo: Callable[[str], Any],

@@ -12,7 +12,7 @@ from crypto.errors import Refused
 from polls.manifest import Conduct, Manifest
 from service.booth import receipts, voting
 from service.booth.page import serve
-from service.booth.voting import Checked
+from service.booth.voting import Checked, Summary
 from service.console import (
     command,
     emit,
@@ -112,7 +112,7 @@ def vote(
     )
 
 
-def told(checked: Checked, summary: str | None) -> list[str]:
+def told(checked: Checked, summary: Summary) -> list[str]:
     """Say what the poll is about, in lines: why, what, by which rule, and until when."""
     manifest = checked.manifest
     match manifest.basis:
@@ -121,7 +121,7 @@ def told(checked: Checked, summary: str | None) -> list[str]:
         case urgent:
             why = f"Urgent. Until it is decided: {urgent.measure} (ends {moment(urgent.ends_at)})."
     lines = [manifest.question, why, ""]
-    lines += ["The mediator's summary:", summary, ""] if summary else ["There is no summary.", ""]
+    lines += [*(["The mediator's summary:"] if summary.text else []), summary.told(), ""]
     lines += [f"  {place}. {option}" for place, option in enumerate(options_of(manifest))]
     return [
         *lines,

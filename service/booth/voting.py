@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from crypto.entropy import system
 from crypto.errors import Refused
@@ -33,6 +33,13 @@ from service.wire.poll_boards import board_of
 from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import PollView, ballot_hash
 from service.wire.poll_voters import Voters, voters_of
+
+NO_SUMMARY: Final = "There is no summary."
+NOT_SEALED: Final = (
+    "WARNING: the mediator's summary does not open with your key, though the poll says that it is sealed to you. "
+    "Whoever made the poll may have kept it from you. Tell a trustee or another member whom you trust, and ask "
+    "whether theirs opens. You can vote all the same."
+)
 
 
 class NotAVoter(Refused):
@@ -56,6 +63,18 @@ class Unsure(Exception):
             "all your ballots the last one counts."
         )
         self.cause = cause
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The mediator's summary as this member has it. opens: whether their key opens it, where there is one."""
+
+    text: str | None = None
+    opens: bool = True
+
+    def told(self) -> str:
+        """Give the text, or say why there is none."""
+        return (self.text or NO_SUMMARY) if self.opens else NOT_SEALED
 
 
 @dataclass(frozen=True)
@@ -105,15 +124,22 @@ def check_voter(checked: Checked, keys: MemberKeys) -> None:
         raise NotAVoter("this key is not among the poll's voters: it was left out, or registered too late")
 
 
-def read_summary(client: Client, checked: Checked, keys: MemberKeys) -> str | None:
-    """Fetch and open the mediator's summary; None for an urgent poll that has none."""
+def read_summary(client: Client, checked: Checked, keys: MemberKeys) -> Summary:
+    """Fetch and open the mediator's summary. One that does not open keeps nobody from voting.
+
+    The server sees whose key ids a summary names and not what is sealed to them, so its maker could choose who can read
+    it: if that ended the vote, whoever makes a poll would choose who votes.
+    """
     if checked.view.shape.state != "open":
-        return None
+        return Summary()
     sealed = client.do(poll_calls.summary(checked.manifest))
     if not sealed:
-        return None
+        return Summary()
     group, matter = bytes.fromhex(checked.manifest.group_id), bytes.fromhex(checked.manifest.matter)
-    return open_summary(sealed, keys.sealing, group=group, matter=matter)
+    try:
+        return Summary(open_summary(sealed, keys.sealing, group=group, matter=matter))
+    except Refused:
+        return Summary(opens=False)
 
 
 def cast(

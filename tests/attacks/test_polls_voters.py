@@ -107,7 +107,7 @@ async def test_nor_one_that_they_did_not_join(tmp_path: Path, monkeypatch: pytes
             await asyncio.to_thread(voting.check_poll, bridge, poll.phi, home)
         assert [each.name for each in home.iterdir()] == [STATE]
         checked = await asyncio.to_thread(voting.check_poll, bridge, poll.phi, tmp_path / "a key alone")
-        shown = "\n".join(told(checked, None))
+        shown = "\n".join(told(checked, voting.Summary()))
         assert " ".join(fingerprint_words(poll.community.root.verify_key().raw)) in shown
         assert "members of the registry 'Example project'" in shown
 

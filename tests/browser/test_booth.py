@@ -20,6 +20,7 @@ from polls.casting import Receipt
 from polls.manifest import Manifest
 from service.booth.page import BoothPage, LocalServer
 from service.booth.vote_cli import SENT, moment
+from service.booth.voting import Summary
 from service.wire.poll_boards import card_words
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
@@ -30,7 +31,7 @@ from tests.support.server import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("booth")]
 
 AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
-SUMMARY = (
+SUMMARY = Summary(
     "What happened, as the mediator tells it.\n\nWhat was tried, and why it failed. <script>alert(1)</script>"
 )
 SECRET = "5e" * 16

@@ -21,12 +21,15 @@ from click.testing import CliRunner, Result
 
 from crypto.entropy import system
 from crypto.keyfiles import lock
+from crypto.seal import KEY_ID_SIZE
 from crypto.secrets import Passphrase
 from polls.board import Found, check_receipt, credentials_on
 from polls.casting import Receipt, read_receipt
+from polls.encoding import hash_hex
 from service.booth import receipts, voting
 from service.booth.page import BoothPage, serve
 from service.cases.rosters import Members
+from service.cases.summaries import WRAP_SIZE, recipients_of
 from service.cli import main
 from service.demo import LIGHT
 from service.member_keys import FILE, KIND, MemberKeys
@@ -345,7 +348,7 @@ def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
         with Admission(client, poll.group.id, "casts") as admission:
             page = BoothPage(
                 checked.manifest,
-                None,
+                voting.Summary(),
                 lambda option: voting.cast(client, checked, keys, option, admission, home),
                 host="h",
                 secret="s",
@@ -554,3 +557,40 @@ async def test_the_server_learns_nothing_of_what_a_voter_has_of_the_registry(
         save_chain(home / f"{community.id.hex()}.json", community.id, (*community.statements, b"more"))
         hidden = await vote(server, poll, home, "--yes", typed="1\n")
         assert (hidden.exit_code, "older list of members" in hidden.stderr) == (3, True)
+
+
+async def test_who_cannot_open_the_summary_is_told_and_can_vote(server: TimedServer, tmp_path: Path) -> None:
+    """The maker sealed noise to one member, which no server can see: it is said, and they vote like the others."""
+    async with prepared(server) as poll:
+        poll.matter = bytes.fromhex("ce" * 32)
+        manifest = await poll.make_manifest()
+        key_id, raw = keys_of(poll, "github.com/m1").sealing.key_id, bytearray(poll.summary)
+        entry = KEY_ID_SIZE + WRAP_SIZE
+        wrap = 6 + recipients_of(poll.summary).index(key_id) * entry + KEY_ID_SIZE
+        raw[wrap : wrap + WRAP_SIZE] = system(WRAP_SIZE)
+        poll.summary = bytes(raw)
+        await poll.create(msgspec.structs.replace(manifest, summary=hash_hex(poll.summary)))
+        await poll.prove(range(1, 4))
+        server.forward(61)
+        said = {}
+        for name in ("m1", "m2"):
+            home = home_of(tmp_path / name, keys_of(poll, f"github.com/{name}"))
+            done = await vote(server, poll, home, "--yes", typed="1\n")
+            assert done.exit_code == 0, done.output
+            said[name] = done.stderr
+        assert "does not open with your key" in said["m1"]
+        assert "You can vote all the same." in said["m1"]
+        assert ("does not open" in said["m2"], SUMMARY in said["m2"]) == (False, True)
+        assert "There is no summary." not in said["m1"]
+    page = BoothPage(
+        poll.manifest,
+        voting.Summary(opens=False),
+        lambda _: pytest.fail("nothing is cast"),
+        host="h",
+        secret="s",
+        moment=str,
+        sent="",
+        voters="",
+        board=BOARD,
+    ).answer("GET", "/s/", {"host": "h"}, b"")
+    assert 'class="errors"><p>WARNING: the mediator&#39;s summary does not open' in page.body.decode()
