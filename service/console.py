@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 import msgspec
 
+from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from crypto.keyfiles import DamagedKeyFile, WrongPassphrase
 from crypto.secrets import Passphrase
@@ -132,6 +133,20 @@ def read_passphrase(path: Path | None, prompt: str = "Passphrase", *, confirm: b
 def _testing() -> bool:
     # click's CliRunner replaces standard input by a pipe and still answers prompts.
     return sys.stdin.__class__.__module__.startswith("click.")
+
+
+def compared(cards: Sequence[tuple[str, bytes]]) -> list[dict[str, str]]:
+    """Show cards' names and keys (32 bytes) in words; at a terminal, ask whether those are what the people read out.
+
+    A card that was exchanged on its way makes a stranger a handler or a trustee. Gives names and words. Refused when
+    they were not compared.
+    """
+    people = [{"name": name, "words": " ".join(fingerprint_words(key))} for name, key in cards]
+    for person in people:
+        click.echo(shown(f"{person['name']}'s key in words:\n  {person['words']}"), err=True)
+    if sys.stdin.isatty() and not click.confirm("Is that what they read to you?", err=True):
+        raise Refused("compare the words first, by a call or face to face; nothing was done")
+    return people
 
 
 def emit(result: object, as_json: bool, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from crypto import chains
 from crypto.codes import fingerprint_words
@@ -130,7 +131,7 @@ def create(
 def add(context: click.Context, card: Path, role: str, as_json: bool) -> None:
     """Add a handler, council member or mediator by the card they made. Compare its words with them first."""
     read = card_of(card)
-    append(context, statement(rosters.Add, handler=system(16).hex(), role=role, card=read), as_json)
+    append(context, statement(rosters.Add, handler=system(16).hex(), role=role, card=read), as_json, read)
 
 
 @group.command()
@@ -140,9 +141,10 @@ def add(context: click.Context, card: Path, role: str, as_json: bool) -> None:
 @click.pass_context
 @command
 def rotate(context: click.Context, name: str, card: Path, as_json: bool) -> None:
-    """Give a handler new keys. Reports sealed to the old ones stay theirs."""
+    """Give a handler new keys. Reports sealed to the old ones stay theirs. Compare the card's words with them first."""
     handler = named(context, name)
-    append(context, rosters.Rotate(handler=handler, card=card_of(card)), as_json)
+    read = card_of(card)
+    append(context, rosters.Rotate(handler=handler, card=read), as_json, read)
 
 
 @group.command()
@@ -190,11 +192,17 @@ def settings(
 @click.option(
     "--file", "path", type=click.Path(path_type=Path), help="Policy as JSON. Default: the universal baseline."
 )
+@click.option(
+    "--example", is_flag=True, help="Print the baseline as JSON to start from, and do nothing else."
+)
 @json_option
 @click.pass_context
 @command
-def policy(context: click.Context, path: Path | None, as_json: bool) -> None:
+def policy(context: click.Context, path: Path | None, example: bool, as_json: bool) -> None:
     """Publish what is conduct to act on, the criteria and the consequences. A policy only adds to the baseline."""
+    if example:
+        click.echo(msgspec.json.format(msgspec.json.encode(baseline()), indent=2).decode())
+        return
     read = baseline() if path is None else decode_policy(read_whole(path, MAX_POLICY))
     append(context, rosters.Publish(policy=read), as_json)
 

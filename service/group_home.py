@@ -20,7 +20,7 @@ from crypto.signatures import SigningKey
 from service.cases import rosters
 from service.cases.choosing import of_name
 from service.chain_files import alone, read_whole, write_whole
-from service.console import emit, read_passphrase
+from service.console import compared, emit, read_passphrase
 from service.wire.shapes import RosterChain
 
 KEY_FILE: Final = "root.key"
@@ -31,10 +31,16 @@ MAX_SMALL: Final = 16 * 1_024
 MAX_CHAIN_FILE: Final = 64 * 1_024 * 1_024
 
 
-def append(context: click.Context, said: rosters.Statement, as_json: bool) -> None:
-    """Check that a statement can follow, ask for the passphrase, sign, and write the chain."""
+def append(
+    context: click.Context, said: rosters.Statement, as_json: bool, card: rosters.HandlerCard | None = None
+) -> None:
+    """Check that a statement can follow, ask for the passphrase, sign, and write the chain.
+
+    card: one whose words are to be compared first.
+    """
     home, passphrase_file = context.obj
     _following(home, said)  # before anyone types a passphrase
+    cards = [] if card is None else compared([(card.pseudonym, card.verify_key)])
     raw = unlock(read_whole(home / KEY_FILE, MAX_SMALL), read_passphrase(passphrase_file), kind=KIND)
     with alone(home / LOCK_FILE):
         # Again: another command may have signed one while the passphrase was typed.
@@ -42,7 +48,12 @@ def append(context: click.Context, said: rosters.Statement, as_json: bool) -> No
         latest = verified(chain).latest
         write_chain(home, latest.group, chain)
     emit(
-        {"group": latest.group.hex(), "statements": len(chain.statements), "digest": latest.digest.hex()},
+        {
+            "group": latest.group.hex(),
+            "statements": len(chain.statements),
+            "digest": latest.digest.hex(),
+            "cards": cards,
+        },
         as_json,
         f"Signed statement {len(chain.statements)}. `sottovoce group publish` sends it.",
     )

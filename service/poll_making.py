@@ -12,7 +12,7 @@ from service.booth import trustee_cli
 from service.booth.trustees import HOME as TRUSTEE_HOME
 from service.booth.trustees import TrusteeHome, read_card
 from service.booth.trustees_work import Trustee
-from service.console import command, emit, json_option, poll_id, server_options, shown
+from service.console import command, compared, emit, json_option, poll_id, server_options, shown
 from service.desk import polls as making
 from service.desk.cli import client_of, opened
 from service.poll_cli import needs_record, poll, view_of, when
@@ -45,6 +45,7 @@ def board(context: click.Context, name: str, threshold: int, cards: tuple[Path, 
         raise Refused("a board has a name, 3 to 15 trustees, and a threshold from 2 to one fewer than all")
     if len({card.key for card in trustees}) != len(trustees):
         raise Refused("a trustee is named twice")
+    compared([(card.name, card.key) for card in trustees])
     with opened(context) as session, client_of(session) as client:
         definition = DefineBoard(name, threshold, trustees)
         made = client.do(poll_calls.define_board(session.signer, definition))

@@ -191,8 +191,8 @@ def decode_policy(raw: bytes) -> Policy:
     """Parse a policy written as JSON (what `sottovoce group policy --file` reads) and check it."""
     try:
         return checked_policy(msgspec.json.decode(raw, type=Policy))
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Refused("policy: not a policy file") from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise Refused(f"policy: not a policy file: {error}") from None
 
 
 def _keeps_items(items: tuple[Item, ...], base: tuple[Item, ...], what: str) -> None:

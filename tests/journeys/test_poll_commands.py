@@ -106,6 +106,7 @@ class World:
         named = [part for card in cards for part in ("--card", card)]
         made = self.does("poll", self.desk, "board", "--name", "The board", "--threshold", "2", *named)
         board: str = made["board"]
+        assert [trustee["name"] for trustee in made["trustees"]] == ["T1", "T2", "T3"]
         for _ in range(4):
             told = [self.at("trustee", self.trustee(n), "step", "--board", board) for n in (1, 2, 3)]
         again = self.at("trustee", self.trustee(1), "step", "--board", board)

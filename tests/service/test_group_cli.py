@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from crypto.codes import fingerprint_words
 from crypto.entropy import system
+from service.cases import rosters
 from service.cli import main
 from service.group_home import CHAIN_FILE, KEY_FILE
 from service.wire import calls
@@ -89,6 +91,37 @@ def test_a_group_is_made_grown_and_shown(home: Path) -> None:
     assert shown["registry"] == "cd" * 32
     assert len(shown["fingerprint"].split()) == 8
     assert "Ada (handler)" in run(home, "show").output
+
+
+def test_a_cards_words_are_shown_before_it_is_signed(home: Path) -> None:
+    """Those that `desk init` printed: else nobody could compare them."""
+    created(home)
+    path = card(home, "Ada")
+    key = msgspec.json.decode(Path(path).read_bytes(), type=rosters.HandlerCard).verify_key
+    words = " ".join(fingerprint_words(key))
+    added = run(home, "add", "--card", path, "--json")
+    assert json.loads(added.stdout)["cards"] == [{"name": "Ada", "words": words}]
+    assert words in added.stderr
+    rotated = run(home, "rotate", "Ada", "--card", card(home, "Ada"))
+    assert "Ada's key in words:" in rotated.stderr
+    assert words not in rotated.stderr
+
+
+def test_a_policy_starts_from_the_printed_baseline(home: Path) -> None:
+    """Printed without a group; published as it is; a word missing in it is named."""
+    example = CliRunner().invoke(main, ["group", "policy", "--example"])
+    assert example.exit_code == 0, example.output
+    created(home)
+    file = home.parent / "policy.json"
+    policy = json.loads(example.output)
+    policy["issues"].append({"id": "doxxing", "title": "Doxxing", "text": "Publishing where somebody lives."})
+    file.write_text(json.dumps(policy), encoding="utf-8")
+    published = run(home, "policy", "--file", str(file), "--json")
+    assert published.exit_code == 0, published.output
+    del policy["issues"][-1]["text"]
+    file.write_text(json.dumps(policy), encoding="utf-8")
+    refused = run(home, "policy", "--file", str(file))
+    assert (refused.exit_code, "missing required field `text`" in refused.output) == (3, True), refused.output
 
 
 def test_a_name_that_reads_like_anothers_is_not_signed(home: Path) -> None:
