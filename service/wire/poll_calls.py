@@ -151,7 +151,10 @@ def electorate(manifest: Manifest) -> Call[ElectorateView]:
 
 
 def summary(manifest: Manifest) -> Call[bytes]:
-    """Fetch the sealed summary, until the poll closes; Refused unless it is the one the manifest names."""
+    """Fetch the sealed summary, until the poll closes; Refused unless it is the one the manifest names.
+
+    Declined where the manifest names none, which is the digest of nothing: don't ask then.
+    """
 
     def parse(raw: bytes) -> bytes:
         check_summary(manifest, raw)

@@ -26,6 +26,7 @@ from crypto.secrets import Passphrase
 from polls.board import Found, check_receipt, credentials_on
 from polls.casting import Receipt, read_receipt
 from polls.encoding import hash_hex
+from polls.manifest import Urgent
 from service.booth import receipts, voting
 from service.booth.page import BoothPage, serve
 from service.cases.rosters import Members
@@ -594,3 +595,20 @@ async def test_who_cannot_open_the_summary_is_told_and_can_vote(server: TimedSer
         board=BOARD,
     ).answer("GET", "/s/", {"host": "h"}, b"")
     assert 'class="errors"><p>WARNING: the mediator&#39;s summary does not open' in page.body.decode()
+
+
+async def test_an_urgent_poll_needs_no_summary(server: TimedServer, tmp_path: Path) -> None:
+    """Members vote in it like in any other, and read that there is none and what holds meanwhile."""
+    async with prepared(server) as poll:
+        poll.matter = bytes.fromhex("cd" * 32)
+        basis = Urgent("Muted in the chat", int(server.clock()) + 7 * DAY)
+        manifest = await poll.make_manifest(basis=basis, summary=hash_hex(b""))
+        poll.summary = b""
+        await poll.create(manifest)
+        await poll.prove(range(1, 4))
+        server.forward(61)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        done = await vote(server, poll, home, "--yes", typed="1\n")
+        assert done.exit_code == 0, done.output
+        assert "There is no summary." in done.stderr
+        assert "Urgent. Until it is decided: Muted in the chat" in done.stderr
