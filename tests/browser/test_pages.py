@@ -205,6 +205,28 @@ def test_a_mistake_keeps_what_was_typed(
         assert len(reporter.words()) == 12
 
 
+def test_enter_in_a_line_sends_nothing(
+    server: RunningServer, browser: Browser, group: Group, scripts: bool
+) -> None:
+    """Not before the last step was seen: the step stays, and so does what was typed in it."""
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.go(f"groups/{group.id.hex()}/report/conduct")
+        reporter.step(2)
+        reporter.fill(what="It was Cy, and I have only begun to write.")
+        reporter.step(3)
+        for field in ("when", "where", "handle1", "platform3"):
+            reporter.fill(**{field: "x"})
+            reporter.page.locator(f"#{field}").press("Enter")
+        reporter.page.wait_for_timeout(1_000)
+        assert reporter.page.locator("#step-3").is_visible()
+        assert reporter.page.locator("#code li, #errors").count() == 0
+        assert reporter.page.locator(".step[inert]").count() == 0  # with scripts: nothing is being sealed
+        assert reporter.page.locator("#when").input_value() == "x"
+        reporter.step(6)
+        reporter.page.locator("#send").press("Enter")
+        assert len(reporter.words()) == 12
+
+
 def test_back_at_every_step(server: RunningServer, browser: Browser, group: Group, scripts: bool) -> None:
     """The browser's back button and the page's own links lead through the steps; nothing typed is lost."""
     with visit(browser, server.base, scripts=scripts) as reporter:
