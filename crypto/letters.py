@@ -14,8 +14,9 @@ from crypto.padding import LENGTH_SIZE, pad_to, unpad
 from crypto.seal import SEAL_OVERHEAD, DoesNotOpen, PublicKey, seal, unseal
 
 LETTER_PLAINTEXT: Final = 8192
-"""Padded size: at most 8188 bytes of letter."""
+"""Padded size."""
 MAX_LETTER: Final = LETTER_PLAINTEXT - LENGTH_SIZE
+"""Bytes of a signed letter: 8188."""
 LETTER_SIZE: Final = SEAL_OVERHEAD + LETTER_PLAINTEXT
 
 

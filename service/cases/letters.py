@@ -16,14 +16,13 @@ from msgspec import Meta, Struct
 from crypto.errors import Refused
 from crypto.framing import Reader, part
 from crypto.labels import Label
-from crypto.letters import LETTER_PLAINTEXT
+from crypto.letters import MAX_LETTER
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
 from service.cases.reports import Language
 from service.cases.texts import LINE, checked_text
 
 State = Literal["received", "looking", "mediation", "decided", "closed"]
 MAX_LETTER_TEXT = 5_000  # characters; the bytes must fit one letter as well
-MAX_LETTER_BYTES = LETTER_PLAINTEXT - 4
 
 Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -56,7 +55,7 @@ def sign_letter(letter: Letter, key: SigningKey, mailbox_address: bytes) -> byte
     checked_text(letter.text, MAX_LETTER_TEXT, "the letter")
     body = msgspec.json.encode(letter)
     raw = part(body) + sign(key, Label.LETTER, mailbox_address, body)
-    if len(raw) > MAX_LETTER_BYTES:
+    if len(raw) > MAX_LETTER:
         raise Refused("the letter is too long: write two")
     return raw
 
@@ -64,7 +63,7 @@ def sign_letter(letter: Letter, key: SigningKey, mailbox_address: bytes) -> byte
 def read_letter(raw: bytes, mailbox_address: bytes) -> Letter:
     """Parse a letter and check its author's signature; whether the author is in the roster is the caller's to check."""
     reader = Reader(raw, "letter")
-    body = reader.prefixed(MAX_LETTER_BYTES)
+    body = reader.prefixed(MAX_LETTER)
     signature = reader.take(64)
     reader.finish()
     try:

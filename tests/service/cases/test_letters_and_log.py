@@ -14,8 +14,9 @@ from crypto.entropy import seeded, system
 from crypto.errors import Refused
 from crypto.framing import part
 from crypto.labels import Label
+from crypto.letters import MAX_LETTER
 from crypto.signatures import SigningKey, sign
-from service.cases.letters import MAX_LETTER_BYTES, Letter, State, read_letter, sign_letter
+from service.cases.letters import Letter, State, read_letter, sign_letter
 from service.cases.log import (
     LAST_SECOND,
     Act,
@@ -88,7 +89,7 @@ def test_every_changed_byte_of_a_letter_is_refused() -> None:
 
 def test_the_longest_letter_in_any_script_fits_or_is_refused_whole() -> None:
     """A letter is never cut: it fits its 8 KiB or its author is told to write two."""
-    assert len(sign_letter(letter(text="x" * 5_000), KEY, ADDRESS)) <= MAX_LETTER_BYTES
+    assert len(sign_letter(letter(text="x" * 5_000), KEY, ADDRESS)) <= MAX_LETTER
     with pytest.raises(Refused, match="write two"):
         sign_letter(letter(text="語" * 5_000), KEY, ADDRESS)
     with pytest.raises(Refused):
