@@ -8,7 +8,7 @@ Sources: the Gamma–Poisson (negative binomial) predictive distribution; Page 1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, lgamma, log, log1p, log2
 from typing import Final
 
@@ -33,7 +33,7 @@ SURPRISING_BITS: Final = 10.0
 class Burst:
     """The most surprising window. surprise_bits: −log₂ P(at least `reports` in it | what came before).
 
-    cusum_bits: the highest CUSUM, alarm_at_s: when it first passed ALARM_BITS (None: never).
+    alarm_at_s: when the CUSUM first passed ALARM_BITS (None: never).
     """
 
     reports: int
@@ -41,7 +41,6 @@ class Burst:
     to_s: float
     expected: float
     surprise_bits: float
-    cusum_bits: float
     alarm_at_s: float | None
 
     @property
@@ -106,7 +105,7 @@ def burst(times_s: Sequence[float], *, since_s: float, window_s: float = WINDOW_
         return None
     since = min(since_s, times[0])
     best: Burst | None = None
-    cusum, peak, alarm, end = 0.0, 0.0, None, 0
+    cusum, alarm, end = 0.0, None, 0
     for start, time in enumerate(times):
         while end < len(times) and times[end] - time <= window_s:
             end += 1
@@ -115,14 +114,11 @@ def burst(times_s: Sequence[float], *, since_s: float, window_s: float = WINDOW_
         gap = time - times[start - 1] if start else time - since
         # Log-likelihood ratio of a pace FASTER times the usual: up with each report, down with time.
         cusum = max(0.0, cusum - (FASTER - 1) * usual * gap / log(2)) + log2(FASTER)
-        peak = max(peak, cusum)
         if alarm is None and cusum >= ALARM_BITS:
             alarm = time
         if best is None or bits > best.surprise_bits:
-            best = Burst(end - start, time, times[end - 1], usual * window_s, bits, 0.0, None)
-    if best is None:
-        return None
-    return Burst(best.reports, best.from_s, best.to_s, best.expected, best.surprise_bits, peak, alarm)
+            best = Burst(end - start, time, times[end - 1], usual * window_s, bits, None)
+    return None if best is None else replace(best, alarm_at_s=alarm)
 
 
 def waves(accounts: Sequence[Account], *, gap_s: float = GAP_S) -> tuple[Wave, ...]:

@@ -31,10 +31,6 @@ class Reader:
         """Read one byte as a number."""
         return self.take(1)[0]
 
-    def u16(self) -> int:
-        """Read two bytes, big-endian."""
-        return int.from_bytes(self.take(2), "big")
-
     def u32(self) -> int:
         """Read four bytes, big-endian."""
         return int.from_bytes(self.take(4), "big")

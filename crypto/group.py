@@ -79,11 +79,6 @@ class Scalar:
         """The number as 32 bytes, little-endian."""
         return self._value.to_bytes(SCALAR_SIZE, "little")
 
-    @property
-    def is_zero(self) -> bool:
-        """Whether this is 0."""
-        return self._value == 0
-
     def __add__(self, other: Scalar) -> Scalar:
         return _scalar((self._value + other._value) % ORDER)
 

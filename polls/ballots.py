@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Generic
 
 from crypto.entropy import Entropy
@@ -81,11 +80,6 @@ class Ballot(Generic[E, S]):
     signed_hash: str
     signature: Proof
     body_hash: str
-
-    @cached_property
-    def tracker(self) -> str:
-        """The smart ballot tracker: SHA-256 of the text, base 64. Names the ballot; says nothing of it."""
-        return hash_base64(self.raw)
 
 
 def parse(group: Group[E, S], raw: bytes) -> Ballot[E, S]:

@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from crypto.entropy import Entropy
 from crypto.errors import Refused
-from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.members import MemberKey
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
@@ -208,8 +207,3 @@ def read_receipt(manifest: Manifest, raw: bytes) -> Receipt:
 
 def _receipt_parts(phi: bytes, ballot_hash: str, page: int) -> tuple[bytes, ...]:
     return phi, ballot_hash.encode(), page.to_bytes(4, "big")
-
-
-def cast_id(raw: bytes) -> bytes:
-    """Name a cast as posted, for a server's retries: 32 bytes."""
-    return digest(Label.EVIDENCE, b"cast", raw)

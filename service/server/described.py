@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from service.wire.problems import Kind
 
-BYTES_BODY: Final = "bytes"
 OPT: Final = "sottovoce"
 
 

@@ -25,7 +25,6 @@ EntryBurst = Annotated[int, Meta(ge=1_024, le=4_096)]  # a batch of 64 entries o
 Work = Annotated[int, Meta(ge=1, le=131_072)]
 WaitS = Annotated[int, Meta(ge=0, le=600)]
 ENV = "SOTTOVOCE_"
-CONFIG_ENV = ENV + "CONFIG"
 
 
 class SettingsRefused(Exception):

@@ -170,11 +170,6 @@ class RedisServer:
         """Kill without warning (SIGKILL), as a crash would. Does nothing if it is not running."""
         self._end(kill=True)
 
-    def restart(self) -> None:
-        """`stop`, then `start` over the same folder and port."""
-        self.stop()
-        self.start()
-
     def _end(self, *, kill: bool) -> None:
         process, self._process = self._process, None
         if process is None:

@@ -63,10 +63,6 @@ class Posted:
         texts = (value for values in self.fields.values() for value in values)
         return sum(len(text.encode()) for text in texts) + sum(len(upload.content) for upload in self.uploads)
 
-    def lines(self, name: str) -> tuple[str, ...]:
-        """Give the lines of a field that hold something."""
-        return tuple(line.strip() for line in self.text(name).split("\n") if line.strip())
-
 
 async def read_form(request: AnyRequest, cap: int) -> Posted:
     """Read a form of at most `cap` bytes. Raises ProblemError for what no page of ours sends.
