@@ -50,6 +50,11 @@ class Page:
         return [(m[1], unescape(m[2])) if m else ("", unescape(i)) for m, i in zip(named, items, strict=True)]
 
     @property
+    def summary(self) -> str:
+        """All that the summary of errors says; empty where there is none."""
+        return self._one(r'<div class="errors".*?>(.*?)</div>')
+
+    @property
     def letters(self) -> list[str]:
         """The texts of all letters."""
         texts = re.findall(r'<div class="text"[^>]*>(.*?)</div>', self.html, re.DOTALL)

@@ -62,6 +62,13 @@ REMOVED: Final = {
 }
 REMOVED_OTHER: Final = N_("other hidden data")
 
+RECEIVED: Final = (
+    N_("It was received"),
+    N_(
+        "Your new words open the answers. Come back in a few days; the group writes at least once a week while it "
+        "takes long."
+    ),
+)
 NOT_FOUND: Final = (
     N_("There is no such page"),
     N_("Look at the address again, or begin at the start."),

@@ -137,8 +137,8 @@ class _Filing:
         posted = await read_form(request, MAX_SMALL)
         try:
             shown = open_token(self._deps.keys.cookie, posted.text("token"), "report", self._deps.now_s())
-        except StaleToken:
-            return self._site.problem(language, messages.MALFORMED, 422)
+        except StaleToken:  # a day old, or the server's key is new: only the page after a report leads here
+            return self._site.problem(language, messages.RECEIVED, 422)
         wrong = wrong_words(shown, posted, self._site.say(language, messages.WORD_WRONG))
         if wrong:
             return self._code(language, shown, wrong)

@@ -358,6 +358,8 @@ async def test_typos_in_a_code_are_named_by_position(visitor: Visitor, codewords
     assert page.status == 422
     assert re.search(said, page.errors[0][1])
     assert "abandon" not in page.html
+    assert page.summary
+    assert "still here" not in page.summary
 
 
 async def test_two_wrong_words_show_the_code_again(world: World, group: Group, visitor: Visitor) -> None:
@@ -365,17 +367,20 @@ async def test_two_wrong_words_show_the_code_again(world: World, group: Group, v
     sent = await visitor.report(group.id, what="It happened.")
     wrong = await visitor.post("confirm", {"token": sent.hidden("token"), "word1": "x", "word2": "y"})
     assert (wrong.status, wrong.words, len(wrong.errors)) == (422, sent.words, 2)
+    assert wrong.heading == "It was received"
+    assert "Nothing was sent" not in wrong.summary
     (report,) = await opened(world, group)
     await write(world, group, report, "Hello.")
     mailbox = await visitor.open(sent.words)
     fields = {"token": mailbox.hidden("token"), "ticket": mailbox.hidden("ticket"), "message": "kept"}
     page = await visitor.post("mailbox/answer", {**fields, "word1": "x", "word2": "y"}, [])
     assert (page.status, page.words, page.value("message")) == (422, mailbox.words, "kept")
+    assert "Nothing was sent. What you typed is still here." in page.summary
     assert (await visitor.open(sent.words)).letters == ["Hello."]
 
 
 async def test_tokens_serve_one_purpose_and_no_stranger(world: World, group: Group, visitor: Visitor) -> None:
-    """Cut, changed, of the other page, or a day old: refused, with a way on."""
+    """Cut, changed, of the other page, or a day old: refused, with a way on, and no word that nothing was sent."""
     token = (await visitor.report(group.id, what="It happened.")).hidden("token")
     for bad in ("", "x", token[:-4], "A" + token[1:] if token[0] != "A" else "B" + token[1:], token * 20):
         assert (await visitor.post("confirm", {"token": bad, "word1": "a", "word2": "b"})).status == 422
@@ -384,7 +389,9 @@ async def test_tokens_serve_one_purpose_and_no_stranger(world: World, group: Gro
     )
     assert (other.status, other.words) == (422, [])
     world.clock.forward(86_401)
-    assert (await visitor.post("confirm", {"token": token, "word1": "a", "word2": "b"})).words == []
+    late = await visitor.post("confirm", {"token": token, "word1": "a", "word2": "b"})
+    assert (late.status, late.words, late.heading) == (422, [], "It was received")
+    assert "Nothing was sent" not in late.html
 
 
 async def test_files_are_cleaned_or_kept_or_refused(world: World, group: Group, visitor: Visitor) -> None:
