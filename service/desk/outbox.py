@@ -7,7 +7,7 @@ Recusals go last, since they end access. Repeating is harmless: the server count
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from crypto.letters import seal_letter
 from crypto.seal import PublicKey
 from service.cases.letters import Letter, sign_letter
 from service.cases.log import Forwarded
+from service.cases.rosters import Handler, RosterHistory
 from service.desk.actions import grant_to, not_left_out
 from service.desk.casebook import Case, by_envelope
 from service.desk.cover import cover
@@ -39,7 +40,10 @@ class Sent:
 
 
 def grant_follow_ups(session: Session, now_s: int) -> None:
-    """Hand follow-ups of a forwarded report to the people it was forwarded to. The server counts a repeat once."""
+    """Hand follow-ups of a forwarded report to everybody it was forwarded to, by the keys they hold now.
+
+    Once for each person; when they came is not asked, since that is by several clocks. The server counts a repeat once.
+    """
     desk = session.desk(now_s)
     histories = session.histories()
     for case in session.cases().values():
@@ -47,21 +51,19 @@ def grant_follow_ups(session: Session, now_s: int) -> None:
         if history is None or history.at(bytes.fromhex(case.first.roster)) is None:
             continue  # whom its reporter left out can't be known here
         for told in case.state.forwarded:
-            for follow_up in case.follow_ups:
-                mark = bytes.fromhex(follow_up.id) + bytes.fromhex(told.group)
-                if session.vault.read("regranted", mark) is not None or follow_up.fetched_s < _told_at(
-                    case, told
-                ):
-                    continue
-                roster = histories[told.group].latest if told.group in histories else None
-                wanted = [h for h in roster.active if h.key_id.hex() in told.key_ids] if roster else []
-                people = not_left_out(case, history, wanted)
-                session.enqueue(grant_to(desk, follow_up, told.group, one.seal_key) for one in people)
-                session.vault.put("regranted", mark, b"1")
+            for person in not_left_out(case, history, _people(told, histories)):
+                for follow_up in case.follow_ups:
+                    mark = bytes.fromhex(follow_up.id) + bytes.fromhex(told.group) + person.id
+                    if session.vault.read("regranted", mark) is None:
+                        session.enqueue([grant_to(desk, follow_up, told.group, person.seal_key)])
+                        session.vault.put("regranted", mark, b"1")
 
 
-def _told_at(case: Case, told: Forwarded) -> int:
-    return next((entry.at_s for entry in case.state.entries if entry.act == told), 0)
+def _people(told: Forwarded, histories: Mapping[str, RosterHistory]) -> list[Handler]:
+    """Find who is still there of those a report was forwarded to."""
+    theirs = histories.get(told.group)
+    found = [theirs.latest.by_key(bytes.fromhex(key_id)) for key_id in told.key_ids] if theirs else []
+    return [handler for handler in found if handler is not None and handler.active]
 
 
 def push(session: Session, client: Client, now_s: int) -> Sent:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crypto.codes import ReplyCode
 from crypto.entropy import system
+from crypto.opening import open_grant
+from service.cases import rosters
 from service.cases.answers import Answers
 from service.cases.log import Forwarded
 from service.desk import actions
-from service.desk.session import Session
+from service.desk.session import Session, handlers_named
+from service.wire import calls
 from service.wire.client import Client
 from tests.support.desks import desk_of, synced
-from tests.support.groups import Group
+from tests.support.groups import Group, Member
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer, running_server
 
@@ -72,3 +76,46 @@ def test_a_refused_grant_is_told_and_waits_no_longer(
             assert (result.new_follow_ups, result.waiting, result.warnings) == (1, 0, [])
         assert synced(cy, client, NOW + 4).new_reports == 0
         assert cy.cases() == {}
+
+
+def test_follow_ups_reach_everybody_it_was_forwarded_to(
+    tmp_path: Path, server: RunningServer, client: Client
+) -> None:
+    """Also who was told later, in the same group; who has new keys by then; and whatever the clocks say."""
+    other = Group.draw("Borealis", ["Dan", "Eve"])
+    group = Group.draw(alternate=other.id)
+    for one in (other, group):
+        one.found(client)
+    reporter = Reporter(client, group)
+    reporter.report(Answers(what="It happened."))
+    with (
+        desk_of(tmp_path, server.base, group, "Ada") as ada,
+        desk_of(tmp_path, server.base, group, "Bo") as bo,
+    ):
+        for desk in (ada, bo):
+            synced(desk, client, NOW)
+        for ahead, name in ((NOW + 9_000, "Dan"), (NOW + 9_001, "Eve")):
+            [case] = ada.cases().values()
+            mine, theirs = ada.history_of(group.id), ada.history_of(other.id)
+            wanted = handlers_named(theirs.latest, [name])
+            ada.enqueue(actions.forward(ada.desk(ahead), case, mine, theirs, wanted, ""))
+            synced(ada, client, NOW + 1)
+            reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, f"after {name}"), 0)
+            synced(bo, client, NOW + 2)
+        new = Member.draw("Dan")
+        other.say(rosters.Rotate(handler=other.member("Dan").id.hex(), card=new.card()))
+        other.found(client)
+        reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "after all"), 0)
+        synced(bo, client, NOW + 3)
+        assert synced(bo, client, NOW + 4).waiting == 0
+    other.handlers[0] = replace(new, id=other.member("Dan").id)
+    for name, by_this_key in (("Dan", 1), ("Eve", 4)):
+        signer, member = other.signer(name), other.member(name)
+        granted = [entry for entry in client.do(calls.feed(signer)).entries if entry.granted]
+        assert [entry.follow_up for entry in granted].count("first") == 3
+        reports = [bytes.fromhex(entry.report) for entry in granted]
+        grants = [client.do(calls.fetch_grant(signer, group.id, report)) for report in reports]
+        assert [grant.key_id for grant in grants].count(member.key_id.hex()) == by_this_key
+        for report, grant in zip(reports, grants, strict=True):
+            if grant.key_id == member.key_id.hex():
+                open_grant(member.sealing, grant.sealed, report)
