@@ -20,7 +20,8 @@ from polls.casting import Receipt
 from polls.manifest import Manifest
 from service.booth.page import BoothPage, LocalServer
 from service.booth.vote_cli import SENT, moment
-from service.booth.voting import Summary
+from service.booth.voting import NotKept, Summary, Unsure
+from service.wire.client import Unreachable
 from service.wire.poll_boards import card_words
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
@@ -88,11 +89,16 @@ def test_a_vote_from_summary_to_receipt(
 ) -> None:
     """Summary, options with abstaining among them, a mistake, review, cast, done, again; axe finds nothing anywhere."""
     cast_for: list[int] = []
+    receipt = world.cast(1, 2)
 
     def cast(option: int) -> Receipt:
         cast_for.append(option)
         if len(cast_for) == 1:
             raise Refused("the server can't be reached just now")
+        if len(cast_for) == 3:
+            raise Unsure(Unreachable())
+        if len(cast_for) == 4:
+            raise NotKept("the file can't be written: No space left on device", receipt)
         return Receipt(poll="aa" * 32, ballot="bb" * 32, page=1, signature="cc" * 64)
 
     target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else tmp_path
@@ -143,7 +149,14 @@ def test_a_vote_from_summary_to_receipt(
         page.locator("label", has_text="Written warning").click()
         page.get_by_role("button", name="Review your choice").click()
         page.get_by_role("button", name="Cast the ballot").click()
-        assert cast_for == [3, 3, 1]
+        assert page.get_by_role("heading", name="It may be in or not").count() == 1
+        assert "Nothing is lost" not in page.content()
+        look("unsure")
+        page.get_by_role("button", name="Cast the ballot").click()
+        assert page.locator(".receipt").inner_text() == receipt.decode()
+        assert "nowhere else" in page.content()
+        look("not-kept")
+        assert cast_for == [3, 3, 1, 1]
         assert all(url.startswith((address, "data:")) for url in asked)
         assert not any("option" in url for url in asked)
         context.close()
