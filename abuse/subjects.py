@@ -2,7 +2,8 @@
 
 Guarantees: every way of writing one account (profile URL, @handle, case, look-alike letters) gives one `Subject`,
 and `Subject.canonical` is a stable, versioned byte string on which the reporter's client and the desk agree: it is
-the context of a voice (design.md §6). Two different ASCII handles never become one subject.
+the context of a voice (design.md §6). Two different ASCII handles never become one subject, nor do two addresses that
+show different pages of a site that is not known here.
 Leaves to handlers: whether two accounts are one person (`abuse.merges`). Nothing here opens a link.
 """
 
@@ -13,14 +14,23 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from abuse.addresses import one_query
 from abuse.confusables import casefolded, fold
-from abuse.platforms import DEFAULT_PATH, HOSTS, PATHS, PLATFORM_OF_HOST, PLATFORMS, platform_named
+from abuse.platforms import (
+    HOSTS,
+    PLATFORM_OF_HOST,
+    PLATFORMS,
+    handle_at,
+    is_reserved,
+    own_host,
+    platform_named,
+)
 from crypto.errors import Refused
 from crypto.framing import part
 from crypto.hashing import digest
 from crypto.labels import Label
 
-VERSION: Final = 1
+VERSION: Final = 2
 LONGEST: Final = 512
 
 _PAGES: Final = ("http://", "https://", "irc://", "ircs://")
@@ -43,7 +53,7 @@ class Subject:
 
     @property
     def canonical(self) -> bytes:
-        """u8 version=1 ‖ part(platform) ‖ part(host) ‖ part(handle), UTF-8: equal iff the subjects are."""
+        """u8 version=2 ‖ part(platform) ‖ part(host) ‖ part(handle), UTF-8: equal iff the subjects are."""
         parts = (self.platform, self.host, self.handle)
         return bytes([VERSION]) + b"".join(part(text.encode()) for text in parts)
 
@@ -61,16 +71,19 @@ def voice_context(group_root: bytes, about: Subject) -> bytes:
 def subject(platform: str, handle: str) -> Subject:
     """Canonicalise a platform and a handle (or a profile URL) as two fields of a form give them.
 
-    Refused: unknown platform, empty or over-long handle, characters without an agreed meaning, a URL of
+    A page of the platform that shows no account known here is its address, as platform "name". Refused: unknown
+    platform, empty or over-long handle, a word that is no account there, characters without an agreed meaning, a URL of
     another platform, a handle without its host where the platform has many.
     """
     key = platform_named(platform)
     text = _bounded(handle)
     if key == "name":
         text = text.lstrip("@ ") or text
-    if casefolded(text).startswith(_PAGES if key == "name" else _LINKS):
+    lower = casefolded(text)
+    if lower.startswith(_PAGES) or (key != "name" and (lower.startswith(_LINKS) or _is_page(lower))):
         found = read_subject(text)
-        if found.platform != key and not (key == "gitea" and found.platform == "name"):
+        its_own = key == "gitea" or bool(PLATFORMS[key] and found.handle.startswith(PLATFORMS[key]))
+        if found.platform != key and not (found.platform == "name" and its_own):
             raise Refused("subject: the link belongs to another platform")
         return found
     match key:
@@ -84,8 +97,10 @@ def subject(platform: str, handle: str) -> Subject:
         case "irc":
             nick, _, network = text.replace(" on ", "@").replace("/", "@").partition("@")
             return _made(key, _host(network.strip() or "libera"), nick.strip())
+        case "gitlab" if "@" in text.lstrip("@"):
+            return _with_host(key, text.lstrip("@"), "@")
         case _ if PLATFORMS[key]:
-            return _made(key, "", _last_of_path(text))
+            return _on_own_host(key, text.strip("/"))
         case _:
             return _with_host(key, text.lstrip("@"), "@")
 
@@ -106,7 +121,7 @@ def read_subject(text: str) -> Subject:
         return _with_host("matrix", line[9:].partition("?")[0], ":")
     if lower.startswith(_PAGES):
         return _from_url(line)
-    if lower.startswith(("www.", *(f"{host}/" for host in (*PLATFORM_OF_HOST, *HOSTS)))):
+    if _is_page(lower):
         return _from_url("https://" + line)
     if match := re.fullmatch(r"/?u(?:ser)?/([^/\s]+)/?", line):
         return _made("reddit", "", match[1])
@@ -135,6 +150,12 @@ def _bounded(text: str) -> str:
     return line
 
 
+def _is_page(lower: str) -> bool:
+    """Whether this is an address without its scheme, of a host known here or with `www.`."""
+    host, slash, _ = lower.partition("/")
+    return lower.startswith("www.") or (slash != "" and (host in HOSTS or own_host(host) in PLATFORM_OF_HOST))
+
+
 def _host(text: str) -> str:
     host = fold(unquote(text)).strip().strip(".").removeprefix("www.")
     labels: list[str] = []
@@ -144,13 +165,18 @@ def _host(text: str) -> str:
         except UnicodeError:
             labels.append(label)
     host = ".".join(labels)
-    return HOSTS.get(host, host)
+    return own_host(host)
 
 
-def _last_of_path(text: str) -> str:
-    """`@Alice/`, `/alice`, `~alice`, `u/alice` → the handle alone."""
-    bare = text.strip("/").rpartition("/")[2]
-    return bare.lstrip("@~")
+def _on_own_host(platform: str, text: str) -> Subject:
+    """`@Alice`, `alice`, `~alice`; and `u/alice`, `alice/a-repository`, `profile.php?id=1` as the address they end."""
+    host = PLATFORMS[platform]
+    if set(text) & set("/?"):
+        first = text.partition("/")[0].casefold()
+        return _from_url(f"https://{text}" if first.endswith(f".{host}") else f"https://{host}/{text}")
+    if is_reserved(host, text.lstrip("@~")):
+        raise Refused("subject: this is a page of the platform, not an account; give the account's address")
+    return _made(platform, "", text.lstrip("@~"))
 
 
 def _made(platform: str, host: str, handle: str) -> Subject:
@@ -172,7 +198,8 @@ def _with_host(platform: str, text: str, separator: str) -> Subject:
     if platform == "email":
         return _email(text)
     handle, _, host = text.strip("/").rpartition(separator)
-    return _made(platform, _needed(_host(host)), handle.lstrip("@"))
+    host = _needed(_host(host))
+    return _made(platform, "" if host == PLATFORMS[platform] else host, handle.lstrip("@"))
 
 
 def _needed(host: str) -> str:
@@ -185,34 +212,39 @@ def _from_url(url: str) -> Subject:
     try:
         split = urlsplit(url)
         host = _host(split.hostname or "")
+        port = f":{split.port}" if split.port and split.port not in {80, 443} else ""
+        query = one_query(split.query)
     except ValueError:
         raise Refused("subject: this is not a link to a profile") from None
+    if not host:
+        raise Refused("subject: this is not a link to a profile")
     path = unquote(split.path).strip("/")
+    page = f"{path.replace('?', '%3F')}?{query}"  # a "?" of the path's own is no query
     if split.scheme.lower() in {"irc", "ircs"}:
         return _made("irc", host, path.partition(",")[0])
     if host == "matrix.to":
         return _with_host("matrix", unquote(split.fragment).strip("/").lstrip("@").partition("?")[0], ":")
     if host == "bsky.app" and (match := re.match(r"profile/([^/]+)", path)):
         return _made("bluesky", "", match[1])
-    if host == "news.ycombinator.com" and (match := re.search(r"(?:^|&)id=([^&]+)", split.query)):
-        return _made("hackernews", "", match[1])
     if host.endswith(".zulipchat.com") and (match := re.search(r"user/(\d+)", split.fragment)):
         return _made("zulip", host, match[1])
     if host in PLATFORM_OF_HOST:
-        match = re.match(PATHS.get(host, DEFAULT_PATH), path)
-        if match:
-            return _made(PLATFORM_OF_HOST[host], "", match[1])
+        if handle := handle_at(host, page):
+            return _made(PLATFORM_OF_HOST[host], "", handle)
+    elif host.startswith("gitlab."):
+        if handle := handle_at("gitlab.com", page):
+            return _made("gitlab", host, handle)
+    elif host.startswith(("gitea.", "forgejo.", "git.")):
+        if handle := handle_at("codeberg.org", page):
+            return _made("gitea", host, handle)
     elif match := re.match(rf"(?:wiki/)?User:({_LABEL})", path, re.IGNORECASE):
         return _made("mediawiki", host, match[1].replace("_", " "))
     elif match := re.match(r"@([^/@]+)(?:@([^/]+))?$", path):
         return _made("mastodon", _host(match[2]) if match[2] else host, match[1])
-    elif match := re.match(r"users/([^/]+)", path):
-        return _made("mastodon", host, match[1])
-    elif match := re.match(r"u/([^/]+)", path):
-        return _made("discourse", host, match[1])
-    elif host.startswith("gitlab.") and path:
-        return _made("gitlab", host, path.partition("/")[0])
-    elif host.startswith(("gitea.", "forgejo.", "git.")) and path:
-        return _made("gitea", host, path.partition("/")[0])
-    # Not a profile we know: the address itself, so that the same page is the same subject.
-    return _made("name", "", f"{host}/{path}".strip("/"))
+    elif (match := re.match(r"(users|u)/([^/]+)", path)) and not is_reserved("", match[2]):
+        return _made("mastodon" if match[1] == "users" else "discourse", host, match[2])
+    # Not a profile we know: the address itself, so that the same page is the same subject, and no other page is.
+    address = f"{host}{port}/{path.replace('?', '%3F').replace('#', '%23')}".rstrip("/")
+    fragment = split.fragment.partition(":~:")[0]  # what follows marks words on the page
+    rest = (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    return _made("name", "", address + rest)

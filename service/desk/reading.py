@@ -58,6 +58,8 @@ def reading_of(session: Session) -> Reading:
     held = [one for case in cases.values() for one in (case.first, *case.follow_ups)]
     arrivals = (arrival_s(case.first.day, case.first.fetched_s) for case in cases.values())
     groups = {case.first.group for case in cases.values()}
+    # An account has a record for each version of its canonical form under which it was shown: the highest counts.
+    kept = sorted(session.vault.every("shown", _Kept), key=lambda one: (one.shown.d, one.shown.d_v))
     histories = session.histories()
     return Reading(
         cases=cases,
@@ -65,7 +67,7 @@ def reading_of(session: Session) -> Reading:
         hearings={hearing.report: hearing for hearing in session.vault.every("hearing", Hearing)},
         roots={group: histories[group].latest.root.raw for group in groups if group in histories},
         moments={kept.group: kept.moments for kept in session.vault.every("moments", _Registry)},
-        remembered={kept.account: kept.shown for kept in session.vault.every("shown", _Kept)},
+        remembered={one.account: one.shown for one in kept},
         since_s=min(arrivals, default=0.0),
     )
 

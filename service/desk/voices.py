@@ -2,7 +2,8 @@
 
 Guarantees: a `Spoken` in a `Hearing` was verified for this very report and mailbox, by a ring that the registry froze,
 about somebody whom the report names; whatever was not accepted is there by name. A ring of 100 costs 20 ms, so what
-was heard is never heard again; only a ring that the registry didn't have is looked for anew when it has grown.
+was heard is never heard again; only a ring that the registry didn't have is looked for anew when it has grown, and
+everything when names of accounts are read in another way than before (`abuse.subjects.VERSION`).
 Leaves to sync.py the download of the registry, and to subjects.py what voices count.
 """
 
@@ -13,7 +14,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from abuse.subjects import Subject
+from abuse.subjects import VERSION, Subject
 from abuse.voices import Voice, hear_voice
 from crypto.errors import Refused
 from crypto.ring import Ring
@@ -30,7 +31,7 @@ Why = Literal["unreadable", "unknown_ring", "other_person", "not_for_this_report
 WHY: Final[dict[Why, str]] = {
     "unreadable": "a voice that can't be read",
     "unknown_ring": "a voice by a list of members that the group's registry never froze",
-    "other_person": "a voice about somebody whom the report doesn't name",
+    "other_person": "a voice about somebody whom the report doesn't name, or by a program of another version",
     "not_for_this_report": "a voice that doesn't hold: it was made for another report, or made up",
 }
 
@@ -48,17 +49,21 @@ class Unheard(Struct, frozen=True):
 
 
 class Hearing(Struct, frozen=True):
-    """What became of the voices of one report. registry, head: by which registry, as of which statement (hex)."""
+    """What became of the voices of one report. registry, head: by which registry, as of which statement (hex).
+
+    subjects: the version by which the report's names were read as accounts.
+    """
 
     report: str
     registry: str
     head: str
     spoken: tuple[Spoken, ...]
     unheard: tuple[Unheard, ...]
+    subjects: int = 1
 
     def stands(self, registry: str, head: str) -> bool:
         """Whether hearing again could not say anything else."""
-        if self.registry != registry:
+        if self.registry != registry or self.subjects != VERSION:
             return False
         return self.head == head or all(each.why != "unknown_ring" for each in self.unheard)
 
@@ -108,7 +113,7 @@ def hear(
             spoken.append(outcome)
         else:
             unheard.append(outcome)
-    return Hearing(held.id, registry.id.hex(), registry.head.hex(), tuple(spoken), tuple(unheard))
+    return Hearing(held.id, registry.id.hex(), registry.head.hex(), tuple(spoken), tuple(unheard), VERSION)
 
 
 def _heard(

@@ -23,11 +23,11 @@ from service.cases.reports import Person, Report
 from service.cases.speaking import ring_to_speak_by
 from service.cases.voices import contexts_of, speak, text_of, voices_in
 from service.desk import actions
-from service.desk.reading import Listened, listen, reading_of, remember, voices_told
+from service.desk.reading import Listened, _Kept, listen, reading_of, remember, voices_told
 from service.desk.records import Body, Held, held_of_content
 from service.desk.session import Chain as KeptChain
 from service.desk.session import Session
-from service.desk.subjects import About, about
+from service.desk.subjects import About, Remembered, about
 from service.desk.voices import Hearing, hear
 from tests.service.cases.test_registry import DAY, Chain, application, invitation, join, member_key
 from tests.service.desk.test_casebook import held
@@ -186,6 +186,26 @@ def test_two_people_named_by_one_member_share_nothing_the_desk_holds(
     assert not parts[0] & parts[1]
 
 
+@pytest.mark.parametrize(
+    ("platform", "address"),
+    [
+        ("Facebook", "https://www.facebook.com/profile.php?id="),
+        ("X", "https://x.com/i/user/"),
+        ("name", "https://forum.example.org/profile.php?id="),
+    ],
+)
+def test_addresses_of_one_shape_are_different_people(
+    world: World, registry: Registry, platform: str, address: str
+) -> None:
+    """One member's voices about two of them can't be linked, and neither gets the other's reports."""
+    people = [Person(platform=platform, handle=f"{address}{number}") for number in (1, 2)]
+    tags = [voices_in(world.put(registry, (one,), "alice")[1].voice or "")[0].signature.tag for one in people]
+    world.listen(registry)
+    assert tags[0] != tags[1]
+    assert [world.about(one.handle).score.reports for one in people] == [1, 1]
+    assert [world.about(one.handle).score.voiced for one in people] == [1, 1]
+
+
 def test_a_report_about_two_people_has_a_voice_for_each(world: World, registry: Registry) -> None:
     """And each counts for its person only."""
     world.put(registry, (MALLORY, TRENT), "alice")
@@ -293,6 +313,37 @@ def test_what_was_heard_is_not_heard_again(world: World, registry: Registry) -> 
     assert world.why(early) == []
     assert world.about().score.members == 2
     assert world.listen(later) == Listened(0, 0, 0)
+
+
+def test_what_an_older_program_heard_is_heard_again(world: World, registry: Registry) -> None:
+    """It read the names of accounts in another way, so what it found to be about nobody may be about somebody."""
+    record, _ = world.put(registry, member="alice")
+    older = {
+        "report": record.id,
+        "registry": registry.id.hex(),
+        "head": registry.head.hex(),
+        "spoken": [],
+        "unheard": [{"context": "00" * 32, "why": "other_person"}],
+    }
+    world.session.vault.put("hearing", bytes.fromhex(record.id), msgspec.convert(older, Hearing))
+    assert world.why(record) == ["other_person"]
+    assert world.listen(registry) == Listened(1, 0, 0)
+    assert world.why(record) == []
+    assert world.about().score.voiced == 1
+    assert world.listen(registry) == Listened(0, 0, 0)
+
+
+def test_what_was_shown_by_an_older_program_lowers_nothing(world: World, registry: Registry) -> None:
+    """Its record of an account is beside the new one; the one that says more counts, whichever comes first."""
+    for member in ("alice", "bob", "carol"):
+        world.put(registry, member=member)
+    world.listen(registry)
+    remember(world.session, [world.about()])
+    account = read_subject("github:mallory")
+    [kept] = world.session.vault.every("shown", _Kept)
+    for name in (b"\0" * 5, b"\1" * 5, b"\2" * 5):
+        world.session.vault.put("shown", name, _Kept(account, Remembered(0.5, 0.0, (), ())))
+    assert reading_of(world.session).remembered == {account: kept.shown}
 
 
 def test_another_registry_makes_old_voices_count_for_nothing(world: World, registry: Registry) -> None:
