@@ -108,7 +108,8 @@ def vote(
         {"poll": poll, "ballot": receipt.ballot, "page": receipt.page, "until": checked.manifest.closes_at},
         as_json,
         f"Your ballot is in, and the receipt is kept.\nBallot {receipt.ballot}, page {receipt.page}.\n"
-        f"You can vote again until {until}; the last ballot counts. After that: sottovoce vote {poll} --check",
+        f"You can vote again until {until}; the last ballot counts. After that:\n"
+        f"  sottovoce vote {poll} --server {server} --check",
     )
 
 

@@ -19,6 +19,7 @@ from crypto.codes import fingerprint_words
 from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.keyfiles import lock, unlock
+from service.chain_files import write_whole
 from service.console import (
     command,
     emit,
@@ -87,18 +88,20 @@ def init(
     """Make your key file, and the card that the holder of the group's root key adds to the roster."""
     home, passphrase_file = context.obj
     hex_id(group, 16, "a group's id")
-    if (home / KEY_FILE).exists():
+    if (home / SETUP_FILE).exists():
         raise Refused("there is a key file here already; it was not touched")
-    key = HandlerKey.draw(system)
-    card = key.card(name)
     setup = Setup(server=server, group=group, pseudonym=name, proxy=proxy)
     with Client(server, proxy=proxy):
         pass  # refuses an address that is not safe to talk to, before anything is written
-    passphrase = read_passphrase(passphrase_file, "New passphrase", confirm=True)
-    write_private(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
-    write_private(home / SETUP_FILE, msgspec.json.encode(setup))
-    encoded = msgspec.json.encode(card)
-    write_private(home / CARD_FILE, encoded)
+    if (home / KEY_FILE).exists():  # a power cut, or a full disk: what was begun is finished
+        raw = _read(home / KEY_FILE)
+        key = HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
+    else:
+        key = HandlerKey.draw(system)
+        passphrase = read_passphrase(passphrase_file, "New passphrase", confirm=True)
+        write_private(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
+    write_whole(home / CARD_FILE, msgspec.json.encode(key.card(name)))
+    write_whole(home / SETUP_FILE, msgspec.json.encode(setup))  # last: with it all is there
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))
     emit(
         {"card": str(home / CARD_FILE), "fingerprint": words},
@@ -161,16 +164,16 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
 @click.argument("report")
 @click.argument("number", type=click.IntRange(0, 65_535))
 @click.argument("to", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 @click.pass_context
 @command
-def extract(context: click.Context, report: str, number: int, to: Path) -> None:
+def extract(context: click.Context, report: str, number: int, to: Path, as_json: bool) -> None:
     """Write an attachment to a new file. Open it with care: it comes from a stranger."""
     with opened(context) as session:
         content = session.file_of(_held(session, report), number)
     write_private(to, content)
-    click.echo(
-        "Written. It comes from a stranger: open it in a program without network or scripts.", err=True
-    )
+    said = "Written. It comes from a stranger: open it in a program without network or scripts."
+    emit({"written": str(to), "bytes": len(content)}, as_json, said)
 
 
 def _held(session: Session, prefix: str) -> Held:

@@ -136,7 +136,10 @@ def create(session: Session, client: Client, home: Path, path: Path) -> Created:
     kept = home / "polls" / f"{_digest(raw, text).hex()}.json"
     roster = session.roster_of(session.group)
     if roster.registry is None:
-        raise Refused("the group's root key names no registry of members")
+        raise Refused(
+            "as this desk knows the group, its root key names no registry of members: run `sottovoce desk sync`, and "
+            "if it stays so, ask who holds the root key for `sottovoce group members`"
+        )
     if kept.exists():
         prepared = _read_prepared(kept)
     else:

@@ -196,12 +196,13 @@ def split(context: click.Context, report: str, name: str, other: str, as_json: b
 @desk.command()
 @click.argument("name")
 @click.argument("to", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 @click.pass_context
 @command
-def plot(context: click.Context, name: str, to: Path) -> None:
+def plot(context: click.Context, name: str, to: Path, as_json: bool) -> None:
     """Write a picture (SVG) of an account's reports: when they came, and which share wording."""
     with opened(context) as session:
         found = _one(session, name)
     picture = drawn(found.accounts, found.score, title=str(found.subject), burst=found.burst)
     write_private(to, picture.encode())
-    click.echo("Written.", err=True)
+    emit({"written": str(to)}, as_json, "Written.")

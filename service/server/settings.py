@@ -1,4 +1,4 @@
-"""What an operator can set: from a TOML file, then the environment, then flags; later ones win.
+"""What an operator can set: from a TOML file, then the environment, then flags; later ones win. docs/operating.md.
 
 Secrets are never flags. The address of a Redis store may hold a password, so it comes from the environment
 (`SOTTOVOCE_REDIS_URL`) or a file that the settings name (`redis_url_file`); so does the address of the limits' own
@@ -167,7 +167,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for name in sorted(_NUMBERS | _FLAGS | _TEXTS | _LISTS):
         text = environment.get(ENV + name.upper())
-        if text is None:
+        if text is None or (not text and name in _TEXTS):
             continue
         if name in _NUMBERS:
             if not (text.isascii() and text.isdigit() and len(text) <= 20):

@@ -172,7 +172,7 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     case = row["id"][:8]
     assert case in ada.does("list")
     assert "1: https://example.org/1" in ada.does("show", case)
-    ada.does("extract", case, 0, ada.folder / "out.txt")
+    assert json.loads(ada.does("extract", case, 0, ada.folder / "out.txt", "--json"))["bytes"] == 10
     assert (ada.folder / "out.txt").read_bytes() == b"what I saw"
     ada.does("reply", case, "--text-file", ada.text("We read it."))
     ada.does("ask", case, "--text-file", ada.text("Who else was there?"))
@@ -419,6 +419,10 @@ def test_a_desk_is_made_once(ada: Handler, server: RunningServer) -> None:
     again = ada.type("init", *options, home="new")
     assert again.exit_code == 3
     assert "not touched" in again.output
+    (ada.folder / "new" / "desk.json").unlink()  # as after a full disk
+    finished = ada.type("init", *options, "--json", home="new")
+    assert finished.exit_code == 0, finished.output
+    assert json.loads(finished.stdout) == json.loads(made.stdout)
     unsafe = ("--server", "http://example.org", "--group", ada.group.id.hex(), "--name", "New")
     assert ada.type("init", *unsafe, home="unsafe").exit_code == 3
     assert not (ada.folder / "unsafe").exists()

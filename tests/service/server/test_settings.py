@@ -104,3 +104,23 @@ def test_serve_refuses_a_readable_key(tmp_path: Path) -> None:
     refused = ending("--data", str(data), "--port", str(free_port()))
     assert refused.returncode == 3
     assert "0600" in refused.stderr
+
+
+def test_an_empty_text_is_not_set() -> None:
+    """compose.yaml passes variables that nobody set as empty ones."""
+    read = load(
+        None,
+        {"SOTTOVOCE_DATA": "/srv/a", "SOTTOVOCE_ONION": "", "SOTTOVOCE_NAME": "", "SOTTOVOCE_GROUPS": ""},
+    )
+    assert (read.onion, read.name, read.groups) == (None, "Sottovoce", ())
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """In docs/operating.md: an operator doesn't read the source."""
+    told = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in told.splitlines() if line.startswith("| `")}
+    named = {name.strip("` ") for row in rows for name in row.split(",")}
+    assert named == set(Settings.__struct_fields__)
+    for name in ("port", "redis_replicas", "workers", "batch_seconds"):
+        row = next(line for names, line in rows.items() if f"`{name}`" in names)
+        assert f"`{getattr(Settings('x'), name)}`" in row
