@@ -8,6 +8,7 @@ replace them; `<registry>.json` is the chain as last accepted, which is what lat
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,6 +76,19 @@ class MemberHome:
             self._remember(keys, follows)  # a crash came between the two files
         return keys
 
+    def voting_key(self, voters: Collection[Point]) -> Path:
+        """Name the key file whose key is among `voters`, by what is public: polls go by snapshots, in which it may be
+        one that was replaced since, or one that is to replace the keys in force. Those in force where none is, for the
+        caller to say so.
+        """
+        named = {self._old_file(each.raw.hex()) for each in voters}
+        for path in self.folder.glob("old-*.key"):
+            if path in named:
+                return path
+        following = self._state(NEXT_STATE)
+        follows = self.has_next() and following is not None and following.public in voters
+        return self._key_file(follows)
+
     def has_next(self) -> bool:
         """Whether there are keys that are to replace those in force."""
         return self._key_file(follows=True).exists()
@@ -138,7 +152,7 @@ class MemberHome:
         key, waits = self._key_file(follows=False), self._key_file(follows=True)
         if waits.exists():  # else a crash came after the files were moved
             if key.exists():
-                key.replace(self.folder / f"old-{old.member_key[:16]}.key")
+                key.replace(self._old_file(old.member_key))
             waits.replace(key)
         state = msgspec.structs.replace(new, registry=old.registry, account=old.account)
         self._write(STATE, msgspec.json.encode(state))
@@ -147,6 +161,9 @@ class MemberHome:
 
     def _key_file(self, follows: bool) -> Path:
         return self.folder / (NEXT_KEY if follows else member_keys.FILE)
+
+    def _old_file(self, member_key: str) -> Path:
+        return self.folder / f"old-{member_key[:16]}.key"
 
     def _remember(self, keys: MemberKeys, follows: bool) -> None:
         state = MemberState(keys.member.public().raw.hex())

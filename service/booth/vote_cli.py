@@ -23,7 +23,8 @@ from service.console import (
     server_options,
     shown,
 )
-from service.member_keys import FILE, HOME
+from service.member_home import MemberHome
+from service.member_keys import FILE, HOME, MemberKeys
 from service.member_keys import read as read_keys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
@@ -77,7 +78,7 @@ def vote(
             return
         checked = voting.check_poll(client, phi, home)
         voting.check_open(checked)
-        keys = read_keys(home / FILE, read_passphrase(passphrase_file))
+        keys = _keys(checked, home, passphrase_file)
         voting.check_voter(checked, keys)
         with Admission(client, bytes.fromhex(checked.manifest.group_id), "casts") as admission:
             admission.begin()
@@ -111,6 +112,16 @@ def vote(
         f"You can vote again until {until}; the last ballot counts. After that:\n"
         f"  sottovoce vote {poll} --server {server} --check",
     )
+
+
+def _keys(checked: Checked, home: Path, passphrase_file: Path | None) -> MemberKeys:
+    """Unlock the member's keys that are in the poll's snapshot, whichever are in force now."""
+    path = MemberHome(home, None).voting_key(checked.electorate.members)
+    prompt = "Passphrase"
+    if path.name != FILE:
+        click.echo(f"The poll's snapshot lists another key of yours than the one in force: {path}", err=True)
+        prompt = "Passphrase of that key"
+    return read_keys(path, read_passphrase(passphrase_file, prompt))
 
 
 def told(checked: Checked, summary: Summary) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,6 +34,7 @@ from service.cases.rosters import Members
 from service.cases.summaries import WRAP_SIZE, recipients_of
 from service.cli import main
 from service.demo import LIGHT
+from service.member_home import NEXT_KEY, NEXT_STATE, STATE, MemberHome, MemberState
 from service.member_keys import FILE, KIND, MemberKeys
 from service.server.records import poll_partition
 from service.storage import Committed, Delete, open_store
@@ -612,3 +614,35 @@ async def test_an_urgent_poll_needs_no_summary(server: TimedServer, tmp_path: Pa
         assert done.exit_code == 0, done.output
         assert "There is no summary." in done.stderr
         assert "Urgent. Until it is decided: Muted in the chat" in done.stderr
+
+
+async def test_who_has_new_keys_votes_with_those_of_the_snapshot(server: TimedServer, tmp_path: Path) -> None:
+    """The old key stays in the folder and is found by what is public; so are keys that `member check` has not seen."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        listed, other, account = keys_of(poll, "github.com/m1"), MemberKeys.draw(system), "github.com/m1"
+
+        def state(keys: MemberKeys) -> bytes:
+            shape = MemberState(keys.member.public().raw.hex(), poll.community.id.hex(), account)
+            return msgspec.json.encode(shape)
+
+        homes = [tmp_path / "rotated", tmp_path / "not checked yet"]
+        for home, now, then in ((homes[0], listed, other), (homes[1], other, listed)):
+            (home_of(tmp_path / "next", then) / FILE).rename(home_of(home, now) / NEXT_KEY)
+            (home / STATE).write_bytes(state(now))
+            (home / NEXT_STATE).write_bytes(state(then))
+        homes.append(shutil.copytree(homes[0], tmp_path / "a crash between the files"))
+        (homes[2] / FILE).rename(homes[2] / f"old-{listed.member.public().raw.hex()[:16]}.key")
+        (homes[2] / NEXT_KEY).rename(homes[2] / FILE)
+        MemberHome(homes[0], None).take_over()  # as `member check` does when the new key is listed
+        for home in homes:
+            done = await vote(server, poll, home, "--yes", typed="1\n")
+            assert done.exit_code == 0, done.output
+            assert SUMMARY in done.stderr  # opened with the old sealing key
+            assert "lists another key of yours than the one in force" in done.stderr
+        (homes[0] / f"old-{listed.member.public().raw.hex()[:16]}.key").unlink()
+        gone = await vote(server, poll, homes[0], "--yes", typed="1\n")
+        assert (gone.exit_code, "not among the poll's voters" in gone.stderr) == (3, True)
+        kept = receipts.kept_receipts(homes[1], poll.phi)
+        assert kept is not None
+        assert len(kept.receipts) == 1
