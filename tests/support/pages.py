@@ -70,6 +70,10 @@ class Page:
         """The value of a hidden field."""
         return self._one(rf'<input type="hidden" name="{name}" value="(.*?)">')
 
+    def ticked(self, box: str) -> bool:
+        """Whether a box is there and ticked."""
+        return re.search(rf'<input type="checkbox" id="{box}"[^>]* checked>', self.html) is not None
+
     def value(self, name: str) -> str:
         """What a text field holds."""
         area = re.search(rf'<textarea id="{name}".*?>\n(.*?)</textarea>', self.html, re.DOTALL)

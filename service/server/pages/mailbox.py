@@ -130,17 +130,22 @@ class _Mailbox:
         if not errors:
             return await self._burn(language, shown, letters, posted)
         files = posted.dropped or bool(posted.uploads)
-        return await self._letters_page(language, shown, letters, message, errors, files=files)
+        original = posted.text("original") == "1"
+        return await self._letters_page(
+            language, shown, letters, message, errors, files=files, original=original
+        )
 
     async def _burn(
         self, language: Language, shown: Shown, letters: list[Letter], posted: Posted
     ) -> Response[bytes]:
-        message = posted.text("message")
+        message, original = posted.text("message"), posted.text("original") == "1"
 
         async def again(field: str, sentence: str, now: Shown = shown) -> Response[bytes]:
             wrong = [Wrong(field, self._site.say(language, sentence))]
             files = bool(posted.uploads) and field != "files"
-            return await self._letters_page(language, now, letters, message, wrong, files=files)
+            return await self._letters_page(
+                language, now, letters, message, wrong, files=files, original=original
+            )
 
         found = await readers(self._deps, letters)
         if found is None:
@@ -152,7 +157,6 @@ class _Mailbox:
             return await again("send", messages.BUSY)
         used, new = ReplyCode(shown.used), ReplyCode(shown.new)
         try:
-            original = posted.text("original") == "1"
             files, removed = await self._site.cleaner.attached(posted.uploads, original=original)
             async with self._sealing:
                 envelope = await asyncio.to_thread(
@@ -227,7 +231,7 @@ class _Mailbox:
             "mailbox.html",
             "mailbox",
             status=422 if errors else 200,
-            form={"ticket": challenge.ticket, "message": ""},
+            form={"ticket": challenge.ticket, "message": "", "original": False},
             errors=errors,
             **_NO_CODE,
         )
@@ -241,6 +245,7 @@ class _Mailbox:
         errors: list[Wrong],
         *,
         files: bool = False,
+        original: bool = False,
     ) -> Response[bytes]:
         if files:
             errors = [*errors, Wrong("files", self._site.say(language, messages.FILES_AGAIN))]
@@ -264,7 +269,7 @@ class _Mailbox:
             letters=[await letter_view(self._deps, letter, states) for letter in letters],
             readers=found,
             token=token if letters else "",
-            form={"ticket": challenge.ticket, "message": message},
+            form={"ticket": challenge.ticket, "message": message, "original": original},
             errors=errors,
             words=words if letters else (),
             positions=confirmation_positions(new) if letters else (),

@@ -11,7 +11,7 @@ from service.cases.policies import baseline
 from service.wire import calls
 from tests.support.groups import Group, Member
 from tests.support.inprocess import World
-from tests.support.pages import Page, Visitor
+from tests.support.pages import Visitor
 
 CHANGED = "The people of the group have changed. Please look at the list again."
 
@@ -41,10 +41,6 @@ def path(group: Group) -> str:
 
 async def filed(world: World, group: Group, name: str) -> int:
     return len((await world.client.do(calls.feed(group.signer(name)))).entries)
-
-
-def ticked(page: Page, box: str) -> bool:
-    return f'id="{box}"' in page.html and "checked" in page.html.split(f'id="{box}"')[1].split(">")[0]
 
 
 def joins(group: Group) -> bytes:
@@ -116,7 +112,7 @@ async def test_consent_to_the_other_group_is_to_its_people_as_shown(
     agreed = {"leave_out": out, "agreed": elders.id.hex(), "what": "It was Ada."}
     page = await visitor.post(path(group), {**form.carried, **agreed}, [])
     assert (page.status, page.errors) == (422, [("agreed", CHANGED)])
-    assert not ticked(page, "agreed")
+    assert not page.ticked("agreed")
     assert '"other-person">Zed<' in page.html
     assert await filed(world, elders, "Nia") == 0
     assert (await visitor.post(path(group), {**page.carried, **agreed}, [])).status == 200
@@ -136,7 +132,7 @@ async def test_consent_outlives_a_mistake_and_not_a_change(
         await world.found(elders)
     page = await visitor.post(path(group), {**form.carried, "agreed": elders.id.hex(), "what": ""}, [])
     assert [field for field, _ in page.errors] == ["what"]
-    assert ticked(page, "agreed") == (not changed)
+    assert page.ticked("agreed") == (not changed)
 
 
 async def test_consent_to_one_other_group_is_none_to_another(
@@ -151,5 +147,5 @@ async def test_consent_to_one_other_group_is_none_to_another(
     out = [group.member(name).id.hex() for name in ("Ada", "Bo")]
     agreed = {"leave_out": out, "agreed": elders.id.hex(), "what": "It was Ada."}
     page = await visitor.post(path(group), {**form.carried, **agreed}, [])
-    assert (page.errors, ticked(page, "agreed")) == ([("leave_out", CHANGED)], False)
+    assert (page.errors, page.ticked("agreed")) == ([("leave_out", CHANGED)], False)
     assert await filed(world, others, "Uma") == 0

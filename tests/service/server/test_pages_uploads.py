@@ -88,6 +88,28 @@ async def test_files_of_all_pages_are_cleaned_one_form_at_a_time(
     assert (slow.most, slow.done) == (1, 4)
 
 
+@pytest.mark.parametrize("original", [False, True])
+async def test_the_wish_to_keep_originals_outlives_a_mistake(
+    world: World, group: Group, original: bool
+) -> None:
+    """Files have to be chosen again anyway: evidence that was then cleaned would be lost without a word."""
+    visitor = Visitor(world.http)
+    kept = {"original": "1"} if original else {}
+    page = await visitor.report(group.id, files=FILE, what="", **kept)
+    assert (page.status, page.ticked("original")) == (422, original)
+    code = ReplyCode.draw(system)
+    letter = sealed_letter(code, group, "Ada", "Are you safe?")
+    await world.client.do(calls.batch(group.signer("Ada"), posting(code, [letter])))
+    mailbox = await visitor.open(to_words(code))
+    assert not mailbox.ticked("original")
+    wrong = {**mailbox.carried, "message": "Yes.", **kept, "word1": "x", "word2": "y"}
+    page = await visitor.post("mailbox/answer", wrong, FILE)
+    assert (page.status, page.ticked("original")) == (422, original)
+    refused = {**wrong, **visitor.typed(mailbox)}
+    page = await visitor.post("mailbox/answer", refused, [("a.txt", b"x")] * 51)
+    assert (page.status, page.ticked("original")) == (422, original)
+
+
 async def test_who_gives_up_waiting_frees_no_place_that_is_still_in_use(slow: Slow) -> None:
     """The thread goes on after its request ended; the next file waits for it."""
     cleaner, upload = Cleaner(), Upload("a.txt", b"one")
