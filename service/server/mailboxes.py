@@ -8,10 +8,10 @@ letters is left. The follow-up waits in an outbox of this partition until it is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import shake_256
 from typing import Final
 
 from crypto.codes import Claim, address_of
+from crypto.filler import filler
 from crypto.hashing import keyed
 from crypto.labels import Label
 from service.cases.receipts import Receipt, day_of, issue
@@ -20,10 +20,9 @@ from service.server.deps import Deps
 from service.server.records import MAIL, MARK, Box, Outgoing, decode, encode
 from service.storage.protocol import Change, Conflict, Delete, Insert, Replace, entry_name
 from service.wire.problems import Kind, ProblemError
-from service.wire.shapes import LETTER_SIZE, LETTER_SLOTS, MAX_LETTERS, Outcome
+from service.wire.shapes import LETTER_SLOTS, MAX_LETTERS, Outcome
 
 _ATTEMPTS: Final = 8
-_TOP_BIT: Final = 1_119  # last byte of the X25519 share in a sealed letter, whose top bit is always clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ async def post(deps: Deps, address: bytes, item: bytes, letter: bytes) -> Outcom
 
 
 async def slots(deps: Deps, claim: Claim, page: int) -> bytes:
-    """Give eight slots of LETTER_SIZE bytes, oldest letters first, noise where there is none.
+    """Give eight slots, each as long as a letter, oldest letters first, noise where there is none.
 
     All eight pieces of noise are made every time, and one scan is done, whatever there is.
     """
@@ -177,8 +176,4 @@ async def _letters_of(deps: Deps, address: bytes) -> list[Change]:
 
 def _noise(deps: Deps, address: bytes, page: int, slot: int) -> bytes:
     """Bytes that look like a sealed letter, the same every time: repeating a request tells nothing new."""
-    place = bytes((page, slot))
-    key = keyed(deps.keys.filler.reveal(), Label.FILLER, address, place)
-    noise = bytearray(shake_256(key).digest(LETTER_SIZE))
-    noise[_TOP_BIT] &= 0x7F
-    return bytes(noise)
+    return filler(keyed(deps.keys.filler.reveal(), Label.FILLER, address, bytes((page, slot))))

@@ -24,6 +24,7 @@ from crypto.codes import (
 )
 from crypto.entropy import seeded
 from crypto.envelope import seal_envelope
+from crypto.filler import filler
 from crypto.hashing import digest, keyed
 from crypto.keyfiles import Stretching, lock
 from crypto.labels import Label
@@ -182,6 +183,7 @@ def letters() -> dict[str, Any]:
         "seed": key.reveal().hex(),
         "letters": made,
         "failures": [*failures, {"letter": raw[:-1].hex(), "error": "DoesNotOpen"}],
+        "filler": [{"seed": seed.hex(), "letter": filler(seed).hex()} for seed in (bytes(range(32)),)],
     }
 
 

@@ -24,6 +24,7 @@ from crypto.codes import (
 )
 from crypto.envelope import parse_envelope
 from crypto.errors import Refused
+from crypto.filler import filler
 from crypto.hashing import digest, keyed
 from crypto.labels import Label
 from crypto.letters import open_letter
@@ -135,6 +136,8 @@ def test_letters() -> None:
     for one in vectors["failures"]:
         with pytest.raises(ERRORS[one["error"]]):
             open_letter(key, bytes.fromhex(one["letter"]))
+    for one in vectors["filler"]:
+        assert filler(bytes.fromhex(one["seed"])).hex() == one["letter"]
 
 
 def test_signatures_and_chains() -> None:
