@@ -125,7 +125,7 @@ def _not_handed(session: Session, item: Waiting) -> str:
     )
     name = "one person" if person is None else person.pseudonym
     return (
-        f"a report was not handed to {name}: the list that its reporter saw has them, and they were left out"
+        f"nothing was handed to {name}: the list that the reporter saw has them, and it was not sent to them"
     )
 
 

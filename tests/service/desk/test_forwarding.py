@@ -69,7 +69,7 @@ def test_a_refused_grant_is_told_and_waits_no_longer(
         result = synced(ada, client, NOW + 2)
         assert result.waiting == 0
         [warning] = result.warnings
-        assert "not handed to Cy" in warning
+        assert "nothing was handed to Cy" in warning
         reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "and then", to=("Ada", "Bo")), 0)
         for desk in (ada, bo):
             result = synced(desk, client, NOW + 3)
