@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
+from crypto.codes import fingerprint_words
 from service.cases import rosters
 from service.cases.policies import baseline
 from service.wire import calls
@@ -57,6 +59,16 @@ def takes_new_keys(group: Group) -> bytes:
 
 def needs_more(group: Group) -> bytes:
     return group.say(rosters.Settings(name="Aurora", languages=("en",), minimum=3, alternate=None))
+
+
+async def test_keys_are_shown_where_one_writes(group: Group, elders: Group, visitor: Visitor) -> None:
+    """Of everybody who may read it, and of the group: no link in the form leads away from what was typed."""
+    page = await visitor.get(path(group))
+    form = page.html.split("<form", 1)[1].split("</form>")[0]
+    keys = [member.signing.verify_key() for one in (group, elders) for member in one.handlers]
+    for key in [*keys, group.root.verify_key()]:
+        assert " ".join(fingerprint_words(key.raw)) in form
+    assert [link for link in re.findall(r'href="(.*?)"', form) if not link.startswith("#")] == []
 
 
 @pytest.mark.parametrize("change", [joins, leaves, takes_new_keys, needs_more])
