@@ -14,7 +14,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from abuse.addresses import one_query
-from abuse.confusables import fold_known
+from abuse.confusables import fold_known, seen
 
 
 class Verdict(Enum):
@@ -49,12 +49,12 @@ class Check:
 
 
 def link_id(link: str) -> str:
-    """Give a web address one form: host folded, no `www.`, no tracking, no trailing slash; a fragment stays.
+    """Give a web address one form: host folded, no `www.`, no tracking, nothing unseen, no last slash; fragments stay.
 
     The fragment stays because a thread's comments are different pieces of evidence; of a query everything stays but
     tracking (`one_query`). What is no address is kept as trimmed text. Never raises.
     """
-    text = link.strip()
+    text = seen(link).strip()
     try:
         split = urlsplit(text if "://" in text else f"https://{text}")
         host = fold_known((split.hostname or "").casefold()).strip(".").removeprefix("www.")
@@ -75,8 +75,8 @@ def file_id(sha256: bytes) -> str:
 
 
 def witness_id(name: str) -> str:
-    """Name a person who may know more, as written but for case, look-alikes and spacing. Never raises."""
-    return f"witness {' '.join(fold_known(word.casefold()) for word in name.split())}"
+    """Name a person who may know more, as written but for case, look-alikes, spacing and the unseen. Never raises."""
+    return f"witness {' '.join(fold_known(word.casefold()) for word in seen(name).split())}"
 
 
 def standing(findings: Iterable[Finding]) -> dict[str, Finding]:

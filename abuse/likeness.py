@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from abuse.confusables import fold_known
+from abuse.confusables import fold_known, seen
 from crypto.hashing import digest
 from crypto.labels import Label
 
@@ -66,17 +66,16 @@ def _weight(character: str) -> int:
 def pieces(text: str) -> list[tuple[str, int]]:
     """Cut a text into words and, in scripts without spaces, characters; each with its weight in a shingle.
 
-    NFKC and case folding first. Punctuation, symbols and spaces separate; an apostrophe inside a word does too.
+    Without what can't be seen, NFKC and case folding first. Punctuation, symbols and spaces separate; an apostrophe
+    inside a word does too.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", seen(text)).casefold()
     if folded.isascii():  # The same rule, ten times as fast.
         return [(word, _WORD) for word in _ASCII_WORD.findall(folded)]
     found: list[tuple[str, int]] = []
     word: list[str] = []
     for character in folded:
         kind = unicodedata.category(character)
-        if kind == "Cf":
-            continue
         weight = _weight(character) if kind[0] in "LMN" else 0
         if kind[0] in "LMN" and not weight:
             word.append(character)

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from abuse.addresses import one_query
-from abuse.confusables import casefolded, fold
+from abuse.confusables import casefolded, fold, seen
 from abuse.platforms import (
     HOSTS,
     PLATFORM_OF_HOST,
@@ -144,7 +144,7 @@ def read_subject(text: str) -> Subject:
 
 
 def _bounded(text: str) -> str:
-    line = text.strip()
+    line = seen(text).strip()
     if not line or len(line) > LONGEST:
         raise Refused("subject: empty, too long, or no handle")
     return line

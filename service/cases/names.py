@@ -11,6 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
+from abuse.confusables import seen
 from crypto.errors import Refused
 from service.cases.texts import checked_text
 
@@ -19,13 +20,6 @@ MAX_NAME: Final = 120
 # Needed to write Persian and some names of India; two names never differ by them.
 _JOINERS: Final = {"\u200c", "\u200d"}
 _REFUSED: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-# What can't be seen, and what only formats: Default_Ignorable_Code_Point and category Cf of Unicode 15.1. Written out,
-# here and in client/src/names.ts, so that no version of Unicode makes two programs disagree on who is left out.
-_UNSEEN: Final = re.compile(
-    "[\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
 
 
 def folded(name: str) -> str:
@@ -34,7 +28,7 @@ def folded(name: str) -> str:
     What can't be seen is dropped, then Unicode's compatibility caseless matching (D146): NFKC and full case folding,
     each until nothing changes; white space is one space, and none at the ends. SPEC.md §4.
     """
-    text = unicodedata.normalize("NFD", _UNSEEN.sub("", name)).casefold()
+    text = unicodedata.normalize("NFD", seen(name)).casefold()
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(text.split())
 

@@ -214,7 +214,8 @@ def test_links_are_one_however_written() -> None:
     ]
     assert len({link_id(way) for way in [*ways, *others]}) == 6
     assert file_id(b"\x01" * 32) == "file " + "01" * 32
-    assert witness_id(" Аnna  K ") == witness_id("anna k")
+    assert link_id("\u2060https://exam\u034fple.org/a\ufe0f") == "link example.org/a"
+    assert witness_id(" Аnna  K ") == witness_id("anna k") == witness_id("an\U000e0100na k\u3164")
 
 
 @pytest.mark.parametrize(

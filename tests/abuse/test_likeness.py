@@ -64,13 +64,23 @@ def test_short_texts_and_scripts_without_spaces(text: str, expected: list[str]) 
         TEXT.replace("o", "\u043e"),
         TEXT.replace(" ", ", "),
         TEXT.replace("e", "e\u200d"),
+        TEXT.replace("e", "e\ufe0f"),
+        TEXT.replace("o", "o\U000e0100\U000e0101"),
+        TEXT.replace("a", "a\u034f"),
+        TEXT.replace("l", "\u3164l\uffa0"),
+        TEXT.replace("e", "\u180be\u2065\U000e0041"),
         "".join(chr(ord(c) + 0xFEE0) if "a" <= c <= "z" else c for c in TEXT),
     ],
 )
 def test_disguises_change_nothing(disguised: str) -> None:
-    """Case, spacing, Cyrillic look-alikes, punctuation, zero-width and fullwidth letters: the same text."""
+    """Case, spacing, Cyrillic look-alikes, punctuation, unseen characters and fullwidth letters: the same text."""
     assert likeness(wording(TEXT), wording(disguised)) == 1.0
     assert wording(TEXT).identity == wording(disguised).identity
+
+
+def test_an_accent_stays_on_its_letter_behind_what_is_not_seen() -> None:
+    """What stands unseen between a letter and its accent is gone before the two are composed."""
+    assert pieces("cafe\u034f\u0301") == pieces("caf\u00e9")
 
 
 def test_the_short_way_for_ascii_cuts_the_same() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abuse.confusables import _TABLE, fold
+from abuse.confusables import _TABLE, fold, seen
 from abuse.merges import Merged, Unmerged, merge_suggestions, people
 from abuse.platforms import HOSTS, PLATFORM_OF_HOST, PLATFORMS, platform_named
 from abuse.subjects import Subject, read_subject, subject, voice_context
@@ -26,6 +28,15 @@ SAME = {
         "https://github.com/аlice",  # Cyrillic а
         "github: ａｌｉｃｅ",  # fullwidth
         "github: al\u200bice",  # zero-width space
+        "github: al\U000e0100ice",  # variation selectors
+        "github: al\ufe0fice",
+        "github: alice\u180b",
+        "github: al\u034fice",  # combining grapheme joiner
+        "github: \u3164alice\u115f",  # Hangul fillers
+        "github: alice\u2065\U000e0041",
+        "github: alice\u2800",  # blank Braille
+        "\ufeffhttps://github.com/alice\u2060",
+        "https://github.com/al%F3%A0%84%80ice",
         "github: 𝐚𝐥𝐢𝐜𝐞",  # mathematical bold
         "github.com: αlice",  # Greek alpha
         "github: alice/some-repo",
@@ -315,6 +326,18 @@ def test_canonical_bytes_are_pinned() -> None:
     context = voice_context(bytes(32), about)
     assert context.hex() == "c45348f342ef76ddca4843110cf4c943b856f5b54b267ab4bef2e9aade2d13bd"
     assert voice_context(bytes(31) + b"\x01", about) != context
+
+
+def test_what_cannot_be_seen_is_never_part_of_a_name() -> None:
+    """Every format character of this Unicode, and all it will never show; none comes back by folding."""
+    unseen = [chr(at) for at in range(0x110000) if not 0xD800 <= at < 0xE000 and not seen(chr(at))]
+    assert {c for c in map(chr, range(0x110000)) if unicodedata.category(c) == "Cf"} <= set(unseen)
+    assert len(unseen) == 4174 + 32  # Default_Ignorable_Code_Point, and what is Cf beside
+    assert fold(f"a{''.join(unseen)}b") == "ab"
+    for at in range(0x110000):
+        if not 0xD800 <= at < 0xE000 and seen(chr(at)):
+            again = unicodedata.normalize("NFKC", chr(at)).casefold()
+            assert seen(again) == again
 
 
 @settings(max_examples=200, deadline=None)
