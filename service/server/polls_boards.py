@@ -23,7 +23,7 @@ from service.server.deps import Deps
 from service.server.http import AnyRequest
 from service.server.polls_records import Board, Message, Said
 from service.server.records import MARK, board_partition, decode, encode, group_partition
-from service.server.signed import target_of
+from service.server.signed import kept_until_s, target_of
 from service.storage.protocol import Change, Conflict, Insert, Put, Replace
 from service.wire.poll_shapes import BoardShape, DefineBoard, SaidMessage, SayMessage
 from service.wire.poll_views import board_id, check_message, trustee_key_id
@@ -99,7 +99,7 @@ async def verified_trustee(deps: Deps, request: AnyRequest, cap: int = 0) -> tup
     except Refused:
         raise ProblemError(Kind.SIGNATURE) from None
     name = b"trustee-nonce/" + claimed.key_id + claimed.nonce
-    nonce = Insert(name, MARK, expires_s=claimed.time_s + 2 * WINDOW_S + 1)
+    nonce = Insert(name, MARK, expires_s=kept_until_s(claimed.time_s))
     if isinstance(await deps.store.commit(partition, [nonce]), Conflict):
         raise ProblemError(Kind.REPLAYED)
     return Speaker(claimed.group, place), body

@@ -6,6 +6,7 @@ Everything that is wrong with a key or a signature is one answer, so that nobody
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from crypto.errors import Refused
 from service.cases.rosters import Handler, Roster
@@ -16,6 +17,8 @@ from service.server.records import MARK, group_partition
 from service.storage.protocol import Conflict, Insert
 from service.wire.problems import Kind, ProblemError
 from service.wire.signing import WINDOW_S, check_signature, parse_claimed
+
+_GRAIN_S: Final = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,17 @@ async def verified(deps: Deps, request: AnyRequest, cap: int = 0) -> tuple[Calle
         check_signature(claimed, handler.verify_key, request.method, target_of(request), body)
     except Refused:
         raise ProblemError(Kind.SIGNATURE) from None
-    nonce = Insert(
-        b"nonce/" + claimed.key_id + claimed.nonce, MARK, expires_s=claimed.time_s + 2 * WINDOW_S + 1
-    )
+    nonce = Insert(b"nonce/" + claimed.key_id + claimed.nonce, MARK, expires_s=kept_until_s(claimed.time_s))
     if isinstance(await deps.store.commit(group_partition(claimed.group), [nonce]), Conflict):
         raise ProblemError(Kind.REPLAYED)
     return Caller(claimed.group, handler, history.latest), body
+
+
+def kept_until_s(time_s: int) -> int:
+    """Say until when the mark of a request of `time_s` is kept: for as long as it could be replayed, and to the end of
+    a quarter of an hour, so that the store doesn't hold the second at which somebody was at work.
+    """
+    return -(-(time_s + 2 * WINDOW_S + 1) // _GRAIN_S) * _GRAIN_S
 
 
 def target_of(request: AnyRequest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -48,6 +49,17 @@ def test_key_files_are_described(tmp_path: Path) -> None:
     made = {path.name for path in tmp_path.iterdir()}
     assert made == set(re.findall(r"^\| `(\w+\.key)` \|", PAGE, re.MULTILINE))
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+async def test_every_table_of_the_database_is_described(world: World) -> None:
+    """Beside the records: what SQLite keeps of logs, and of trying itself, with all columns of the latter."""
+    await world.deps.store.healthy()
+    database = sqlite3.connect(Path(world.deps.settings.data) / "store.db")
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    columns = [row[1] for row in database.execute("PRAGMA table_info(probe)")]
+    database.close()
+    assert tables - set(re.findall(r"table `(\w+)`", PAGE)) == {"records"}
+    assert all(f"`{column}`" in PAGE for column in columns)
 
 
 async def test_nothing_unregistered_is_stored(world: World, group: Group) -> None:

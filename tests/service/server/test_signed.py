@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,9 @@ from service.cases import rosters
 from service.wire import calls, shapes
 from service.wire.client import Declined
 from service.wire.problems import Kind
-from service.wire.signing import Signer
+from service.wire.signing import WINDOW_S, Signer
 from tests.support.groups import Group
-from tests.support.inprocess import World
+from tests.support.inprocess import World, in_process
 
 
 async def kind_of(world: World, call: calls.Call[object]) -> Kind | None:
@@ -30,6 +32,28 @@ async def test_a_replay_is_refused(world: World, group: Group) -> None:
     first = await world.http.request(method, url, headers=headers, content=body)
     second = await world.http.request(method, url, headers=headers, content=body)
     assert (first.status_code, second.status_code) == (200, 409)
+
+
+async def test_the_mark_of_a_request_tells_no_time_of_day(tmp_path: Path) -> None:
+    """But the quarter of an hour at whose end it expires; until then it stops a replay, for as long as one counts."""
+    async with in_process(tmp_path) as world:
+        group = Group.draw()
+        await world.found(group)
+        world.clock.now = 1_800_000_000 - 241
+        asked = []
+        for _ in range(12):
+            asked.append(int(world.clock.now))
+            await world.client.do(calls.feed(group.signer("Ada")))
+            world.clock.forward(107)
+        database = sqlite3.connect(tmp_path / "store.db")
+        told = "SELECT expires_s FROM records WHERE expires_s IS NOT NULL ORDER BY id"
+        kept_until = [row[0] for row in database.execute(told)]
+        database.close()
+        assert [until % 900 for until in kept_until] == [0] * 12
+        assert kept_until[0] == asked[0] + 241  # the first just reaches its quarter's end
+        assert all(
+            at + 2 * WINDOW_S < until <= at + 241 + 899 for at, until in zip(asked, kept_until, strict=True)
+        )
 
 
 async def test_a_replay_under_the_old_name_of_the_key_is_refused(world: World, group: Group) -> None:
@@ -118,8 +142,8 @@ async def test_a_handler_reads_their_own_feed_only(world: World, group: Group) -
 
 
 async def test_nonces_are_swept_when_their_time_is_over(world: World, group: Group) -> None:
-    """A nonce is kept while its request could still be replayed, and no longer."""
+    """A nonce is kept while its request could still be replayed, and until that quarter of an hour is over."""
     method, url, headers, body = world.client.request(calls.feed(group.signer("Ada")))
     await world.http.request(method, url, headers=headers, content=body)
-    assert await world.deps.store.sweep(world.deps.now_s() + 239) == 0
-    assert await world.deps.store.sweep(world.deps.now_s() + 242) == 1
+    assert await world.deps.store.sweep(world.deps.now_s() + 899) == 0
+    assert await world.deps.store.sweep(world.deps.now_s() + 900) == 1
