@@ -8,7 +8,7 @@ letters is left. The follow-up waits in an outbox of this partition until it is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, overload
 
 from crypto.codes import Claim, address_of
 from crypto.filler import filler
@@ -35,6 +35,11 @@ class Burned:
 @dataclass(frozen=True, slots=True)
 class Unread:
     """Letters came that were not seen. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The mailbox had been burned before. Nothing was changed."""
 
 
 async def post(deps: Deps, address: bytes, item: bytes, letter: bytes) -> Outcome:
@@ -77,8 +82,24 @@ async def slots(deps: Deps, claim: Claim, page: int) -> bytes:
     return b"".join(letters + noise[len(letters) :])
 
 
-async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Accepted) -> Burned | Unread:
-    """Burn a mailbox and store the follow-up. Repeating with the same envelope changes nothing more."""
+@overload
+async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Accepted) -> Burned | Unread: ...
+
+
+@overload
+async def burn(
+    deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Accepted, answered: Insert
+) -> Burned | Unread | Used: ...
+
+
+async def burn(
+    deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Accepted, answered: Insert | None = None
+) -> Burned | Unread | Used:
+    """Burn a mailbox and store the follow-up. Repeating with the same envelope changes nothing more.
+
+    answered: a record that comes into the store in the same step. With it nothing is stored for a mailbox that was
+    burned before: it is Used. Without it such a follow-up is stored, marked as the repeat that it is.
+    """
     address = address_of(claim)
     box_name, outbox = b"box/" + address, b"outbox/" + accepted.digest
     day = day_of(deps.clock())
@@ -87,6 +108,8 @@ async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Acc
         box = Box(False, 0) if raw is None else decode(raw, Box)
         if not box.burned and box.count > letters_seen:
             return Unread()
+        if box.burned and answered is not None:
+            return Used()
         earlier = await intake.known(deps, accepted.group, accepted.digest)
         if earlier is not None and box.burned and await intake.lasts(deps, MAIL, box_name):
             return Burned(earlier)
@@ -97,6 +120,7 @@ async def burn(deps: Deps, claim: Claim, letters_seen: int, accepted: intake.Acc
             changes += [
                 Insert(box_name, ashes, scattered=True) if raw is None else Replace(box_name, raw, ashes),
                 *await _letters_of(deps, address),
+                *([] if answered is None else [answered]),
             ]
         outcome = await deps.store.commit(MAIL, changes)
         if isinstance(outcome, Conflict) and outcome.name == box_name:

@@ -202,6 +202,7 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("mail", b"box/", "box/<address>", Box),
     Kept("mail", b"letter/", "letter/<address>/<number>", None),
     Kept("mail", b"posted/", "posted/<address><item>", None),
+    Kept("mail", b"answered/", "answered/<answer>", None),
     Kept("mail", b"outbox/", "outbox/<envelope digest>", Outgoing),
     Kept("server", b"group/", "group/<group>", GroupEntry),
     Kept("server", b"poll/", "poll/<poll>", None),

@@ -4,7 +4,7 @@ Code, letters and answer cross this process's memory and are forgotten. Guarante
 mailbox give pages of the same bytes, and all pages of opened mailboxes have one length up to eight letters, headers
 and cookie included; the old code is burned only when two words of the new one were typed, in one step with the answer,
 and with exactly as many letters as were looked at: service.reporter.mailboxes says how that is known, though junk
-looks like noise.
+looks like noise; "done" is said only of an answer that was stored.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from service.server import intake, mailboxes
 from service.server.http import AnyRequest, check_headers, no_query
 from service.server.pages import messages
 from service.server.pages.admitting import admitted, admitted_as_stored, sealed_size
+from service.server.pages.answered import answered_mark, was_answered
 from service.server.pages.forms import MAX_FORM, MAX_SMALL, Posted, read_form
 from service.server.pages.languages import WORD_LISTS, Language
 from service.server.pages.letters import letters_of, next_letters
@@ -125,8 +126,8 @@ class _Mailbox:
             errors.append(Wrong("message", self._site.say(language, messages.TOO_LONG, limit=LONG_TEXT)))
         if posted.dropped:
             errors.append(Wrong("files", self._site.say(language, messages.FILES_TOO_LARGE)))
-        if not letters:  # burned by this very form, sent again after a lost answer
-            return self._site.page(language, "done.html", "", clear=True, removed=())
+        if not letters:
+            return await self._used_before(language, shown, posted)
         if not errors:
             return await self._burn(language, shown, letters, posted)
         files = posted.dropped or bool(posted.uploads)
@@ -168,14 +169,30 @@ class _Mailbox:
         if waiting is not None:
             return await again("send", messages.BUSY)
         accepted = await intake.check(self._deps, to.group_id, envelope, follow_up=True)
-        seen = shown.seen
-        while isinstance(await mailboxes.burn(self._deps, claim_of(used), seen, accepted), mailboxes.Unread):
+        seen, mark = shown.seen, answered_mark(self._deps, shown, posted)
+        while not isinstance(
+            outcome := await mailboxes.burn(self._deps, claim_of(used), seen, accepted, mark),
+            mailboxes.Burned,
+        ):
+            if isinstance(outcome, mailboxes.Used):
+                return await self._used_before(language, shown, posted)
             came, seen = await next_letters(self._deps, used, seen)
             if came:
                 letters, seen = await letters_of(self._deps, used)
                 return await again("message", messages.UNREAD, msgspec.structs.replace(shown, seen=seen))
         told = [self._site.say(language, what) for what in removed]
         return self._site.page(language, "done.html", "", clear=True, removed=told)
+
+    async def _used_before(self, language: Language, shown: Shown, posted: Posted) -> Response[bytes]:
+        """Answer a form whose old code opens nothing any more.
+
+        This very answer used it up, and is sent again because the page got lost; or another did, and what was typed is
+        given back, with the truth on which words are good.
+        """
+        if await was_answered(self._deps, shown, posted):
+            return self._site.page(language, "done.html", "", clear=True, removed=())
+        message = posted.text("message")
+        return self._site.page(language, "used.html", "", status=422, clear=True, message=message)
 
     def _sealed(
         self,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html import unescape
 from typing import Any
 
 import pytest
 
-from crypto.codes import ReplyCode, to_words
+from crypto.codes import ReplyCode, address_of, claim_of, from_words, prove, to_words
 from crypto.entropy import system
+from crypto.envelope import parse_envelope
+from crypto.opening import open_report
+from service.cases.reports import FollowUp, Unsealed
+from service.cases.texts import LONG_TEXT
 from service.server import mailboxes
 from service.server.pages.tokens import COOKIE, open_token
+from service.server.records import MAIL, MARK
 from service.wire import calls
 from tests.support.groups import Group, Member
 from tests.support.inprocess import World
@@ -176,3 +182,87 @@ async def test_an_answer_goes_to_another_group_only_when_the_first_has_nobody_le
     assert goes_to(mailbox) == "Borealis: Nia, Oto"
     assert (await visitor.answer(mailbox, "Yes.")).heading == "Done"
     assert await answers_to(world, other, "Oto") == 1
+
+
+async def followed(world: World, group: Group) -> list[str]:
+    """The messages of all follow-ups that came to the handlers, in no order."""
+    feed = await world.client.do(calls.feed(group.signer("Ada")))
+    found = []
+    for entry in feed.entries:
+        raw = await world.client.do(
+            calls.fetch_report(group.signer("Ada"), group.id, bytes.fromhex(entry.report))
+        )
+        plaintext = open_report(parse_envelope(raw), group.member("Ada").sealing).plaintext
+        found.append(Unsealed.from_bytes(plaintext).content)
+    return sorted(content.message for content in found if isinstance(content, FollowUp))
+
+
+async def test_the_same_answer_sent_again_is_done_and_stored_once(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """The button was pressed twice at once, or after a lost page; or the page was shown again with another ticket."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Who saw it?"))
+    mailbox = await visitor.open(to_words(code))
+    other_tickets = await visitor.answer(mailbox, "x" * (LONG_TEXT + 1))
+    assert (other_tickets.status, other_tickets.words) == (422, mailbox.words)
+    await asyncio.gather(*(visitor.answer(mailbox, "Two friends.") for _ in range(2)))
+    for page in (mailbox, other_tickets):
+        assert (await visitor.answer(page, "Two friends.")).heading == "Done"
+    assert await followed(world, group) == ["Two friends."]
+
+
+async def test_a_code_opened_in_two_windows_loses_no_answer_in_silence(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """The first answer is received; the second is given back, and its words are said to be worth nothing."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Who saw it?"))
+    one, two = [await visitor.open(to_words(code)) for _ in range(2)]
+    assert one.words != two.words
+    assert (await visitor.answer(one, "Two friends.")).heading == "Done"
+    lost = await visitor.answer(two, "And he threatened <Ann>.")
+    assert (lost.status, lost.value("message")) == (422, "And he threatened <Ann>.")
+    assert "Only the new words that were shown with that answer" in lost.html
+    assert not any(f"<li>{word}</li>" in lost.html for word in two.words)
+    changed = await visitor.answer(one, "Three friends.")
+    assert (changed.status, changed.value("message")) == (422, "Three friends.")
+    empty = await visitor.answer(two)
+    assert empty.status == 422
+    assert "<textarea" not in empty.html
+    assert await followed(world, group) == ["Two friends."]
+
+
+async def test_of_two_answers_at_the_same_moment_one_is_received_and_the_other_given_back(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both saw the letters; the other answer burns the mailbox just before this one does."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Who saw it?"))
+    one, two = [await visitor.open(to_words(code)) for _ in range(2)]
+    real, between = mailboxes.burn, [two]
+
+    async def burn(*arguments: Any) -> Any:
+        if between:
+            assert (await visitor.answer(between.pop(), "First.")).heading == "Done"
+        return await real(*arguments)
+
+    monkeypatch.setattr(mailboxes, "burn", burn)
+    lost = await visitor.answer(one, "Second.")
+    assert (lost.status, lost.value("message")) == (422, "Second.")
+    assert await followed(world, group) == ["First."]
+
+
+async def test_what_an_answer_leaves_leads_to_no_mailbox(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """The mark of an answer holds neither code, nor what is derived from it; and it goes by the end of a day."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Who saw it?"))
+    mailbox = await visitor.open(to_words(code))
+    assert (await visitor.answer(mailbox, "Two friends.")).heading == "Done"
+    [(name, value)] = [
+        (name, value) for name, value in (await world.rows(MAIL)).items() if name.startswith(b"answered/")
+    ]
+    assert (len(name), value) == (len(b"answered/") + 32, MARK)
+    for each in (code, from_words(" ".join(mailbox.words), "english")):
+        derived = (prove(each).reveal(), claim_of(each).reveal(), address_of(claim_of(each)))
+        assert not any(raw[:8] in name for raw in (each.reveal(), *derived))
+    await world.deps.store.sweep((world.deps.now_s() // 86_400 + 2) * 86_400)
+    assert not any(row.startswith(b"answered/") for row in await world.rows(MAIL))
