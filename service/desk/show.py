@@ -32,8 +32,9 @@ _KINDS = {
     "unreadable": "can't be opened",
 }
 _STRAY = (
-    "This message continues no report that is here: its report went to others, or its sender mistyped the code. "
-    "A letter goes to the code that they have now."
+    "This message continues no report that is here: its report went to others, its sender mistyped the code, or "
+    "somebody made it up. Don't take its sender for the reporter of a case that you have. "
+    "A letter goes to the code that its sender has now."
 )
 _USED = "It was sent with a code that had been used before: perhaps by someone who found it."
 

@@ -26,6 +26,7 @@ from service.cases.reports import FollowUp, Unsealed
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.session import Session
+from service.desk.show import list_view
 from service.wire.calls import Call
 from service.wire.client import Client
 from service.wire.shapes import FeedPage
@@ -69,10 +70,10 @@ class Scene:
     used: list[ReplyCode] = field(default_factory=list)
 
     def sync(self) -> Case:
-        """Let the handler's desk ask the server; gives the one case."""
+        """Let the handler's desk ask the server; gives the one case that begins with a report."""
         self.now_s += 1
         synced(self.ada, self.client, self.now_s)
-        (case,) = self.ada.cases().values()
+        (case,) = (one for one in self.ada.cases().values() if not one.stray)
         return case
 
     def write(self, text: str) -> None:
@@ -148,7 +149,7 @@ def test_nothing_the_server_received_is_a_proof(scene: Scene) -> None:
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the answer", "after the answer"])
 def test_the_server_cannot_answer_as_the_reporter(scene: Scene, before: bool) -> None:
-    """With the claim it can burn the mailbox; handlers go on with the reporter, and write to nobody else."""
+    """With the claim it can burn the mailbox; handlers go on with the reporter, and what it wrote stands apart."""
     claim, mine = claim_of(scene.reporter.code).reveal(), ReplyCode.draw(system)
     forgery = forged(scene.group, claim, mine)
     if before:
@@ -157,6 +158,9 @@ def test_the_server_cannot_answer_as_the_reporter(scene: Scene, before: bool) ->
     if not before:
         assert burned(scene.client, scene.group, Claim(claim), 1, forgery) is not None
     assert scene.messages() == ["Ann did.", "Yes, but not at work."]
+    (apart,) = (list_view(one) for one in scene.ada.cases().values() if one.stray)
+    assert apart["headline"].startswith("I made it all up")
+    assert "somebody made it up" in apart["warnings"][0]
     scene.write("We will meet Ann on Monday.")
     assert scene.reporter.letters()[-1].text == "We will meet Ann on Monday."
     assert Reporter(scene.client, scene.group, mine).letters() == []
