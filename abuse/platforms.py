@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import unquote
 
 from abuse.confusables import fold
 from crypto.errors import Refused
@@ -173,8 +172,11 @@ def own_host(host: str) -> str:
 
 
 def is_reserved(host: str, handle: str) -> bool:
-    """Whether what stands in a handle's place is a page of the host instead. host: "" where it is not known here."""
-    word = fold(unquote(handle)).strip()
+    """Whether what stands in a handle's place is a page of the host instead. host: "" where it is not known here.
+
+    handle: percent-decoded. Refused: characters without an agreed meaning.
+    """
+    word = fold(handle).strip()
     return word in _RESERVED.get(host, ()) or (host in _PROGRAMS and bool(_PROGRAM.search(word)))
 
 

@@ -174,7 +174,7 @@ def _on_own_host(platform: str, text: str) -> Subject:
     if set(text) & set("/?"):
         first = text.partition("/")[0].casefold()
         return _from_url(f"https://{text}" if first.endswith(f".{host}") else f"https://{host}/{text}")
-    if is_reserved(host, text.lstrip("@~")):
+    if is_reserved(host, unquote(text).lstrip("@~")):
         raise Refused("subject: this is a page of the platform, not an account; give the account's address")
     return _made(platform, "", text.lstrip("@~"))
 

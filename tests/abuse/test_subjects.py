@@ -286,6 +286,7 @@ def test_different_accounts_stay_apart(one: str, other: str) -> None:
         "irc:///eve",
         "facebook: people",
         "facebook: Profile.php",
+        "facebook: peopl%65",
         "github: sponsors",
         "github: @ghost",
         "github: ѕponsors",  # Cyrillic dze
