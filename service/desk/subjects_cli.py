@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from abuse.bursts import DAY_S, Wave
 from abuse.evidence import link_id
 from abuse.plot import plot as drawn
 from abuse.subjects import read_subject
@@ -22,10 +23,11 @@ from service.desk.casebook import Case
 from service.desk.cli import desk, opened
 from service.desk.reading import reading_of, remember
 from service.desk.session import Session
-from service.desk.show import ID_SHOWN
+from service.desk.show import ID_SHOWN, day_text
 from service.desk.subjects import About, about, abouts, comparison, persons
 from service.desk.writing import remark
 
+_GROUPS_SHOWN: Final = 3
 _KEPT: Final = "Kept. It goes out with the next sync."
 _FOUND: Final[dict[str, Finding]] = {
     "confirmed": "verified",
@@ -40,6 +42,7 @@ def _view(one: About) -> dict[str, object]:
     return {
         "subject": str(one.subject),
         "aliases": [str(alias) for alias in one.aliases],
+        "same_handle": [str(account) for account in one.same_handle],
         "cases": list(one.cases),
         "voices_refused": one.unheard,
         "voices_unchecked": one.waiting,
@@ -57,7 +60,22 @@ def _text(one: About) -> str:
         for check in one.score.checks[:5]
     ]
     lines = [f"{names}", *(f"  {sentence}" for sentence in one.sentences()), *checks]
+    lines += [_wave_text(wave) for wave in one.waves if any(wave.shared)]
+    lines += [
+        f"    same handle: {account} (another account; if you know that it is one person: `desk merge`)"
+        for account in one.same_handle
+    ]
     return "\n".join([*lines, f"    reports: {', '.join(case[:ID_SHOWN] for case in one.cases)}"])
+
+
+def _wave_text(wave: Wave) -> str:
+    """The commonest wording of each group of a wave that shares some, the largest groups first."""
+    first, last = (day_text(int(at_s // DAY_S)) for at_s in (wave.from_s, wave.to_s))
+    groups = sorted((shared[0] for shared in wave.shared if shared), key=lambda each: -each[1])
+    told = "; ".join(f"{times} share \u201c{wording}\u201d" for wording, times in groups[:_GROUPS_SHOWN])
+    more = f"; and {len(groups) - _GROUPS_SHOWN} more groups" if len(groups) > _GROUPS_SHOWN else ""
+    when = first if first == last else f"{first} to {last}"
+    return f"    {wave.reports} reports in a wave, {when}: {told}{more}"
 
 
 def _one(session: Session, name: str) -> About:
@@ -102,7 +120,8 @@ def compare(context: click.Context, report: str, other: str, as_json: bool) -> N
     """Say how far two reports are one account, with every term."""
     with opened(context) as session:
         result = comparison(reading_of(session), session.find(report), session.find(other))
-    emit(asdict(result), as_json, shown(result.sentence()))
+    wording = [f"  both say \u201c{each}\u201d" for each in result.shared]
+    emit(asdict(result), as_json, shown("\n".join([result.sentence(), *wording])))
 
 
 @desk.command("verify-link")

@@ -278,9 +278,29 @@ def test_two_reports_are_compared(ada: Handler) -> None:
     ada.does("sync")
     rows = json.loads(ada.does("list", "--json"))
     same = [row["id"] for row in rows if row["headline"].startswith("The very same")]
-    assert "count" in ada.does("compare", *same)
+    told = ada.does("compare", *same)
+    assert "count" in told
+    assert "both say “the very same”" in told
     terms = json.loads(ada.does("compare", *same, "--json"))
     assert (terms["kernel"], terms["likeness"], terms["phi"]) == (1, 1, 0.5)
+
+
+def test_shared_wording_and_equal_handles_are_told(ada: Handler) -> None:
+    """In text as with --json: what the reports of one wave say alike, and who has the same handle elsewhere."""
+    for platform in ("github", "irc", "irc"):
+        who = (Person(platform=platform, handle="mallory"),)
+        Reporter(ada.reporter.client, ada.group).report(Answers(what="He mocks the newcomers.", who=who))
+    ada.does("sync")
+    hub, irc = sorted(ada.does("subjects").split("\n\n"), key=lambda text: "irc: mallory" in text[:20])
+    assert "2 reports in a wave" in irc
+    assert "2 share “he mocks the”" in irc or "2 share “mocks the newcomers”" in irc
+    assert "share “" not in hub
+    assert "same handle: irc: mallory@libera" in hub
+    assert "same handle: github: mallory" in ada.does("subject", "irc:mallory")
+    view = json.loads(ada.does("subject", "irc:mallory", "--json"))
+    assert view["same_handle"] == ["github: mallory"]
+    ada.does("merge", view["cases"][0], "irc:mallory", "github:mallory")
+    assert "same handle" not in ada.does("subjects")
 
 
 def test_a_text_that_is_too_long_goes_back_to_the_editor(

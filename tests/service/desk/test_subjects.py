@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from abuse.subjects import read_subject
 from crypto.signatures import SigningKey
 from service.cases.answers import Answers
 from service.cases.log import Act, Checked, Entry, Finding, SubjectMerged, SubjectSplit, sign_entry
@@ -26,11 +27,14 @@ OTHER = (
 )
 
 
-def world(*texts: str, acts: tuple[tuple[int, Act], ...] = (), handle: str = "Some-Body") -> Reading:
-    """Cases about one account, with log acts on some of them."""
+def world(
+    *texts: str, acts: tuple[tuple[int, Act], ...] = (), handle: str = "Some-Body", platform: str = "GitHub"
+) -> Reading:
+    """Cases about one account, with log acts on some of them. handle, platform: as the odd ones name it."""
     records, bodies = [], {}
     for number, text in enumerate(texts, 1):
-        who = (Person(platform="GitHub", handle=handle if number % 2 else "https://github.com/some-body/"),)
+        odd = Person(platform=platform, handle=handle)
+        who = (odd if number % 2 else Person(platform="GitHub", handle="https://github.com/some-body/"),)
         link = f"https://example.org/{number}"
         report = Answers(what=text, who=who, links=(link,)).to_report((), TODAY)
         record = held(number, f"a{number}", fetched_s=1_000_000 * number, who=who, links=(link,))
@@ -152,6 +156,25 @@ def test_a_split_takes_back_every_merge_of_the_two(acts: str, persons: int) -> N
     }
     told = tuple((int(act[0]), said[act[1]]) for act in acts.split())
     assert len(abouts(world(WORDS, OTHER, handle="elsewhere", acts=told))) == persons
+
+
+def test_equal_handles_on_two_platforms_are_suggested_until_somebody_decided() -> None:
+    """Each names the other; merged they are one person; taken apart again they are not suggested any more."""
+    merge = SubjectMerged(subject="github:some-body", other="https://gitlab.com/some-body")
+    split = SubjectSplit(subject="https://gitlab.com/some-body", other="github:some-body")
+    alike = world(WORDS, OTHER, platform="GitLab")
+    assert {(str(one.subject), *map(str, one.same_handle)) for one in abouts(alike)} == {
+        ("github: some-body", "gitlab: some-body"),
+        ("gitlab: some-body", "github: some-body"),
+    }
+    alone = about(alike, read_subject("https://gitlab.com/some-body"))
+    assert alone is not None
+    assert [str(account) for account in alone.same_handle] == ["github: some-body"]
+    [merged] = abouts(world(WORDS, OTHER, platform="GitLab", acts=((1, merge),)))
+    assert merged.same_handle == ()
+    parted = abouts(world(WORDS, OTHER, platform="GitLab", acts=((1, merge), (2, split))))
+    assert [one.same_handle for one in parted] == [(), ()]
+    assert all(one.same_handle == () for one in abouts(world(WORDS, OTHER, handle="elsewhere")))
 
 
 def test_merges_of_one_id_stop_nothing() -> None:
