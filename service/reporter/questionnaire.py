@@ -47,7 +47,7 @@ URGENCIES: tuple[tuple[Urgency, str], ...] = (
     ("danger", "Someone is in danger now"),
 )
 DANGER = (
-    "If you say so, the report is not held back until the next batch and the group is paged at once.\n"
+    "If you say so, the report is not held back until the next batch, and the group is called if this server can.\n"
     "Whoever runs the server then sees that an urgent report came in, and when; never what it says."
 )
 

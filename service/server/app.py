@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from service.server import housekeeping, http, openapi, pages
+from service.server import housekeeping, http, openapi, pages, paging
 from service.server.admission import Admission
 from service.server.deps import Deps
 from service.server.gate import Gate, limits_of
@@ -53,13 +53,14 @@ def create_app(deps: Deps) -> Litestar:
     @asynccontextmanager
     async def housekept(_app: Litestar) -> AsyncIterator[None]:
         await housekeeping.once(deps)
-        task = asyncio.create_task(housekeeping.forever(deps))
+        tasks = [asyncio.create_task(work.forever(deps)) for work in (housekeeping, paging)]
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     site = Site(deps)
 
@@ -96,6 +97,7 @@ async def opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[Dep
     """
     import time
 
+    paging.checked(settings)
     keys = load_or_make(settings.folder, system)
     store = await open_store(store_url(settings), replicas=settings.redis_replicas, apart=apart)
     try:

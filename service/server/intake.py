@@ -21,6 +21,7 @@ from crypto.seal import KEY_ID_SIZE
 from service.cases.receipts import Receipt, day_of, envelope_digest, issue
 from service.cases.rosters import Roster
 from service.server.deps import Deps
+from service.server.paging import call_for
 from service.server.records import (
     Feed,
     Report,
@@ -160,7 +161,8 @@ async def store(
     report = report_id(deps, accepted.group, accepted.digest)
     stamped = day_of(now_s) if day is None else day
     record = Report(stamped, accepted.size_class, accepted.roster.seq, accepted.recipients, urgent, follow_up)
-    batch = u64(release_ms(now_s, deps.settings.batch_seconds, urgent=urgent))
+    released = release_ms(now_s, deps.settings.batch_seconds, urgent=urgent)
+    batch = u64(released)
     listed = encode(Feed(accepted.group, stamped, accepted.size_class, urgent, False, follow_up))
     changes: list[Change] = [
         Insert(report_name(report), encode(record)),
@@ -168,6 +170,8 @@ async def store(
         # Ordered by batch and, inside one, by the random id: the order says nothing about who came first.
         *(Insert(b"feed/" + reader + batch + report, listed) for reader in accepted.readers),
     ]
+    if urgent and deps.settings.paging is not None:
+        changes.append(call_for(report, accepted.readers, released))
     # Signed before it is stored, and given only after: so that nothing is left to do for the reports of a commit while
     # the next one waits for it. With Redis that is 6% more reports a second.
     receipt = issue(deps.keys.receipts, accepted.digest, stamped, accepted.group)

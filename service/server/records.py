@@ -96,6 +96,13 @@ class Feed(Struct, frozen=True, array_like=True):
     follow_up: Literal[0, 1, 2]
 
 
+class Call(Struct, frozen=True, array_like=True):
+    """That handlers are to be called about an urgent report. `again_s`: not before, as somebody is at it."""
+
+    readers: tuple[bytes, ...]
+    again_s: int
+
+
 class Granted(Struct, frozen=True, array_like=True):
     """A content key sealed to a handler."""
 
@@ -190,6 +197,7 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("group", b"report/", "report/<report>", Report),
     Kept("group", b"report/", "report/<report>/envelope", None, b"/envelope"),
     Kept("group", b"feed/", "feed/<handler><batch><report>", Feed),
+    Kept("group", b"call/", "call/<moment><report>", Call),
     Kept("group", b"grant/", "grant/<report><group><handler>", Granted),
     Kept("group", b"recused/", "recused/<report><group><handler>", None),
     Kept("group", b"log/", "log/<report>/<number>", Logged),

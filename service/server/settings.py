@@ -84,6 +84,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Let anyone found a group or a registry: for demonstrations and tests."""
     batch_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 900
     """How long reports are gathered before handlers see them. 0: at once, for demonstrations and tests."""
+    paging: str | None = None
+    """A program that calls people when someone is in danger; see service.server.paging."""
     onion: Annotated[str, Meta(max_length=100)] | None = None
     """The onion address to show, if there is one."""
     exit_url: Annotated[str, Meta(max_length=200, pattern=r"^https://[^\s\"'<>]+\Z")] = (
@@ -100,7 +102,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
 _NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
 _FLAGS = {"open_groups"}
-_TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url"}
+_TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url", "paging"}
 _LISTS = {"groups", "registries"}
 
 

@@ -227,6 +227,7 @@ class _Filing:
             agreed=_agreed(found, form),
             errors=errors,
             all_languages=LANGUAGES,
+            called=self._deps.settings.paging is not None,
             word_lists=word_lists(),
         )
 
