@@ -114,7 +114,7 @@ class _Reading:
             raise ProblemError(Kind.NOT_FOUND)
         return language, found.view
 
-    def _policy(self, language: Language, policy: Policy) -> dict[str, list[dict[str, str]]]:
+    def _policy(self, language: Language, policy: Policy) -> dict[str, list[dict[str, Any]]]:
         """The policy in the page's language: the group's translation, else ours of the baseline, else as written."""
 
         def items(found: tuple[Item, ...]) -> list[dict[str, str]]:
@@ -129,6 +129,7 @@ class _Reading:
 
         ladder: list[dict[str, Any]] = [
             {name: self._site.say(language, getattr(step, name)) for name in ("title", "text", "way_back")}
+            | {"longest_days": step.longest_days}
             for step in policy.ladder
         ]
         return {"issues": items(policy.issues), "criteria": items(policy.criteria), "ladder": ladder}

@@ -21,6 +21,7 @@ from crypto.letters import LETTER_PLAINTEXT, seal_letter
 from crypto.opening import open_report
 from crypto.seal import seal
 from service.cases.letters import Letter, sign_letter
+from service.cases.policies import baseline
 from service.cases.reports import FollowUp, Report, Unsealed
 from service.server.pages.languages import LANGUAGES, negotiated
 from service.server.pages.site import POLICY
@@ -521,6 +522,17 @@ async def test_every_page_keeps_the_same_habits(group: Group, visitor: Visitor, 
     assert all(address.startswith("/static/") for address in loaded)
     style = (await visitor.http.get("/static/style.css")).content
     assert len(gzip.compress(page.html.encode())) + len(gzip.compress(style)) <= 30_000
+
+
+async def test_the_published_steps_say_how_long_they_may_last(group: Group, visitor: Visitor) -> None:
+    """ "It lapses after its term": the term that the group signed is there, by each step that has one."""
+    page = await visitor.get(f"groups/{group.id.hex()}/conduct")
+    steps = re.findall(r"<li><h3>(.*?)</h3>(.*?)</li>", page.html, re.DOTALL)
+    told = {title: re.findall(r"Longest term, in days: (\d+)<", rest) for title, rest in steps}
+    assert told == {
+        step.title: [str(step.longest_days)] if step.longest_days else [] for step in baseline().ladder
+    }
+    assert told["Warning"] == ["365"]
 
 
 async def test_the_code_is_in_no_address_title_or_cookie_in_clear(group: Group, visitor: Visitor) -> None:
