@@ -7,9 +7,8 @@ neither, so that anybody could tell them from letters who was shown a few.
 
 from __future__ import annotations
 
-from array import array
 from hashlib import shake_256
-from sys import byteorder
+from struct import unpack
 from typing import Final
 
 from nacl.bindings import crypto_scalarmult_base
@@ -50,9 +49,7 @@ def _packed(stream: bytes, compressed: tuple[str, ...], count: int, bits: int) -
     """Draw numbers and pack them as ByteEncode_d does (FIPS 203 §4.2.1): the first one in the lowest bits."""
     draws = count * 5 // 4  # one in 29 is passed over: too few remain in less than one of 2^100 cases
     while True:
-        drawn = array("H", shake_256(stream).digest(2 * draws))
-        if byteorder == "big":
-            drawn.byteswap()
+        drawn = unpack(f"<{draws}H", shake_256(stream).digest(2 * draws))
         digits = "".join(map(compressed.__getitem__, reversed(drawn)))[-count * bits :]
         if len(digits) == count * bits:
             return int(digits, 2).to_bytes(count * bits // 8, "little")
