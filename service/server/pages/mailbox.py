@@ -62,11 +62,11 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @post("/{tag:str}/mailbox", status_code=200)
     async def opened(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
-        return await on_page(site, tag, reading.open(request, tag))
+        return await on_page(site, tag, reading.open(request, tag), form=True)
 
     @post("/{tag:str}/mailbox/answer", status_code=200)
     async def answered(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
-        return await on_page(site, tag, reading.answer(request, tag))
+        return await on_page(site, tag, reading.answer(request, tag), form=True)
 
     return [shown, opened, answered]
 
@@ -108,7 +108,7 @@ class _Mailbox:
             )
         else:
             letters, _ = await letters_of(self._deps, ReplyCode(shown.used))
-        return await self._letters_page(language, shown, letters, "", [])
+        return await self._letters_page(language, shown, letters, posted, [])
 
     async def answer(self, request: AnyRequest, tag: str) -> Response[bytes]:
         language = language_of(tag)
@@ -121,8 +121,7 @@ class _Mailbox:
             )
         letters, _ = await letters_of(self._deps, ReplyCode(shown.used))
         errors = wrong_words(shown, posted, self._site.say(language, messages.WORD_WRONG))
-        message = posted.text("message")
-        if len(message) > LONG_TEXT:
+        if len(posted.text("message")) > LONG_TEXT:
             errors.append(Wrong("message", self._site.say(language, messages.TOO_LONG, limit=LONG_TEXT)))
         if posted.dropped:
             errors.append(Wrong("files", self._site.say(language, messages.FILES_TOO_LARGE)))
@@ -131,10 +130,7 @@ class _Mailbox:
         if not errors:
             return await self._burn(language, shown, letters, posted)
         files = posted.dropped or bool(posted.uploads)
-        original = posted.text("original") == "1"
-        return await self._letters_page(
-            language, shown, letters, message, errors, files=files, original=original
-        )
+        return await self._letters_page(language, shown, letters, posted, errors, files=files)
 
     async def _burn(
         self, language: Language, shown: Shown, letters: list[Letter], posted: Posted
@@ -144,9 +140,7 @@ class _Mailbox:
         async def again(field: str, sentence: str, now: Shown = shown) -> Response[bytes]:
             wrong = [Wrong(field, self._site.say(language, sentence))]
             files = bool(posted.uploads) and field != "files"
-            return await self._letters_page(
-                language, now, letters, message, wrong, files=files, original=original
-            )
+            return await self._letters_page(language, now, letters, posted, wrong, files=files)
 
         found = await readers(self._deps, letters)
         if found is None:
@@ -258,11 +252,10 @@ class _Mailbox:
         language: Language,
         shown: Shown,
         letters: list[Letter],
-        message: str,
+        posted: Posted,
         errors: list[Wrong],
         *,
         files: bool = False,
-        original: bool = False,
     ) -> Response[bytes]:
         if files:
             errors = [*errors, Wrong("files", self._site.say(language, messages.FILES_AGAIN))]
@@ -273,9 +266,8 @@ class _Mailbox:
         token = seal_token(self._deps.keys.cookie, shown, self._deps.entropy)
         nothing = seal_token(self._deps.keys.cookie, self._opens_nothing(shown), self._deps.entropy)
         new = ReplyCode(shown.new)
-        words = to_words(
-            new, shown.words
-        )  # made for every outcome: the same work, and shown only with letters
+        # Made for every outcome: the same work, and shown only with letters.
+        words = to_words(new, shown.words)
         return self._site.page(
             language,
             "letters.html",
@@ -286,7 +278,11 @@ class _Mailbox:
             letters=[await letter_view(self._deps, letter, states) for letter in letters],
             readers=found,
             token=token if letters else "",
-            form={"ticket": challenge.ticket, "message": message, "original": original},
+            form={
+                "ticket": challenge.ticket,
+                "message": posted.text("message"),
+                "original": posted.text("original") == "1",
+            },
             errors=errors,
             words=words if letters else (),
             positions=confirmation_positions(new) if letters else (),

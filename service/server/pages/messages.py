@@ -69,6 +69,10 @@ RECEIVED: Final = (
         "takes long."
     ),
 )
+RELOAD: Final = N_(
+    "Load this page again: it sends what you typed once more; agree if your browser asks. Do not go back: that would "
+    "lose it."
+)
 NOT_FOUND: Final = (
     N_("There is no such page"),
     N_("Look at the address again, or begin at the start."),
@@ -89,3 +93,6 @@ BROKEN: Final = (
     N_("Something went wrong"),
     N_("It is our fault, not yours. Nothing was sent. Please try again in a few minutes."),
 )
+CROWDED: Final = (UNAVAILABLE[0], BUSY)
+CUT_OFF: Final = (BROKEN[0],)
+"""Too slow: what to do about it is all there is to say."""

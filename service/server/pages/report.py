@@ -63,11 +63,11 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def sent(
         request: AnyRequest, tag: FromPath[str], group: FromPath[str], kind: FromPath[str]
     ) -> Response[bytes]:
-        return await on_page(site, tag, desk.send(request, tag, group, kind))
+        return await on_page(site, tag, desk.send(request, tag, group, kind), form=True)
 
     @post("/{tag:str}/confirm", status_code=200)
     async def confirmed(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
-        return await on_page(site, tag, desk.confirm(request, tag))
+        return await on_page(site, tag, desk.confirm(request, tag), form=True)
 
     return [shown, sent, confirmed]
 

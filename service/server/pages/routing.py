@@ -34,8 +34,13 @@ def cookie_of(request: AnyRequest) -> str:
     return request.cookies.get(COOKIE, "")
 
 
-async def on_page(site: Site, tag: str, answer: Awaitable[Response[bytes]]) -> Response[bytes]:
-    """Give an answer, or the page that says what went wrong, in the language of the address."""
+async def on_page(
+    site: Site, tag: str, answer: Awaitable[Response[bytes]], *, form: bool = False
+) -> Response[bytes]:
+    """Give an answer, or the page that says what went wrong, in the language of the address.
+
+    form: whether a form was sent, which has to be sent again when it did not get through.
+    """
     language = BY_TAG.get(tag, ENGLISH)
     site.forget_soon()
     try:
@@ -45,12 +50,16 @@ async def on_page(site: Site, tag: str, answer: Awaitable[Response[bytes]]) -> R
             return site.problem(language, messages.NOT_FOUND, 404)
         if problem.kind is Kind.TOO_LARGE:
             return site.problem(language, messages.TOO_LARGE, 413)
+        if problem.kind is Kind.BUSY:
+            return site.problem(language, messages.CROWDED, 429, again=form)
+        if problem.kind is Kind.TOO_SLOW:
+            return site.problem(language, messages.CUT_OFF, 408, again=form)
         if problem.kind.status >= 500:
-            return site.problem(language, messages.UNAVAILABLE, 503)
+            return site.problem(language, messages.UNAVAILABLE, 503, again=form)
         return site.problem(language, messages.MALFORMED, problem.kind.status)
     except (StoreUnavailable, StoreRefused, LimiterUnavailable) as error:
         events.failure("store-unavailable", error)
-        return site.problem(language, messages.UNAVAILABLE, 503)
+        return site.problem(language, messages.UNAVAILABLE, 503, again=form)
     except Refused as refused:
         events.failure("page-refused", refused)
         return site.problem(language, messages.MALFORMED, 400)

@@ -146,16 +146,23 @@ class Site:
             )
         return Response(raw, media_type=HTML, status_code=status, headers=headers, cookies=cookies)
 
-    def problem(self, language: Language, said: tuple[str, str], status: int) -> Response[bytes]:
-        """Answer with a page that says what went wrong."""
-        title, text = said
+    def problem(
+        self, language: Language, said: tuple[str, ...], status: int, *, again: bool = False
+    ) -> Response[bytes]:
+        """Answer with a page that says what went wrong.
+
+        said: its title, and perhaps a sentence. again: it answers a form that can be sent once more, by a reload alone:
+        pages are kept in no cache, so going back gives an empty form.
+        """
+        title, *texts = said
         return self.page(
             language,
             "problem.html",
             "",
             status=status,
             title=self.say(language, title),
-            text=self.say(language, text),
+            texts=[self.say(language, text) for text in texts],
+            again=self.say(language, messages.RELOAD) if again else "",
         )
 
     def _environment(self, language: Language) -> Environment:
