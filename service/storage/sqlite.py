@@ -136,7 +136,8 @@ class SqliteStore:
         return await self._reading(page)
 
     async def sweep(self, now_s: int) -> int:
-        """See Store. Writers get their turn between pages; afterwards the write-ahead log is emptied if it can be.
+        """See Store. Writers get their turn between pages; afterwards the write-ahead log is emptied if it can be, also
+        when nothing was removed: it holds what was written in its order, which is nobody's to know for longer.
 
         What is removed is overwritten with zeros, but fragments that SQLite copied while it moved records between
         pages may outlive it until the next `purge` of anything (tests/contract/test_store_sqlite.py).
@@ -147,8 +148,7 @@ class SqliteStore:
             removed += page
             if page < _SWEEP_PAGE:
                 break
-        if removed:
-            await self._writer.ask(EmptyLog())
+        await self._writer.ask(EmptyLog())
         return removed
 
     async def purge(self, partition: str, names: Sequence[bytes]) -> None:

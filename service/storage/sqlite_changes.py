@@ -7,6 +7,7 @@ are not disturbed.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -30,11 +31,20 @@ _ASKED_AT_ONCE: Final = 64
 _AT_ONCE: Final = 1_024
 """Rows of one statement; SQLite takes 32,766 parameters, five for each row."""
 
+_LARGE: Final = 2_048
+"""Bytes of a value from which few rows share a page of 8 KiB, and a page's number tells when a row was written."""
+_PLACES_BEGIN: Final = -(2**63)
+_PLACES_END: Final = -(2**62)
+"""Large scattered records have ids from the first to below the second; small ones, from there to −1."""
+
 _EXISTS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ?"
 _HOLDS: Final = "SELECT 1 FROM records WHERE partition = ? AND name = ? AND value = ?"
 _LAST: Final = "SELECT last FROM logs WHERE partition = ? AND log = ?"
 _INSERT: Final = "INSERT INTO records (partition, name, expires_s, value) VALUES (?, ?, ?, ?)"
 _INSERT_AT: Final = "INSERT INTO records (id, partition, name, expires_s, value) VALUES (?, ?, ?, ?, ?)"
+_LAST_LARGE: Final = "SELECT max(id) FROM records WHERE id < ?"
+_AT: Final = "SELECT partition, name, expires_s, value FROM records WHERE id = ?"
+_MOVE_IN: Final = "UPDATE records SET partition = ?, name = ?, expires_s = ?, value = ? WHERE id = ?"
 _UPSERT: Final = (
     _INSERT + " ON CONFLICT (partition, name) DO UPDATE"
     " SET value = excluded.value, expires_s = excluded.expires_s"
@@ -116,7 +126,7 @@ def insert_at_once(connection: sqlite3.Connection, commits: Sequence[Inserts]) -
     of the interpreter's lock, for which the event loop competes: this takes as many as one, sync of the disk included.
     """
     rows = _rows(commits)
-    if len(rows) > _AT_ONCE:
+    if len(rows) > _AT_ONCE or any(_large(change) for _, change in rows):
         return False
     try:
         _insert(connection, rows)
@@ -161,8 +171,12 @@ def _rows(commits: Sequence[Inserts]) -> list[tuple[str, Insert]]:
 
 def _insert(connection: sqlite3.Connection, rows: list[tuple[str, Insert]]) -> None:
     """Write records, many in one statement."""
-    for at in range(0, len(rows), _AT_ONCE):
-        some = rows[at : at + _AT_ONCE]
+    for partition, change in rows:
+        if _large(change):
+            _insert_among_others(connection, partition, change)
+    small = [row for row in rows if not _large(row[1])]
+    for at in range(0, len(small), _AT_ONCE):
+        some = small[at : at + _AT_ONCE]
         values = [value for p, c in some for value in (_place(c), p, c.name, c.expires_s, c.value)]
         connection.execute(_INSERT_AT + ", (?, ?, ?, ?, ?)" * (len(some) - 1), values)
 
@@ -170,6 +184,29 @@ def _insert(connection: sqlite3.Connection, rows: list[tuple[str, Insert]]) -> N
 def _place(change: Insert) -> int | None:
     """Where a row goes: at the end, or at a random place before all that went there (whose ids are above zero)."""
     return -1 - (int.from_bytes(os.urandom(8), "big") >> 2) if change.scattered else None
+
+
+def _large(change: Insert) -> bool:
+    return change.scattered and len(change.value) > _LARGE
+
+
+def _insert_among_others(connection: sqlite3.Connection, partition: str, change: Insert) -> None:
+    """Write a scattered record that fills pages of its own, and whose id would hide nothing: pages are numbered too.
+
+    It takes the place of one of the large ones that are there, or a new one, each as likely; who was there moves to the
+    new one. So every order of them is as likely as any other (Fisher and Yates' shuffle, from the inside out).
+    """
+    execute = connection.execute
+    (last,) = execute(_LAST_LARGE, (_PLACES_END,)).fetchone()
+    new = _PLACES_BEGIN if last is None else last + 1
+    place = _PLACES_BEGIN + secrets.randbelow(new - _PLACES_BEGIN + 1)
+    there = execute(_AT, (place,)).fetchone()
+    mine = (partition, change.name, change.expires_s, change.value)
+    if there is None:  # the new one, or one that was left
+        execute(_INSERT_AT, (place, *mine))
+    else:
+        execute(_MOVE_IN, (*mine, place))
+        execute(_INSERT_AT, (new, *there))
 
 
 def _existing(connection: sqlite3.Connection, partition: str, names: list[bytes]) -> set[bytes]:

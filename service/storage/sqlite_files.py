@@ -6,7 +6,8 @@ spilt into temporary files. The tables:
 
 - `records(partition, name, expires_s, value)`: an ordinary rowid table, so that 8 KiB values go to the end of one
   b-tree and only the short names are kept in order (measured: twice the inserts of WITHOUT ROWID).
-  Scattered records have random ids below zero. A row of no partition, 0, keeps the others' ids above it: SQLite
+  Scattered records have ids below zero: small ones random ids, large ones the lowest, among which each new one changes
+  places with another (`sqlite_changes.py`). A row of no partition, 0, keeps the others' ids above it: SQLite
   counts on from the largest id there is.
 - `logs(partition, log, last)`: the last number given out in each log.
 - `probe`: one row that `healthy` writes, to find out whether a write is durable.
