@@ -1,16 +1,18 @@
 """What all commands share: secrets from prompt, file or standard input; --json; exit codes; errors a person can use.
 
 Exit codes: 0 done, 2 wrong usage, 3 refused (bad input, forged or contradicting data), 4 wrong passphrase or damaged
-key file, 5 server unreachable, 6 declined by the server, 130 interrupted. Results go to standard output, all else
-to standard error, so that `--json` can be piped.
+key file, 5 server unreachable, 6 declined by the server, 7 standard output takes nothing, 130 interrupted. Results go
+to standard output, all else to standard error, so that `--json` can be piped.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -21,13 +23,18 @@ from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from crypto.keyfiles import DamagedKeyFile, WrongPassphrase
 from crypto.secrets import Passphrase
+from crypto.words import word_list
 from service.wire.client import Declined, Unreachable
 
 P = ParamSpec("P")
 R = TypeVar("R")
 MAX_PASSPHRASE_FILE = 4_096
 
-REFUSED, KEY, UNREACHABLE, DECLINED, INTERRUPTED = 3, 4, 5, 6, 130
+REFUSED, KEY, UNREACHABLE, DECLINED, UNWRITTEN, INTERRUPTED = 3, 4, 5, 6, 7, 130
+
+
+class Unwritten(Exception):
+    """Standard output takes nothing: the disk is full, the pipe or the stream was closed. The message says which."""
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
@@ -46,6 +53,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except Declined as error:
             later = f" Try again in {error.retry_after_s} seconds." if error.retry_after_s else ""
             fail(f"{error}{later}", DECLINED)
+        except Unwritten as error:
+            fail(f"standard output takes nothing: {error}", UNWRITTEN)
         except (click.Abort, KeyboardInterrupt):
             fail_interrupted("interrupted")
 
@@ -149,9 +158,62 @@ def compared(cards: Sequence[tuple[str, bytes]]) -> list[dict[str, str]]:
     return people
 
 
-def emit(result: object, as_json: bool, text: str) -> None:
-    """Print a result: as one line of JSON, or as text for a person."""
-    click.echo(msgspec.json.encode(result).decode() if as_json else text)
+def emit(result: object, as_json: bool, text: str, *, once: bool = False) -> None:
+    """Print a result: as one line of JSON, or as text for a person. Raises Unwritten.
+
+    once: it can't be had again, such as a reply code. Where standard output takes nothing, it goes to standard error.
+    """
+    out = msgspec.json.encode(result).decode() if as_json else text
+    if as_json and not _has_letters_of(out):
+        out = json.dumps(json.loads(out))  # in letters that every encoding has, and still JSON
+    try:
+        say(out)
+    except Unwritten as error:
+        if not once:
+            raise
+        click.echo("Standard output takes nothing. This can't be shown again:", err=True)
+        click.echo(out, err=True)
+        raise Unwritten(f"{error}; what was asked for is done") from None
+
+
+def say(text: str) -> None:
+    """Write to standard output. Raises Unwritten."""
+    if sys.stdout is None:
+        raise Unwritten("it is closed")
+    try:
+        click.echo(text)
+    except OSError as error:
+        _drop_the_rest()
+        raise Unwritten(error.strerror or "it failed") from None
+
+
+def _drop_the_rest() -> None:
+    """Let what is still in standard output's buffer go nowhere, or ending would fail over it once more."""
+    with suppress(OSError, ValueError):  # a test's standard output has no number
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
+
+
+def check_shows(language: str, *, as_json: bool = False) -> None:
+    """Refuse a standard output that can't show the words of a code in a language, before anything depends on it."""
+    if sys.stdout is None:
+        raise Refused("standard output is closed, so no code could be shown: nothing was sent")
+    if not as_json and not _has_letters_of("".join(word_list(language).shown)):
+        raise Refused(
+            f"this terminal has no letters for words in {language}, so nothing was sent: "
+            "choose others with --words, or set PYTHONIOENCODING=utf-8"
+        )
+
+
+def _has_letters_of(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown(text: str) -> str:

@@ -16,7 +16,7 @@ from abuse.evidence import link_id, witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
-from service.console import command, emit, json_option, shown
+from service.console import check_shows, command, emit, json_option, shown
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import client_of, desk, opened
@@ -207,6 +207,7 @@ def record(
     as_json: bool,
 ) -> None:
     """File a report for someone who came by another way; the reply code is theirs, to be handed over."""
+    check_shows("english", as_json=as_json)
     answers = read_answers(file)
     read = [read_file(path, original=False) for path in attach] + [
         read_file(path, original=True) for path in original
@@ -223,6 +224,7 @@ def record(
         {"code": words, "removed": removed},
         as_json,
         "\n".join([*lines, "", f"  {' '.join(words)}", "", _HAND_OVER]),
+        once=True,
     )
 
 

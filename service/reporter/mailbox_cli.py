@@ -26,7 +26,7 @@ from service.cases.receipts import Receipt
 from service.cases.reports import File, FollowUp
 from service.cases.rosters import Roster
 from service.cases.texts import LONG_TEXT, tidy
-from service.console import command, emit, shown
+from service.console import Unwritten, check_shows, command, emit, say, shown
 from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
 from service.reporter.questionnaire import paragraphs
 from service.reporter.recipients import Chosen, ask_left_out, introduce, readers, recipients, roster_of
@@ -54,6 +54,7 @@ STATES: Final = {
     "decided": "A decision was made.",
     "closed": "The case was closed.",
 }
+_EXPECTED: Final = (click.Abort, KeyboardInterrupt, Unreachable, Declined, Refused, Unwritten)
 _NOTHING: Final = "There is nothing new to read. (A wrong code and a used one look the same.)"
 _ANEW: Final = (
     "Only you know whom you left out of your report. Leave them out again, or they can read this too."
@@ -104,6 +105,7 @@ def mailbox(
         raise click.UsageError(
             "--json asks nothing: add --yes-i-wrote-it-down, and keep the code that the result holds."
         )
+    check_shows(words, as_json=as_json)
     gid = group_id(group)
     used = from_words(_code_text(code_file), None)
     files, _ = files_of(attach, attach_original)
@@ -113,7 +115,7 @@ def mailbox(
         key = VerifyKey(client.do(calls.server_info()).verify_key)
         views = [_letter_view(client, gid, letter) for letter in letters]
         if not as_json:
-            click.echo(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
+            say(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
         asking = not as_json and message_file is None
         message = "" if message_file is None else tidy(read_text(message_file))
         roster = client.do(calls.roster(gid)).latest
@@ -121,7 +123,7 @@ def mailbox(
         if letters:
             chosen = readers(client, roster, letters, leave_out)
             if not as_json:
-                click.echo(shown(f"\nAn answer goes to {chosen.told}."))
+                say(shown(f"\nAn answer goes to {chosen.told}."))
         elif asking or message or files:
             chosen = _unasked(client, roster, leave_out, everybody=everybody, asking=asking)
         if chosen is not None and asking:
@@ -141,7 +143,7 @@ def mailbox(
         ):
             admission.begin()  # solved while the new code is written down
             if not as_json:
-                click.echo("\n".join(shown_code(code)))
+                say("\n".join(shown_code(code)))
             if not noted:
                 _confirm(new)
             envelope = _follow_up(used, new, seen, letters, message, files, to)
@@ -153,12 +155,13 @@ def mailbox(
                 new_views = [_letter_view(client, gid, letter) for letter in came]
                 views += new_views
                 if new_views and not as_json:
-                    click.echo(shown("\n\n".join(_letter_text(view) for view in new_views)))
+                    say(shown("\n\n".join(_letter_text(view) for view in new_views)))
             codes.burned()
     emit(
         {"letters": views, "recipients": chosen.told, "code": code, "sent": True},
         as_json,
         "\nDone: the old code opens nothing any more.",
+        once=True,
     )
 
 
@@ -234,8 +237,7 @@ class _Codes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        expected = isinstance(error, click.Abort | KeyboardInterrupt | Unreachable | Declined | Refused)
-        if expected and self._old_stands and not self._as_json:
+        if isinstance(error, _EXPECTED) and self._old_stands and not self._as_json:
             click.echo("\nYour old code is still good; the new words are worth nothing.", err=True)
 
 

@@ -19,7 +19,7 @@ from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
 from service.cases.receipts import Receipt
 from service.cases.reports import LANGUAGE_TAG, MAX_JSON, MAX_PLAINTEXT, File, Report, Unsealed
-from service.console import command, emit, passphrase_option, shown, write_private
+from service.console import check_shows, command, emit, passphrase_option, shown, write_private
 from service.member_keys import FILE as KEY_FILE
 from service.member_keys import HOME
 from service.reporter.answers import EXAMPLE, Answers, read_answers
@@ -96,6 +96,7 @@ def report(
     """File a report that only the people you choose can read."""
     gid = group_id(group)
     # Whatever can be wrong with the options is said now: nothing that somebody typed is lost over it.
+    check_shows(words, as_json=as_json)
     _check_language(language)
     _check_key_file(voice)
     from_file = None if file is None else _in_language(read_answers(file), language)
@@ -155,6 +156,7 @@ def report(
         "\n".join(
             ["", "It was received, and sealed so that only they can read it.", *shown_code(shown_words)]
         ),
+        once=True,
     )
     if receipt_file is not None:
         _keep_receipt(receipt_file, receipt)
