@@ -23,7 +23,7 @@ from crypto.entropy import system
 from crypto.labels import Label
 from crypto.members import MemberKey
 from crypto.ring import Ring, RingSignature, context_generator, sign, verify
-from crypto.ring_split import ring_of, split
+from crypto.ring_split import split
 
 CONTEXT, MESSAGE = b"bench context", b"bench message"
 TARGET = 1.2
@@ -67,7 +67,7 @@ def measure(members: int, rounds: int) -> dict[str, float]:
     many = [MemberKey.draw(system) for _ in range(1000)]
     points = [key.public() for key in many]
     cut = cpu_s(lambda: split(points, bytes(32)))
-    sub_ring = ring_of(split(points, bytes(32)), points[0])
+    sub_ring = next(each for each in split(points, bytes(32)) if points[0] in each)
     voice = sign(sub_ring, many[0], CONTEXT, MESSAGE, system)
     return {
         "members": members,

@@ -2,7 +2,7 @@
 
 Guarantees of a `VerifiedChain`: every statement was signed by the root for this kind of chain, at its place, after
 exactly the statements before it. What the payloads mean is for the reader; that a chain is the newest one, and the same
-for everybody, is for `continues` and whoever remembers heads.
+for everybody, is for whoever remembers heads.
 
     statement  u8 version=1 ‖ u64 seq ‖ previous link 32 ‖ u32 length ‖ payload ‖ Ed25519 signature 64
     link       H(CHAIN_LINK, label, statement), 32 bytes; the first statement's previous link is zeros
@@ -38,20 +38,6 @@ class Broken(Refused):
 
     def __init__(self) -> None:
         super().__init__("the chain is broken: a statement is missing, moved or repeated")
-
-
-class RolledBack(Refused):
-    """A chain is shorter than one seen before."""
-
-    def __init__(self) -> None:
-        super().__init__("the chain is older than the one seen before: someone may be hiding statements")
-
-
-class Forked(Refused):
-    """A chain contradicts one seen before."""
-
-    def __init__(self) -> None:
-        super().__init__("the chain contradicts the one seen before: there are two histories")
 
 
 @final
@@ -92,13 +78,6 @@ class VerifiedChain:
     def head(self) -> bytes:
         """The link to the last statement; zeros for an empty chain."""
         return self.statements[-1].digest if self.statements else NO_LINK
-
-    def continues(self, seq: int, link: bytes) -> None:
-        """Refuse unless the statement remembered from before is in this chain. Raises RolledBack or Forked."""
-        if seq >= len(self.statements):
-            raise RolledBack
-        if self.statements[seq].digest != link:
-            raise Forked
 
 
 def empty(root: VerifyKey, label: Label) -> VerifiedChain:

@@ -17,7 +17,6 @@ from nacl.bindings import (
     crypto_core_ed25519_add,
     crypto_core_ed25519_is_valid_point,
     crypto_core_ed25519_scalar_add,
-    crypto_core_ed25519_scalar_invert,
     crypto_core_ed25519_scalar_mul,
     crypto_core_ed25519_scalar_negate,
     crypto_core_ed25519_scalar_reduce,
@@ -91,12 +90,6 @@ class Scalar:
     def __neg__(self) -> Scalar:
         return _scalar(-self._value % ORDER)
 
-    def inverse(self) -> Scalar:
-        """Give 1/self; raises Refused for 0."""
-        if self._value == 0:
-            raise Refused("scalar: zero has no inverse")
-        return _scalar(pow(self._value, -1, ORDER))
-
     def __eq__(self, other: object) -> bool:
         return self._value == other._value if isinstance(other, Scalar) else NotImplemented
 
@@ -152,13 +145,6 @@ class SecretScalar(Secret):
     def __neg__(self) -> SecretScalar:
         return SecretScalar(crypto_core_ed25519_scalar_negate(self.reveal()))
 
-    def inverse(self) -> SecretScalar:
-        """Give 1/self; raises Refused for 0."""
-        try:
-            return SecretScalar(crypto_core_ed25519_scalar_invert(self.reveal()))
-        except SodiumRefused:
-            raise Refused("secret scalar: zero has no inverse") from None
-
 
 def _bytes_of(scalar: Scalar | SecretScalar) -> bytes:
     return scalar.raw if isinstance(scalar, Scalar) else scalar.reveal()
@@ -211,13 +197,6 @@ class Point:
         except SodiumRefused:
             return IDENTITY
 
-    def times_any(self, secret: SecretScalar) -> Point:
-        """Multiply by a secret that may well be 0 (a choice, a difference) with no branch on it.
-
-        (secret + 1)·self − self: only −1, which no caller uses as a choice, takes another way.
-        """
-        return self * (secret + Scalar(1)) - self
-
     def __eq__(self, other: object) -> bool:
         return self._raw == other._raw if isinstance(other, Point) else NotImplemented
 
@@ -250,11 +229,6 @@ def times_base(scalar: Scalar | SecretScalar) -> Point:
         return _point(crypto_scalarmult_ed25519_base_noclamp(_bytes_of(scalar)))
     except SodiumRefused:
         return IDENTITY
-
-
-def times_base_any(secret: SecretScalar) -> Point:
-    """Give secret·G for a secret that may well be 0, with no branch on it (see `Point.times_any`)."""
-    return times_base(secret + Scalar(1)) - GENERATOR
 
 
 def total(points: Iterable[Point]) -> Point:

@@ -8,7 +8,7 @@ A tag doesn't depend on the ring, so cutting changes nothing about "once per con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -42,11 +42,3 @@ def split(members: Iterable[Point], beacon: bytes) -> tuple[Ring, ...]:
     shuffled = sorted(ordered, key=lambda member: digest(Label.RING_SPLIT, beacon, everyone, member.raw))
     count = len(shuffled) // SUB_RING
     return tuple(Ring.of(shuffled[at::count]) for at in range(count))
-
-
-def ring_of(rings: Sequence[Ring], member: Point) -> Ring:
-    """Give the ring that `member` is in; Refused when in none."""
-    for ring in rings:
-        if member in ring:
-            return ring
-    raise Refused("ring split: not a member of any ring")

@@ -39,7 +39,7 @@ class PrivateCredential(Secret):
 
 
 def secret_of(group: Group[E, S], uuid: str, credential: PrivateCredential) -> S:
-    """Derive the secret exponent of a private credential in the election `uuid`.
+    """Derive the secret exponent of a private credential in the election `uuid`; g to it is the public one.
 
     SHA-256 of derive_credential|uuid|i|credential for i = 0 and 1, as one 512-bit number modulo q.
     """
@@ -47,11 +47,6 @@ def secret_of(group: Group[E, S], uuid: str, credential: PrivateCredential) -> S
         sha256(f"derive_credential|{uuid}|{half}|".encode() + credential.reveal()).digest() for half in (0, 1)
     )
     return group.secret(int.from_bytes(wide, "big"))
-
-
-def public_of(group: Group[E, S], uuid: str, credential: PrivateCredential) -> E:
-    """Give the public credential, g to the secret exponent."""
-    return group.base(secret_of(group, uuid, credential))
 
 
 def write_public(group: Group[E, S], credentials: Iterable[E]) -> bytes:

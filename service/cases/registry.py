@@ -51,7 +51,7 @@ from service.cases.registry_statements import (
 from service.cases.snapshots import Membership, Registry, Snapshot
 from service.cases.texts import checked_text
 
-__all__ = ["MAX_STATEMENTS", "GrowingRegistry", "Registry", "registry_root", "verified_registry"]
+__all__ = ["MAX_STATEMENTS", "GrowingRegistry", "Registry", "registry_root"]
 
 MAX_STATEMENTS: Final = 50_000
 
@@ -71,7 +71,7 @@ class GrowingRegistry:
 
     @classmethod
     def start(cls, statements: Sequence[bytes], root: VerifyKey) -> GrowingRegistry:
-        """Verify and fold a raw chain from its first statement on. Raises what `verified_registry` raises."""
+        """Verify a raw chain under its root key, from its first statement on, and fold it. Raises as `grown` does."""
         if not 0 < len(statements) <= MAX_STATEMENTS:
             raise Refused("registry: the chain is empty or too long")
         first = _linked(statements[0], root, 0, NO_LINK)
@@ -108,14 +108,6 @@ def registry_root(registry: bytes, first: bytes) -> VerifyKey:
     if registry_id_of(root) != registry:
         raise Refused("registry: it is another registry's chain")
     return root
-
-
-def verified_registry(statements: Sequence[bytes], root: VerifyKey) -> Registry:
-    """Verify the raw chain under its root key and fold it.
-
-    Raises the Refused of crypto.chains for a forged or broken chain, and Refused for one that says what can't be.
-    """
-    return GrowingRegistry.start(statements, root).registry
 
 
 def _linked(raw: bytes, root: VerifyKey, seq: int, previous: bytes) -> Link:

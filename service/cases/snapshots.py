@@ -101,13 +101,6 @@ class Registry:
                 return snapshot
         raise Refused("registry: no snapshot of this name")
 
-    def ring_at(self, seq: int, exclude: Collection[str] = ()) -> tuple[Ring, ...]:
-        """Give the rings of the snapshot in force after statement `seq`: the newest one frozen by then."""
-        frozen = [snapshot for snapshot in self.snapshots if snapshot.seq <= seq]
-        if not frozen or seq > self.seq:
-            raise Refused("registry: nothing was frozen by then")
-        return frozen[-1].rings(exclude)
-
     def voice_rings(self) -> Mapping[bytes, Ring]:
         """Give every whole ring of every snapshot, by digest: those by which a voice may speak."""
         return {

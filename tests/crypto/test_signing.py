@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto import chains
-from crypto.chains import Broken, Forged, Forked, RolledBack, verify_chain
+from crypto.chains import Broken, Forged, verify_chain
 from crypto.entropy import seeded
 from crypto.errors import Refused
 from crypto.framing import part
@@ -108,19 +108,6 @@ def test_a_chain_starts_at_nought() -> None:
         assert chains.verify_statement(raw, KEY.verify_key(), Label.ROSTER).seq == seq
         with pytest.raises(Broken):
             verify_chain([raw], KEY.verify_key(), Label.ROSTER)
-
-
-def test_rollback_and_fork_are_told_apart() -> None:
-    """A client that remembers a head notices a shorter chain, and another history."""
-    root = KEY.verify_key()
-    long, short = (verify_chain(chain_of(*p), root, Label.ROSTER) for p in ((b"a", b"b"), (b"a",)))
-    other = verify_chain(chain_of(b"a", b"x", b"y"), root, Label.ROSTER)
-    long.continues(0, short.head)
-    long.continues(1, long.head)
-    with pytest.raises(RolledBack):
-        short.continues(1, long.head)
-    with pytest.raises(Forked):
-        other.continues(1, long.head)
 
 
 @given(st.binary(max_size=300))

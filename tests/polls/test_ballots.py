@@ -13,7 +13,7 @@ from crypto.torsion import SMALL_ORDER
 from polls import ballots
 from polls.audit import check_ballots
 from polls.ballots import BallotWire, SignatureWire, _answer
-from polls.credentials import PrivateCredential, public_of, secret_of
+from polls.credentials import PrivateCredential, secret_of
 from polls.election import Election, Question
 from polls.encoding import decode, encode, hash_base64
 from polls.group import ED25519 as GROUP
@@ -49,7 +49,7 @@ def signed(election: Election[Any, Any], credential: PrivateCredential, answers:
 
 
 def context(election: Election[Any, Any], credential: PrivateCredential) -> str:
-    return f"{election.fingerprint}|{GROUP.text(public_of(GROUP, election.uuid, credential))}"
+    return f"{election.fingerprint}|{GROUP.text(GROUP.base(secret_of(GROUP, election.uuid, credential)))}"
 
 
 def check(raw: bytes, election: Election[Any, Any] = ELECTION) -> None:
@@ -135,13 +135,15 @@ def test_a_ballot_of_another_poll_is_refused() -> None:
     raw = ballots.make(elsewhere, CREDENTIAL, [[0, 1, 0, 0]], system)
     with pytest.raises(Refused, match="made for another election"):
         check(raw)
-    assert public_of(GROUP, ELECTION.uuid, CREDENTIAL) != public_of(GROUP, elsewhere.uuid, CREDENTIAL)
+    assert GROUP.base(secret_of(GROUP, ELECTION.uuid, CREDENTIAL)) != GROUP.base(
+        secret_of(GROUP, elsewhere.uuid, CREDENTIAL)
+    )
 
 
 def test_the_same_ballot_twice_is_refused() -> None:
     """A copied ballot on the board is named."""
     raw = ballots.make(ELECTION, CREDENTIAL, [[0, 1, 0, 0]], system)
-    allowed = frozenset([GROUP.text(public_of(GROUP, ELECTION.uuid, CREDENTIAL))])
+    allowed = frozenset([GROUP.text(GROUP.base(secret_of(GROUP, ELECTION.uuid, CREDENTIAL)))])
     with pytest.raises(Refused, match="ballot 2: the same ballot is there twice"):
         check_ballots(ELECTION, allowed, [raw, raw], map)
     with pytest.raises(Refused, match="ballot 1: its credential may not vote"):

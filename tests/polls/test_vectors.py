@@ -20,7 +20,7 @@ from polls.ceremony import (
     read_certificates,
 )
 from polls.channels import TrusteeKeys, TrusteeSeed, receive
-from polls.credentials import PrivateCredential, public_of, read_public, write_public
+from polls.credentials import PrivateCredential, read_public, secret_of, write_public
 from polls.election import Election
 from polls.encoding import decode
 from polls.group import ED25519 as GROUP
@@ -73,7 +73,8 @@ def test_belenios_before_3_3_did_not_sign_its_keys_and_ours_must() -> None:
 def test_private_credentials_derive_to_the_public_ones() -> None:
     """All 12, and the list is written as Belenios does but for its order."""
     private = json.loads(FOLDER.joinpath("private_creds.json").read_text())
-    publics = [public_of(GROUP, ELECTION.uuid, PrivateCredential(each.encode())) for each in private.values()]
+    secrets = [secret_of(GROUP, ELECTION.uuid, PrivateCredential(each.encode())) for each in private.values()]
+    publics = [GROUP.base(secret) for secret in secrets]
     assert {GROUP.text(each) for each in publics} == read_public(GROUP, CONTENTS.credentials)
     assert len(write_public(GROUP, publics)) == len(CONTENTS.credentials)
 

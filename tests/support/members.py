@@ -17,7 +17,7 @@ from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.signatures import SigningKey
 from service.cases.joining import apply, consent_to_leave, consent_to_replace, invite, registry_id_of
-from service.cases.registry import Registry, verified_registry
+from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import (
     Application,
     Beacon,
@@ -69,7 +69,7 @@ class Keeper:
 
     @property
     def registry(self) -> Registry:
-        return verified_registry(self.statements, self.root.verify_key())
+        return GrowingRegistry.start(self.statements, self.root.verify_key()).registry
 
     def say(self, statement: Statement) -> bytes:
         """Sign one more statement, whether or not it can follow; give it raw."""

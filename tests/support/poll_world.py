@@ -216,14 +216,14 @@ def thousand(ballots: int, seed: bytes = b"many") -> bytes:
     from polls import archive as archive_
     from polls import ballots as ballots_
     from polls.audit import check_ballots
-    from polls.credentials import PrivateCredential, public_of, write_public
+    from polls.credentials import PrivateCredential, secret_of, write_public
     from polls.encoding import base58
     from polls.tally import decrypt_partially, write_tally
 
     world = World(voters=20, seed=seed)
     election, group = world.election, world.group
     credentials = [PrivateCredential.of_characters(base58(world.entropy(40), 22)) for _ in range(ballots)]
-    publics = [public_of(group, election.uuid, credential) for credential in credentials]
+    publics = [group.base(secret_of(group, election.uuid, credential)) for credential in credentials]
     raws = [
         ballots_.make(election, credential, [[int(i == n % 4) for i in range(4)]], world.entropy)
         for n, credential in enumerate(credentials)

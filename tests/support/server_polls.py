@@ -38,7 +38,7 @@ from polls.transcript import Transcript
 from polls.verify import Closed, check_closed
 from service.cases import decisions, verdicts
 from service.cases.joining import apply, invite, registry_id_of
-from service.cases.registry import Registry, verified_registry
+from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Beacon, Found, Freeze, Join, encode_statement
 from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
@@ -106,7 +106,7 @@ class Community:
     @property
     def registry(self) -> Registry:
         """The registry, verified and folded."""
-        return verified_registry(self.statements, self.root.verify_key())
+        return GrowingRegistry.start(self.statements, self.root.verify_key()).registry
 
     @property
     def id(self) -> bytes:

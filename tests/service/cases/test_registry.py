@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from service.cases.joining import (
     invite,
     registry_id_of,
 )
-from service.cases.registry import GrowingRegistry, Registry, registry_root, verified_registry
+from service.cases.registry import GrowingRegistry, Registry, registry_root
 from service.cases.registry_statements import (
     Application,
     Beacon,
@@ -80,6 +80,11 @@ def join(name: str, turn: int = 0, on: str = DAY) -> Join:
     return Join(on, application(name, turn), invitation(name))
 
 
+def folded(statements: Sequence[bytes]) -> Registry:
+    """The registry that a raw chain under ROOT makes."""
+    return GrowingRegistry.start(statements, ROOT.verify_key()).registry
+
+
 @dataclass
 class Chain:
     """Statements as they would be in the signed chain, folded on demand."""
@@ -100,7 +105,7 @@ class Chain:
         return [statement.raw for statement in chain.statements]
 
     def folded(self) -> Registry:
-        return verified_registry(self.raw(), ROOT.verify_key())
+        return folded(self.raw())
 
     def refuses(self, *statements: Statement, match: str = ".") -> None:
         self.folded()
@@ -326,26 +331,22 @@ def test_a_snapshot_never_changes() -> None:
         Leave(DAY, "github.com/bob", ByRegistrar("inactive")),
     )
     assert changed.folded().snapshot("spring").rings() == ring
-    assert changed.folded().ring_at(4) == changed.folded().ring_at(7) == ring
     changed.refuses(Freeze(DAY, "spring", "another"), match="one name")
     changed.add(Freeze(DAY, "summer", "drand round 2"))
-    assert changed.folded().ring_at(8) != ring == changed.folded().ring_at(7)
+    assert changed.folded().snapshot("summer").rings() != ring == changed.folded().snapshot("spring").rings()
     with pytest.raises(Refused):
         changed.folded().snapshot("autumn")
-    for seq in (3, 99):
-        with pytest.raises(Refused):
-            changed.folded().ring_at(seq)
 
 
 def test_excluded_accounts_cannot_sign() -> None:
     """The accused and the recused are not in the ring; a misspelt exclusion is refused, not ignored."""
-    registry = three().add(Freeze(DAY, "poll", "none needed")).folded()
-    (ring,) = registry.ring_at(4, exclude={"github.com/bob"})
+    snapshot = three().add(Freeze(DAY, "poll", "none needed")).folded().snapshot("poll")
+    (ring,) = snapshot.rings({"github.com/bob"})
     assert member_key("bob").public() not in ring
     assert len(ring) == 2
     for exclude in ({"github.com/bobb"}, {"github.com/bob", "github.com/alice"}):
         with pytest.raises(Refused):
-            registry.ring_at(4, exclude=exclude)
+            snapshot.rings(exclude)
 
 
 def test_beacons_follow_their_snapshot() -> None:
@@ -366,7 +367,7 @@ def test_many_members_are_cut_only_by_the_beacon() -> None:
         chain.folded().snapshot("large").rings()
     assert chain.folded().voice_rings() == {}
     registry = chain.add(Beacon(DAY, "large", "5a" * 32)).folded()
-    assert [len(ring) for ring in registry.ring_at(registry.seq)] == [130, 130]
+    assert [len(ring) for ring in registry.snapshot("large").rings()] == [130, 130]
     assert len(registry.snapshot("large").rings(exclude={f"github.com/m{n}" for n in range(5)})) == 1
     key = member_key("m17")
     ring = next(each for each in registry.voice_rings().values() if key.public() in each)
@@ -425,9 +426,9 @@ def test_a_forged_cut_or_reordered_chain_is_refused() -> None:
         ([], Refused),
     ):
         with pytest.raises(error):
-            verified_registry(statements, ROOT.verify_key())
+            folded(statements)
     with pytest.raises(Refused):
-        verified_registry([*raw[:-1], raw[-1][:-1]], ROOT.verify_key())
+        folded([*raw[:-1], raw[-1][:-1]])
 
 
 def test_another_kind_of_chain_is_no_registry() -> None:
@@ -436,17 +437,17 @@ def test_another_kind_of_chain_is_no_registry() -> None:
     for statement in three().statements:
         chain = append(chain, encode_statement(statement), ROOT)
     with pytest.raises(Forged):
-        verified_registry([statement.raw for statement in chain.statements], ROOT.verify_key())
+        folded([statement.raw for statement in chain.statements])
 
 
-def test_a_shorter_chain_is_told_by_its_head() -> None:
-    """The registry names the link that a member remembers; a chain without it is a rollback."""
-    raw = three().raw()
-    registry = verified_registry(raw, ROOT.verify_key())
-    shorter = verify_chain(raw[:-1], ROOT.verify_key(), Label.REGISTRY)
-    verify_chain(raw, ROOT.verify_key(), Label.REGISTRY).continues(registry.seq, registry.head)
-    with pytest.raises(Refused, match="older"):
-        shorter.continues(registry.seq, registry.head)
+def test_a_registry_names_its_last_link() -> None:
+    """Its number and digest are those of the chain's last statement, which every longer chain has at that place."""
+    chain = three()
+    raw = chain.raw()
+    registry, longer = folded(raw), GrowingRegistry.start(chain.add(join("dora")).raw(), ROOT.verify_key())
+    head = verify_chain(raw, ROOT.verify_key(), Label.REGISTRY).head
+    assert (registry.seq, registry.head) == (len(raw) - 1, head)
+    assert longer.links[registry.seq] == head != folded(raw[:-1]).head
 
 
 def test_days_go_forward_and_exist() -> None:
@@ -494,9 +495,9 @@ def test_a_growing_registry_is_the_registry() -> None:
     seen = [growing]
     for statement in raw[1:]:
         seen.append(seen[-1].grown([statement]))
-    assert seen[-1].registry == verified_registry(raw, ROOT.verify_key())
+    assert seen[-1].registry == folded(raw)
     for length, earlier in enumerate(seen, 1):
-        assert earlier.registry == verified_registry(raw[:length], ROOT.verify_key())
+        assert earlier.registry == folded(raw[:length])
         assert len(earlier.links) == length
     assert growing.grown(raw[1:]).links == seen[-1].links
 
@@ -523,7 +524,7 @@ def test_what_is_refused_leaves_a_growing_registry_as_it_was() -> None:
         growing.check(join("alice"))
     after = growing.grown(twice[4:5])
     assert after.registry.member("github.com/dave")
-    assert growing.registry == before == verified_registry(raw, ROOT.verify_key())
+    assert growing.registry == before == folded(raw)
 
 
 def test_a_registry_id_stands_for_its_root() -> None:

@@ -16,7 +16,7 @@ from crypto.labels import Label
 from crypto.signatures import SigningKey
 from service.cases.asking import Ask, AskJoin, AskLeave, AskRotate, ask_digest, encode_ask
 from service.cases.joining import consent_to_leave, consent_to_replace, invite
-from service.cases.registry import verified_registry
+from service.cases.registry import GrowingRegistry
 from service.cases.registry_statements import (
     ByInvitation,
     ByRegistrar,
@@ -270,7 +270,8 @@ async def test_requests_wait_until_they_are_granted(world: World, kept: Keeper, 
     await kept.publish_async(world.client)
     left = await waiting(world, kept.id)
     assert set(left.values()) == {invited, rotates}
-    assert verified_registry(kept.statements, kept.root.verify_key()).member("github.com/dana")
+    grown = GrowingRegistry.start(kept.statements, kept.root.verify_key())
+    assert grown.registry.member("github.com/dana")
 
 
 async def test_the_same_request_waits_once(world: World, kept: Keeper, ssh: SshSigner) -> None:
