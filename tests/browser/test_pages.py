@@ -306,6 +306,16 @@ def test_leaving_too_many_out_goes_to_the_other_group(
     with visit(browser, server.base, scripts=scripts) as reporter:
         reporter.report(group, what="It was Ada.", leave_out=["Ada", "Bo"])
         assert reporter.page.locator("#errors a").get_attribute("href") == "#agreed"
+        label, box, note = (
+            reporter.page.locator(what).bounding_box()
+            for what in ("label[for=agreed]", "#agreed", "#agreed-error")
+        )
+        assert label
+        assert box
+        assert note
+        assert label["width"] > 200  # it can be read: the note has not taken its column
+        assert note["y"] + note["height"] <= box["y"]
+        assert reporter.page.locator("#agreed").get_attribute("aria-describedby") == "agreed-error"
         reporter.page.locator("#errors a").click()
         reporter.page.locator("#agreed").check()
         reporter.page.locator("#send").scroll_into_view_if_needed() if scripts else None

@@ -49,9 +49,9 @@ export function showWrong(form: HTMLElement, wrongs: readonly Wrong[]): void {
     const note = made("p", text, { class: "error", id: `${field}-error` });
     if (input.matches("fieldset")) input.prepend(note);
     else {
-      input.before(note);
+      (input.closest(".choice") ?? input).before(note); // inside, it would take the label's column
       input.setAttribute("aria-invalid", "true");
-      input.setAttribute("aria-describedby", `${field}-hint ${field}-error`);
+      describe(input, "hint", "error");
     }
   }
   summary.append(list, made("p", sentence("kept")));
@@ -67,8 +67,15 @@ export function clearWrong(): void {
   for (const note of all("p.error[id$='-error']")) note.remove();
   for (const input of all("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
-    input.setAttribute("aria-describedby", `${input.id}-hint`);
+    describe(input, "hint");
   }
+}
+
+/** Have a field described by its hint and its error, as far as the page has them. */
+function describe(input: Element, ...kinds: readonly ("hint" | "error")[]): void {
+  const ids = kinds.map((kind) => `${input.id}-${kind}`).filter((id) => document.getElementById(id));
+  if (ids.length > 0) input.setAttribute("aria-describedby", ids.join(" "));
+  else input.removeAttribute("aria-describedby");
 }
 
 /** Whether a leaving page would lose something that its reader can't get back. */
