@@ -1,7 +1,7 @@
 """Every request about registries of members as a value, like `service.wire.calls`.
 
 Parsers check that an answer is about what was asked and goes forward; that statements are signed, linked and may follow
-is for `service.wire.registry_pins`, which also remembers heads, and that a request is one for who reads it.
+is for `service.wire.registry_pins`, which also remembers chains, and that a request is one for who reads it.
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
 Members ask for the whole, every time: what somebody has of it already would tell the server which member is asking.
 
 A registry's id stands for its root key, so a forged chain fails by itself, and so does a member whom a server or its
-operator adds unnoticed. Rollback and split views need memory: the chain that this client last accepted, or its head,
-has to be in every later one. Messages are for people: they say what happened and what to do.
+operator adds unnoticed. Rollback and split views need memory: the chain that this client last accepted has to be the
+beginning of every later one. Messages are for people: they say what happened and what to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,7 +27,6 @@ from service.wire.registry_shapes import MAX_STATEMENT, StatementsPage
 from service.wire.shapes import Hex32
 
 MAX_FILE: Final = 64 * 1_024 * 1_024
-MAX_PINS_FILE: Final = 1_024 * 1_024
 
 
 class RegistryRolledBack(Refused):
@@ -74,16 +73,6 @@ class Downloaded:
         return self.growing.registry
 
 
-class _Head(Struct, frozen=True, forbid_unknown_fields=True):
-    seq: Annotated[int, Meta(ge=0, lt=MAX_STATEMENTS)]
-    digest: Hex32
-
-
-class _PinsFile(Struct, frozen=True, forbid_unknown_fields=True):
-    version: int
-    registries: dict[Hex32, _Head]
-
-
 class _ChainFile(Struct, frozen=True, forbid_unknown_fields=True):
     registry: Hex32
     statements: Annotated[
@@ -92,67 +81,16 @@ class _ChainFile(Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryPins:
-    """The heads of registries that a client has accepted so far, for who keeps no chains. Immutable."""
-
-    heads: Mapping[bytes, tuple[int, bytes]] = field(default_factory=dict)
-    """Registry id to (number, digest) of the last accepted head."""
-
-    def accept(self, growing: GrowingRegistry) -> RegistryPins:
-        """Remember a chain's head. Raises RegistryRolledBack or RegistryForked when it doesn't go on from the last."""
-        registry, links = growing.registry.id, growing.links
-        known = self.heads.get(registry)
-        if known is not None:
-            seq, digest = known
-            if seq >= len(links):
-                raise RegistryRolledBack
-            if links[seq] != digest:
-                raise RegistryForked
-        return replace(self, heads={**self.heads, registry: (len(links) - 1, links[-1])})
-
-    def to_bytes(self) -> bytes:
-        """Encode for a file; nothing in it is secret, but it tells which registries were looked at."""
-        heads = {each.hex(): _Head(seq, digest.hex()) for each, (seq, digest) in sorted(self.heads.items())}
-        return msgspec.json.encode(_PinsFile(1, heads))
-
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> RegistryPins:
-        """Parse what `to_bytes` wrote. Refused on anything else: losing pins silently would undo them."""
-        try:
-            read = msgspec.json.decode(raw, type=_PinsFile)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            raise Refused(
-                "The file of known registries is damaged. Restore it, or delete it to start anew."
-            ) from None
-        if read.version != 1:
-            raise Refused("The file of known registries was written by another version.")
-        return cls(
-            {
-                bytes.fromhex(each): (head.seq, bytes.fromhex(head.digest))
-                for each, head in read.registries.items()
-            }
-        )
-
-
-def download(
-    client: Client,
-    registry: bytes,
-    have: Sequence[bytes] = (),
-    pins: RegistryPins | None = None,
-) -> Downloaded:
+def download(client: Client, registry: bytes, have: Sequence[bytes] = ()) -> Downloaded:
     """Fetch a registry's whole chain, from its first statement, and verify all of it.
 
     have: the statements accepted before, which have to be its beginning. They are compared here and change nothing of
     what is asked for: how far somebody's copy goes can name a member, and the next request may be their ballot.
-    pins: for who remembers heads only; take `pins.accept(downloaded.growing)` for the next time.
     Raises RegistryForged, RegistryRolledBack, RegistryForked, or what `Client.do` raises.
     """
     statements, growing = _fetched(client, registry, (), None, None)
     if statements[: len(have)] != tuple(have):
         raise RegistryRolledBack if statements == tuple(have[: len(statements)]) else RegistryForked
-    if pins is not None:
-        pins.accept(growing)
     return Downloaded(statements, growing)
 
 
@@ -224,16 +162,6 @@ def load_chain(path: Path) -> tuple[bytes, tuple[bytes, ...]] | None:
 def save_chain(path: Path, registry: bytes, statements: Sequence[bytes]) -> None:
     """Write a chain file durably and all at once."""
     write_whole(path, msgspec.json.encode(_ChainFile(registry.hex(), tuple(statements))))
-
-
-def load_pins(path: Path) -> RegistryPins:
-    """Read the pins of a file; none when there is no file yet. Refused when it is damaged."""
-    return RegistryPins.from_bytes(read_whole(path, MAX_PINS_FILE)) if path.exists() else RegistryPins()
-
-
-def save_pins(path: Path, pins: RegistryPins) -> None:
-    """Write the pins durably and all at once."""
-    write_whole(path, pins.to_bytes())
 
 
 def fetch(client: Client, registry: bytes, folder: Path) -> Registry:

@@ -42,7 +42,6 @@ from service.cases.reports import File, FollowUp, Person, Report, Unsealed
 from service.cases.ssh_signatures import SshKey, SshSignature
 from service.wire import shapes
 from service.wire.pins import Pins
-from service.wire.registry_pins import RegistryPins
 
 DRAW = seeded(b"parsers")
 CODE = ReplyCode(DRAW(16))
@@ -232,7 +231,6 @@ PARSERS: dict[str, Parser] = {
     "manifest": Parser(parse_manifest),
     "archive": Parser(archive.read, lambda: (BEL.read_bytes(),), archive.write),
     "pins": Parser(Pins.from_bytes, lambda: (Pins().to_bytes(),), Pins.to_bytes),
-    "registry pins": Parser(RegistryPins.from_bytes, lambda: (RegistryPins().to_bytes(),), RegistryPins.to_bytes),
     "wire: batch": Parser(
         lambda raw: msgspec.json.decode(raw, type=shapes.Batch),
         _batch,

@@ -24,15 +24,11 @@ from service.wire.registry_pins import (
     Downloaded,
     RegistryForged,
     RegistryForked,
-    RegistryPins,
     RegistryRolledBack,
     download,
     fetch,
     follow,
     load_chain,
-    load_pins,
-    save_pins,
-    verified,
 )
 from service.wire.registry_shapes import StatementsPage
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper
@@ -62,9 +58,9 @@ class Server:
     def client(self) -> Client:
         return Client("http://localhost:1", transport=httpx.MockTransport(self.handle))
 
-    def download(self, have: Sequence[bytes] = (), pins: RegistryPins | None = None) -> Downloaded:
+    def download(self, have: Sequence[bytes] = ()) -> Downloaded:
         with self.client() as client:
-            return download(client, self.registry, have, pins)
+            return download(client, self.registry, have)
 
     def follow(self, have: Sequence[bytes] = ()) -> Downloaded:
         with self.client() as client:
@@ -165,24 +161,20 @@ def test_what_is_no_registry_of_this_id_is_refused(
 
 @pytest.mark.parametrize("length", [1, 4, 7])
 def test_a_rolled_back_registry_is_refused(keeper: Keeper, length: int) -> None:
-    """A server that hides the last statements is found out, by the chain and by the head alone."""
+    """A server that hides the last statements is found out by what was kept."""
     known = Server(keeper.id, keeper.statements).download()
-    pins = RegistryPins().accept(known.growing)
     server = Server(keeper.id, keeper.statements[:length])
     with pytest.raises(RegistryRolledBack, match="older list of members"):
         server.download(known.statements)
     with pytest.raises(RegistryRolledBack, match="older list of members"):
         server.follow(known.statements)
-    with pytest.raises(RegistryRolledBack, match="older list of members"):
-        server.download(pins=pins)
 
 
 def test_a_forked_registry_is_refused_however_long(keeper: Keeper) -> None:
-    """Two histories signed by the same root: refused, by the chain and by the head alone."""
+    """Two histories signed by the same root: refused by what was kept."""
     base = keeper.chain
     keeper.join("github.com/mine")
     known = Server(keeper.id, keeper.statements).download()
-    pins = RegistryPins().accept(known.growing)
     rival = Keeper(keeper.root, seeded(b"rival"), base)
     for name in ("one", "two", "three"):
         rival.join(f"github.com/{name}")
@@ -191,9 +183,6 @@ def test_a_forked_registry_is_refused_however_long(keeper: Keeper) -> None:
             server.download(known.statements)
         with pytest.raises(RegistryForked, match="contradicts"):
             server.follow(known.statements)
-        with pytest.raises(RegistryForked, match="contradicts"):
-            server.download(pins=pins)
-    assert pins.accept(verified(keeper.id, keeper.statements)) == pins
 
 
 def test_a_shorter_fork_is_no_rollback(keeper: Keeper) -> None:
@@ -251,19 +240,6 @@ def test_a_tampered_memory_is_refused(keeper: Keeper, tmp_path: Path) -> None:
             path.write_bytes(bad)
             with pytest.raises(Refused, match="damaged"):
                 fetch(client, keeper.id, tmp_path)
-
-
-def test_pins_are_kept_in_a_file(keeper: Keeper, tmp_path: Path) -> None:
-    """Round trip; none at first; damaged ones are not silently forgotten."""
-    path = tmp_path / "registries.json"
-    assert load_pins(path) == RegistryPins()
-    pins = RegistryPins().accept(verified(keeper.id, keeper.statements))
-    save_pins(path, pins)
-    assert load_pins(path) == pins
-    for bad in (b"", b"{}", b'{"version":2,"registries":{}}', path.read_bytes()[:-3]):
-        path.write_bytes(bad)
-        with pytest.raises(Refused):
-            load_pins(path)
 
 
 @pytest.mark.slow
