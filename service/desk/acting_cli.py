@@ -214,7 +214,7 @@ def record(
     ]
     files = tuple(one for one, _ in read)
     with opened(context) as session, client_of(session) as client:
-        words = record_report(session, client, answers, files, leave_out, int(time.time()))
+        words = record_report(session, client, answers, files, leave_out, int(time.time()), _unsure)
     removed = sorted({what for _, told in read for what in told})
     lines = [
         *([f"Removed from the files: {', '.join(removed)}."] if removed else []),
@@ -226,6 +226,13 @@ def record(
         "\n".join([*lines, "", f"  {' '.join(words)}", "", _HAND_OVER]),
         once=True,
     )
+
+
+def _unsure(words: tuple[str, ...]) -> None:
+    """Show the code of a report that may have been filed."""
+    told = "It may have arrived although no answer came: `sottovoce desk sync` shows whether it did. Its reply code:"
+    click.echo(told, err=True)
+    click.echo(f"\n  {' '.join(words)}\n\n{_HAND_OVER}", err=True)
 
 
 def _write(

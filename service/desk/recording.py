@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from crypto.codes import ReplyCode, to_words
@@ -17,8 +17,8 @@ from service.desk.rosters import pull_roster
 from service.desk.session import Session
 from service.wire import calls
 from service.wire.admitting import Admission
-from service.wire.client import Client
-from service.wire.patience import patiently
+from service.wire.client import Client, Declined, Unreachable
+from service.wire.patience import Attempts, patiently
 
 
 def record_report(
@@ -28,12 +28,13 @@ def record_report(
     files: Sequence[File],
     left_out: Sequence[str],
     now_s: int,
+    unsure: Callable[[tuple[str, ...]], None] = lambda _words: None,
 ) -> tuple[str, ...]:
     """File a recorded report and give the twelve words of its reply code, which belong to the person concerned.
 
     It takes the same road as any report, so the server can't tell that a handler wrote it; the desk reads it at the
     next sync. Raises Refused, also for a list of handlers that contradicts what this desk has seen, Unreachable or
-    Declined, with nothing filed.
+    Declined. unsure: is given the code first when the report may have been filed all the same.
     """
     to = _recipients(session, client, left_out)
     if answers.voice:
@@ -44,12 +45,16 @@ def record_report(
     filed = file_report(report, files, to, code, session.entropy)
     server = VerifyKey(client.do(calls.server_info()).verify_key)
     urgent = answers.urgency == "danger"
+    attempts = Attempts(
+        lambda token: calls.submit(to.group_id, filed.envelope, server, admission=token, urgent=urgent)
+    )
     with Admission(client, to.group_id) as admission:
-        patiently(
-            client,
-            admission,
-            lambda token: calls.submit(to.group_id, filed.envelope, server, admission=token, urgent=urgent),
-        )
+        try:
+            patiently(client, admission, attempts)
+        except (Unreachable, Declined, Refused, KeyboardInterrupt) as error:
+            if attempts.may_have_arrived(error):
+                unsure(to_words(code))
+            raise
     return to_words(code)
 
 

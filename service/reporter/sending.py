@@ -17,11 +17,10 @@ from service.console import fail_interrupted
 from service.reporter.terminal import shown_code
 from service.wire.calls import Call
 from service.wire.client import Declined, Unreachable
+from service.wire.patience import Attempts
 
 T = TypeVar("T")
 UNSENT: Final = "interrupted; nothing was sent"
-SERVER_ERROR: Final = 500
-"""From this HTTP status on, a server may have stored what it was sent."""
 
 
 class Unsent:
@@ -57,26 +56,18 @@ def send(
     only, so they are asked before it is given up. unsure: called when it is given up and may have arrived all the same.
     Raises what went wrong last.
     """
-    tries = 0
-
-    def counted(token: str) -> Call[T]:
-        nonlocal tries
-        tries += 1
-        return make(token)
-
+    attempts = Attempts(make)
     while True:
         try:
-            return patience(counted)
+            return patience(attempts)
         except (Unreachable, Declined, Refused) as error:
             if held and _try_again(error):
                 continue
-            if not (
-                tries == 0 or (tries == 1 and isinstance(error, Declined) and error.status < SERVER_ERROR)
-            ):
+            if attempts.may_have_arrived(error):
                 unsure()
             raise
-        except KeyboardInterrupt:
-            if tries == 0:
+        except KeyboardInterrupt as stopped:
+            if not attempts.may_have_arrived(stopped):
                 raise
             unsure()
             fail_interrupted("interrupted")
