@@ -327,6 +327,33 @@ def test_leaving_too_many_out_goes_to_the_other_group(
         assert "Oto" in shown
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "what", "said"),
+    [
+        (51, 6, "See.", "These are too many. At most so many fit: 50"),
+        (1, 8 * 1024 * 1024 - 17 * 1024, "é" * 30_000, "Everything together is over 8 MB."),
+        (1, 33 * 1024 * 1024, "See.", "Everything together is over 8 MB."),
+    ],
+    ids=["many", "with-the-text", "large"],
+)
+def test_files_that_do_not_fit_are_named_for_what_they_are(
+    tmp_path: Path, server: RunningServer, browser: Browser, group: Group, scripts: bool,
+    count: int, size: int, what: str, said: str,
+) -> None:  # fmt: skip
+    """Too many, or too large, alone or with what was typed, which is still there; no advice to load the page anew."""
+    files = [tmp_path / f"{n}.txt" for n in range(count)]
+    for path in files:
+        path.write_bytes(b"a" * size)
+    with visit(browser, server.base, scripts=scripts) as reporter:
+        reporter.report(group, what=what, files=files)
+        reporter.page.locator("#errors").wait_for()
+        assert said in reporter.page.locator("#errors").inner_text()
+        assert reporter.page.locator("#errors a").first.get_attribute("href") == "#files"
+        assert reporter.page.locator("#what").input_value() == what
+        if scripts:
+            assert "anew" not in reporter.page.locator("#status").inner_text()
+
+
 def test_wrong_and_used_codes_look_alike(
     server: RunningServer, browser: Browser, group: Group, scripts: bool
 ) -> None:

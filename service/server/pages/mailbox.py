@@ -137,8 +137,8 @@ class _Mailbox:
     ) -> Response[bytes]:
         message, original = posted.text("message"), posted.text("original") == "1"
 
-        async def again(field: str, sentence: str, now: Shown = shown) -> Response[bytes]:
-            wrong = [Wrong(field, self._site.say(language, sentence))]
+        async def again(field: str, sentence: str, now: Shown = shown, limit: int = 0) -> Response[bytes]:
+            wrong = [Wrong(field, self._site.say(language, sentence, limit=limit))]
             files = bool(posted.uploads) and field != "files"
             return await self._letters_page(language, now, letters, posted, wrong, files=files)
 
@@ -158,7 +158,7 @@ class _Mailbox:
                     self._sealed, used, new, shown.seen, letters[-1].language, message, files, to
                 )
         except FilesRefused as refused:
-            return await again("files", refused.sentence)
+            return await again("files", refused.sentence, limit=refused.limit)
         waiting = await admitted_as_stored(admission, to, Route.REPORTS, envelope, admitted_for=size)
         if waiting is not None:
             return await again("send", messages.BUSY)

@@ -119,7 +119,7 @@ class _Filing:
             code, raw, removed = await self._sealed(form, posted, to)
         except FilesRefused as refused:
             challenge = await self._deps.gate.admission.challenge(to.group_id, Route.REPORTS, renewed=True)
-            wrong = Wrong("files", say(refused.sentence))
+            wrong = Wrong("files", say(refused.sentence, limit=refused.limit))
             return self._again(language, found, form.with_ticket(challenge.ticket), posted, [wrong])
         waiting = await admitted_as_stored(admission, to, Route.REPORTS, raw, admitted_for=size)
         if waiting is not None:

@@ -18,11 +18,15 @@ from service.server.pages.forms import Upload
 
 
 class FilesRefused(Refused):
-    """The files can't be sent as they are. `sentence`: of service.server.pages.messages."""
+    """The files can't be sent as they are.
 
-    def __init__(self, sentence: str) -> None:
+    sentence: of service.server.pages.messages; limit: what it may leave open.
+    """
+
+    def __init__(self, sentence: str, limit: int = 0) -> None:
         super().__init__("the files can't be sent as they are")
         self.sentence = sentence
+        self.limit = limit
 
 
 class Cleaner:
@@ -53,7 +57,7 @@ def attached(uploads: Sequence[Upload], *, original: bool) -> tuple[tuple[File, 
     Raises FilesRefused.
     """
     if len(uploads) > MAX_ITEMS:
-        raise FilesRefused(messages.FILES_TOO_LARGE)
+        raise FilesRefused(messages.TOO_MANY, limit=MAX_ITEMS)
     files: list[File] = []
     removed: set[str] = set()
     for upload in uploads:

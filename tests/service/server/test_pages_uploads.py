@@ -110,6 +110,20 @@ async def test_the_wish_to_keep_originals_outlives_a_mistake(
     assert (page.status, page.ticked("original")) == (422, original)
 
 
+async def test_too_many_files_are_called_too_many(world: World, group: Group) -> None:
+    """And not too large: on the report and on an answer."""
+    many = "These are too many. At most so many fit: 50"
+    visitor, files = Visitor(world.http), [(f"{n}.txt", b"one") for n in range(51)]
+    page = await visitor.report(group.id, files=files, what="See.")
+    assert (page.status, page.errors[0]) == (422, ("files", many))
+    code = ReplyCode.draw(system)
+    letter = sealed_letter(code, group, "Ada", "Are you safe?")
+    await world.client.do(calls.batch(group.signer("Ada"), posting(code, [letter])))
+    page = await visitor.answer(await visitor.open(to_words(code)), "See.", files)
+    assert (page.status, page.errors[0]) == (422, ("files", many))
+    assert (await visitor.report(group.id, files=files[:50], what="See.")).status == 200
+
+
 async def test_who_gives_up_waiting_frees_no_place_that_is_still_in_use(slow: Slow) -> None:
     """The thread goes on after its request ended; the next file waits for it."""
     cleaner, upload = Cleaner(), Upload("a.txt", b"one")

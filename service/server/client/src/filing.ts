@@ -58,7 +58,7 @@ export function returnAddress(code: ReplyCode): ReturnAddress {
 }
 
 /** Seal a report that answers to the mailbox of `code`. Throws Refused when a text or a size is over its limit. */
-export function fileReport(
+export async function fileReport(
   report: Report,
   files: readonly Attachment[],
   to: Recipients,

@@ -15,7 +15,7 @@ import { confirmed, hideCode, showCode } from "./newcode.ts";
 import { dayOf, done, failure } from "./report-page.ts";
 import type { Handler, Roster } from "./rosters.ts";
 import { LONG_TEXT } from "./texts.ts";
-import { Files, FilesRefused, typed } from "./typing.ts";
+import { Files, FilesRefused, tooLarge, typed } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
 
 const WORKER = "/static/app/puzzle-worker.js";
@@ -219,7 +219,7 @@ class MailboxPage {
     // The same answer is sent as the same envelope: repeating that is harmless after a lost response.
     const same = JSON.stringify([message, last.language, toHex(roster.digest), handlers.map(({ id }) => id), files.map((file) => file.sha256)]);
     if (this.#sealed?.same !== same) {
-      const body = await burnMailbox(this.#used!, this.#fresh!, this.#seen, followUp, files, recipients(roster, handlers), { entropy: system });
+      const body = await burnMailbox(this.#used!, this.#fresh!, this.#seen, followUp, files, recipients(roster, handlers), { entropy: system }).catch(tooLarge);
       this.#sealed = { same, body };
     }
     const { body } = this.#sealed!;

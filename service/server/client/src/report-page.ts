@@ -11,7 +11,7 @@ import { choose, fileReport, recipients, withoutThose } from "./filing.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import type { Report } from "./reports.ts";
 import { type Handler, recipientsOf, type Roster } from "./rosters.ts";
-import { Files, FilesRefused, mistakes, readReport } from "./typing.ts";
+import { Files, FilesRefused, mistakes, readReport, tooLarge } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
 
 const WORKER = "/static/app/puzzle-worker.js";
@@ -195,7 +195,7 @@ class ReportPage {
     bar.hidden = false;
     try {
       const progress = (share: number): void => void (bar.value = share * 100);
-      const envelope = await fileReport(report, files, recipients(roster, handlers), code, { entropy: system, progress });
+      const envelope = await fileReport(report, files, recipients(roster, handlers), code, { entropy: system, progress }).catch(tooLarge);
       return { envelope, code, groupId: roster.groupId, names: handlers.map(({ name }) => name) };
     } finally {
       bar.hidden = true;

@@ -58,6 +58,9 @@ export interface Attachment {
   readonly sha256?: string;
 }
 
+/** A report with its files is larger than what can be sealed. */
+export class TooLarge extends Refused {}
+
 const SLICE = 256 * 1024;
 
 /** Make an attachment of a file's bytes, letting the page breathe every 256 KiB while they are hashed. */
@@ -154,7 +157,7 @@ function assemble(json: string, files: readonly Attachment[], to: ReturnAddress)
     body,
     ...files.map((file) => file.content),
   );
-  if (raw.length > MAX_PLAINTEXT) throw new Refused("the report with its files is larger than 8 MiB");
+  if (raw.length > MAX_PLAINTEXT) throw new TooLarge("the report with its files is larger than 8 MiB");
   return raw;
 }
 

@@ -4,7 +4,7 @@ import { all, at, made, sentence, type Wrong } from "./dom.ts";
 import { clean, type Cleaned, mediaTypeOf, NotCleanable } from "./clean.ts";
 import { Refused } from "./errors.ts";
 import { classFor, MAX_PLAINTEXT, SIZE_CLASSES } from "./padding.ts";
-import { attach, type Attachment, type Person, type Report } from "./reports.ts";
+import { attach, type Attachment, type Person, type Report, TooLarge } from "./reports.ts";
 import { LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT, tidy } from "./texts.ts";
 
 /** Bytes that a report takes besides its files and texts: mailbox, JSON around the texts. */
@@ -67,9 +67,14 @@ export function mistakes(report: Report): Wrong[] {
 /** The files can't be sent as they are: the sentence says why. */
 export class FilesRefused extends Refused {}
 
+/** Blame the files where they and what was typed are too large together; throw on whatever else it is. */
+export function tooLarge(error: unknown): never {
+  throw error instanceof TooLarge ? new FilesRefused(sentence("toolarge")) : error;
+}
+
 interface Chosen {
   readonly file: File;
-  readonly cleaned: Cleaned | "unclean" | "damaged";
+  readonly cleaned: Cleaned | "unclean" | "damaged" | "toolarge";
 }
 
 /** The chosen files, cleaned as soon as they are chosen, so that their reader sees what is removed before sending. */
@@ -88,7 +93,10 @@ export class Files {
   async attachments(): Promise<Attachment[]> {
     const original = this.#original.checked;
     const made: Attachment[] = [];
-    for (const { file, cleaned } of await this.#chosen) {
+    const chosen = await this.#chosen;
+    if (chosen.length > MAX_ITEMS) throw new FilesRefused(sentence("too-many", MAX_ITEMS));
+    for (const { file, cleaned } of chosen) {
+      if (cleaned === "toolarge") throw new FilesRefused(sentence(cleaned));
       if (original) {
         const content = new Uint8Array(await file.arrayBuffer());
         made.push(await attach({ name: bareName(file.name), mediaType: mediaTypeOf(content), content, original: true }));
@@ -96,7 +104,7 @@ export class Files {
       else if (cleaned === "damaged") throw new FilesRefused(sentence("file-damaged"));
       else made.push(await attach({ name: bareName(file.name), mediaType: cleaned.mediaType, content: cleaned.content, original: false }));
     }
-    if (made.length > MAX_ITEMS || total(made) > MAX_PLAINTEXT - AROUND) throw new FilesRefused(sentence("toolarge"));
+    if (total(made) > MAX_PLAINTEXT - AROUND) throw new FilesRefused(sentence("toolarge"));
     return made;
   }
 
@@ -130,7 +138,7 @@ export class Files {
 }
 
 async function looked(file: File): Promise<Chosen["cleaned"]> {
-  if (file.size > MAX_PLAINTEXT * 4) return "unclean";
+  if (file.size > MAX_PLAINTEXT * 4) return "toolarge"; // no picture hides three quarters of itself
   try {
     return clean(new Uint8Array(await file.arrayBuffer()));
   } catch (error) {
@@ -139,7 +147,7 @@ async function looked(file: File): Promise<Chosen["cleaned"]> {
 }
 
 function verdict(cleaned: Chosen["cleaned"]): string {
-  if (cleaned === "unclean" || cleaned === "damaged") return sentence(cleaned);
+  if (typeof cleaned === "string") return sentence(cleaned);
   if (cleaned.removed.length === 0) return sentence("clean");
   return `${sentence("removed")} ${cleaned.removed.map((what) => sentence(what)).join(", ")}`;
 }
