@@ -3,7 +3,7 @@
 Plaintext of a letter: u32 length ‖ JSON ‖ Ed25519 signature 64 by the handler over (mailbox address, JSON), label
 LETTER. The public key of the mailbox is known only to who opened the report, so the server can't write letters; the
 signature tells the reporter which handler of the pinned roster did. A letter carries the list of recipients, so that
-what the reporter answers keeps out whoever was left out.
+what the reporter answers keeps out whoever was left out, and it names everybody who will read that answer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,23 @@ from service.cases.reports import Language
 from service.cases.texts import LINE, checked_text
 
 State = Literal["received", "looking", "mediation", "decided", "closed"]
+MAX_READERS = 32
+MAX_HANDED_TO = 8  # groups
 MAX_LETTER_TEXT = 5_000  # characters; the bytes must fit one letter as well
 
 Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
-class Letter(Struct, frozen=True, forbid_unknown_fields=True):
+class HandedTo(Struct, frozen=True, forbid_unknown_fields=True):
+    """People of one group to whom the report was forwarded, and to whom an answer is handed on."""
+
+    group: Hex16
+    recipients: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=MAX_READERS)]
+    """Key ids."""
+
+
+class Letter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One letter. `state` is set when it tells of a change of the case; `text` says so in the reporter's language."""
 
     id: Hex16
@@ -41,8 +51,18 @@ class Letter(Struct, frozen=True, forbid_unknown_fields=True):
     state: State | None
     question: bool
     text: Annotated[str, Meta(max_length=MAX_LETTER_TEXT)]
-    recipients: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=32)]
-    """Key ids of those who can read the report and its follow-ups."""
+    recipients: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=MAX_READERS)]
+    """Key ids of those in `group` to whom an answer is sealed."""
+    handed_to: Annotated[tuple[HandedTo, ...], Meta(max_length=MAX_HANDED_TO)] = ()
+    """Who else reads it. The author is in `group` or in one of these groups."""
+
+
+def reach_of(letter: Letter) -> dict[str, frozenset[str]]:
+    """Give the key ids of all who read the answer to a letter by group, in hex; the letter's own first."""
+    found = {letter.group: frozenset(letter.recipients)}
+    for told in letter.handed_to:
+        found[told.group] = found.get(told.group, frozenset()) | set(told.recipients)
+    return found
 
 
 def sign_letter(letter: Letter, key: SigningKey, mailbox_address: bytes) -> bytes:
@@ -57,6 +77,9 @@ def sign_letter(letter: Letter, key: SigningKey, mailbox_address: bytes) -> byte
     raw = part(body) + sign(key, Label.LETTER, mailbox_address, body)
     if len(raw) > MAX_LETTER:
         raise Refused("the letter is too long: write two")
+    read_letter(
+        raw, mailbox_address
+    )  # Structs check sizes only when decoding: never send what nobody could read
     return raw
 
 

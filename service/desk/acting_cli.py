@@ -20,6 +20,7 @@ from service.console import check_shows, command, emit, json_option, shown
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import client_of, desk, opened
+from service.desk.readers import not_left_out
 from service.desk.recording import record_report
 from service.desk.records import Waiting
 from service.desk.session import handlers_named
@@ -96,8 +97,8 @@ def state(context: click.Context, report: str, state: State, quietly: bool, as_j
     """Move a case to another state; the reporter is told in their language."""
     with opened(context) as session:
         case = session.find(report)
-        roster = session.roster_of(bytes.fromhex(case.first.group))
-        items = actions.set_state(session.desk(int(time.time())), case, roster, state, tell=not quietly)
+        here = session.desk(int(time.time()))
+        items = actions.set_state(here, case, session.histories(), state, tell=not quietly)
         session.enqueue(items)
     _queued(items, as_json)
 
@@ -177,7 +178,7 @@ def forward(
         items = actions.forward(
             session.desk(int(time.time())), case, history, to, wanted, remark(reason, _WHY)
         )
-        kept = actions.not_left_out(case, history, to.latest.recipients)
+        kept = not_left_out(case, history, to.latest.recipients)
         not_to = [] if names else [one.pseudonym for one in to.latest.recipients if one not in kept]
         session.enqueue(items)
     told = "".join(f"Not to {name}, whom the reporter left out.\n" for name in not_to)
@@ -240,10 +241,11 @@ def _write(
 ) -> None:
     with opened(context) as session:
         case = session.find(report)
-        roster = session.roster_of(bytes.fromhex(case.first.group))
+        histories = session.histories()
 
         def letter_of(text: str) -> list[Waiting]:
-            return actions.write_letter(session.desk(int(time.time())), case, roster, text, question=question)
+            here = session.desk(int(time.time()))
+            return actions.write_letter(here, case, histories, text, question=question)
 
         items = enqueued(context.obj[0], session, text_file, letter_of)
     _queued(items, as_json)

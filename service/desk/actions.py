@@ -16,8 +16,7 @@ from crypto.opening import grant, seal_entry
 from crypto.seal import PublicKey
 from crypto.secrets import SymmetricKey
 from crypto.signatures import SigningKey
-from service.cases.choosing import without
-from service.cases.letters import Letter, State
+from service.cases.letters import Letter, State, sign_letter
 from service.cases.log import (
     Act,
     Entry,
@@ -29,9 +28,10 @@ from service.cases.log import (
     may_become,
     sign_entry,
 )
-from service.cases.rosters import Handler, Roster, RosterHistory
+from service.cases.rosters import Handler, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case
+from service.desk.readers import Histories, answering, not_left_out
 from service.desk.records import Held, Waiting
 
 
@@ -97,22 +97,29 @@ def padding(desk: Desk, held: Held, at_least: int) -> Waiting:
 
 
 def write_letter(
-    desk: Desk, case: Case, roster: Roster, text: str, *, question: bool = False, state: State | None = None
+    desk: Desk,
+    case: Case,
+    histories: Histories,
+    text: str,
+    *,
+    question: bool = False,
+    state: State | None = None,
 ) -> list[Waiting]:
     """Write to the reporter: a letter, and its copy in the log for the other handlers.
 
-    roster: the one in force of the report's group. Raises Refused when the text is empty or too long, the state can't
-    follow the present one, or nobody would be left to read an answer.
+    Raises Refused when the text is empty or too long, the state can't follow the present one, or nobody would be left
+    to read an answer.
     """
     text = tidy(text)
     if not text and state is None:
         raise Refused("the letter is empty")
     if state is not None and state != case.state.state and not may_become(case.state.state, state):
         raise Refused(f"a case that is {case.state.state} can't become {state}")
+    to = answering(case, histories, desk.author.key_hex)
     letter = Letter(
         id=desk.fresh_id(),
-        group=roster.group.hex(),
-        roster=roster.digest.hex(),
+        group=to.roster.group.hex(),
+        roster=to.roster.digest.hex(),
         author=desk.author.pseudonym,
         author_key=desk.author.key_hex,
         language=case.first.language,
@@ -120,8 +127,11 @@ def write_letter(
         state=state,
         question=question,
         text=text,
-        recipients=readers(case, roster),
+        recipients=to.recipients,
+        handed_to=to.handed_to,
     )
+    # One that can't be sent must not wait in the outbox, where it would keep everything else from going out.
+    sign_letter(letter, desk.author.key, bytes.fromhex(case.mailbox_address))
     waiting = Waiting(
         item=desk.fresh_id(),
         made_s=desk.now_s,
@@ -137,14 +147,16 @@ def write_letter(
     return [waiting, log(desk, case.first, copy)]
 
 
-def set_state(desk: Desk, case: Case, roster: Roster, state: State, *, tell: bool = True) -> list[Waiting]:
+def set_state(
+    desk: Desk, case: Case, histories: Histories, state: State, *, tell: bool = True
+) -> list[Waiting]:
     """Move the case; the reporter is told by a letter unless `tell` is False."""
     if state == case.state.state:
         raise Refused(f"the case is {state} already")
     if not may_become(case.state.state, state):
         raise Refused(f"a case that is {case.state.state} can't become {state}")
     if tell:
-        return write_letter(desk, case, roster, "", state=state)
+        return write_letter(desk, case, histories, "", state=state)
     return [log(desk, case.first, StateSet(state=state))]
 
 
@@ -158,20 +170,6 @@ def recuse(desk: Desk, case: Case, reason: str) -> list[Waiting]:
             for one in own
         ),
     ]
-
-
-def not_left_out(case: Case, history: RosterHistory, handlers: Sequence[Handler]) -> tuple[Handler, ...]:
-    """Give those of `handlers` whom the reporter didn't leave out, by any name or key of theirs.
-
-    history: of the report's group. Refused when it lacks the roster that the reporter saw.
-    """
-    then = history.at(bytes.fromhex(case.first.roster))
-    if then is None:
-        raise Refused(
-            "this desk has never seen the list that the reporter saw: nobody can tell whom they left out"
-        )
-    recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
-    return without(handlers, history.left_out(then, recipients))
 
 
 def forward(
@@ -223,20 +221,3 @@ def grant_to(desk: Desk, held: Held, to_group: str, key: PublicKey) -> Waiting:
         to_group=to_group,
         payload=sealed,
     )
-
-
-def readers(case: Case, roster: Roster) -> tuple[str, ...]:
-    """Key ids to which the reporter's answer is sealed: the recipients of the report by the keys they hold now, less
-    who retired or stepped out. Whoever was left out stays out, because only recipients are looked at.
-    """
-    found = []
-    for key_id in case.first.recipients:
-        handler = roster.by_key(bytes.fromhex(key_id))
-        if handler is None or not handler.active:
-            continue
-        if any(key.raw.hex() in case.state.recused for key in handler.verify_keys):
-            continue
-        found.append(handler.key_id.hex())
-    if not found:
-        raise Refused("nobody of the report's recipients is left to read an answer: forward it first")
-    return tuple(sorted(set(found)))

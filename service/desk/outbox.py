@@ -7,7 +7,7 @@ Recusals go last, since they end access. Repeating is harmless: the server count
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,11 +16,10 @@ import msgspec
 from crypto.letters import seal_letter
 from crypto.seal import PublicKey
 from service.cases.letters import Letter, sign_letter
-from service.cases.log import Forwarded
-from service.cases.rosters import Handler, RosterHistory
-from service.desk.actions import grant_to, not_left_out
+from service.desk.actions import grant_to
 from service.desk.casebook import Case, by_envelope
 from service.desk.cover import cover
+from service.desk.readers import told_of
 from service.desk.records import Body, Held, LogLine, Waiting
 from service.desk.session import Session
 from service.wire import calls, shapes
@@ -47,23 +46,13 @@ def grant_follow_ups(session: Session, now_s: int) -> None:
     desk = session.desk(now_s)
     histories = session.histories()
     for case in session.cases().values():
-        history = histories.get(case.first.group)
-        if history is None or history.at(bytes.fromhex(case.first.roster)) is None:
-            continue  # whom its reporter left out can't be known here
-        for told in case.state.forwarded:
-            for person in not_left_out(case, history, _people(told, histories)):
+        for group, people in told_of(case, histories).items():
+            for person in people:
                 for follow_up in case.follow_ups:
-                    mark = bytes.fromhex(follow_up.id) + bytes.fromhex(told.group) + person.id
+                    mark = bytes.fromhex(follow_up.id) + bytes.fromhex(group) + person.id
                     if session.vault.read("regranted", mark) is None:
-                        session.enqueue([grant_to(desk, follow_up, told.group, person.seal_key)])
+                        session.enqueue([grant_to(desk, follow_up, group, person.seal_key)])
                         session.vault.put("regranted", mark, b"1")
-
-
-def _people(told: Forwarded, histories: Mapping[str, RosterHistory]) -> list[Handler]:
-    """Find who is still there of those a report was forwarded to."""
-    theirs = histories.get(told.group)
-    found = [theirs.latest.by_key(bytes.fromhex(key_id)) for key_id in told.key_ids] if theirs else []
-    return [handler for handler in found if handler is not None and handler.active]
 
 
 def push(session: Session, client: Client, now_s: int) -> Sent:

@@ -21,7 +21,7 @@ from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.filing import Recipients, burn_mailbox, proof_of
-from service.cases.letters import Letter
+from service.cases.letters import Letter, reach_of
 from service.cases.receipts import Receipt
 from service.cases.reports import File, FollowUp
 from service.cases.rosters import Roster
@@ -276,14 +276,17 @@ def _confirm(code: ReplyCode) -> None:
 
 
 def _letter_view(client: Client, gid: bytes, letter: Letter) -> dict[str, object]:
-    group = bytes.fromhex(letter.group)
-    roster = roster_of(client, group)
-    author = None if roster is None else roster.by_verify_key(bytes.fromhex(letter.author_key))
+    """Show a letter. `known`: whether its author is, under that name, in a group that it names."""
+    rosters = [roster_of(client, bytes.fromhex(group)) for group in reach_of(letter)]
+    key = bytes.fromhex(letter.author_key)
+    known = [(one, one.by_verify_key(key)) for one in rosters if one is not None]
+    theirs = next((one for one, author in known if author and author.pseudonym == letter.author), None)
     return {
         "day": letter.day,
         "author": letter.author,
-        "known": author is not None and author.pseudonym == letter.author,
-        "other_group": group != gid,
+        "known": theirs is not None,
+        "other_group": bytes.fromhex(letter.group) != gid if theirs is None else theirs.group != gid,
+        "author_group": None if theirs is None else theirs.name,
         "state": letter.state,
         "question": letter.question,
         "text": letter.text,
@@ -291,7 +294,8 @@ def _letter_view(client: Client, gid: bytes, letter: Letter) -> dict[str, object
 
 
 def _letter_text(view: dict[str, object]) -> str:
-    lines = [f"{view['day']}, {view['author']}{' asks' if view['question'] else ''}:"]
+    where = f" ({view['author_group']})" if view["known"] and view["other_group"] else ""
+    lines = [f"{view['day']}, {view['author']}{where}{' asks' if view['question'] else ''}:"]
     if not view["known"]:
         lines.append("  (CAREFUL: this person is not in the group's list.)")
     if view["state"]:

@@ -11,7 +11,7 @@ from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from service.cases.choosing import NoSuchHandler, ToAlternate, choose, of_alternate, without
 from service.cases.filing import Recipients
-from service.cases.letters import Letter
+from service.cases.letters import Letter, reach_of
 from service.cases.names import folded
 from service.cases.rosters import Handler, Roster
 from service.console import shown
@@ -48,7 +48,7 @@ def readers(
 
     To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
     takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
-    by name: whoever writes a letter says who is asked to answer, and may say it wrongly.
+    by name, with those to whom that letter says they hand it on: whoever writes a letter may say it wrongly.
     leave_out: names, in `roster` (the reporter's own group's) or in the one that is answered; whoever has one, or a key
     of somebody who has, doesn't get the answer. Raises Refused when nobody is left, or nobody has one of the names.
     """
@@ -60,11 +60,33 @@ def readers(
             wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
             handlers = tuple(h for h in answered.active if wanted & set(h.key_ids))
             if handlers:
-                kept = without(handlers, _named((*roster.active, *answered.active), leave_out))
+                out = _named((*roster.active, *answered.active), leave_out)
+                kept = without(handlers, out)
                 if not kept:
                     raise Refused("nobody is left to whom the answer could go: leave fewer people out")
-                return Chosen(to_handlers(answered, kept), answered, f"{answered.name}: {_names(kept)}")
+                return Chosen(
+                    to_handlers(answered, kept), answered, _told(client, letter, answered, kept, out)
+                )
     raise Refused("nobody whom the letters name is in the group any more: file a new report")
+
+
+def _told(
+    client: Client, letter: Letter, answered: Roster, kept: Sequence[Handler], out: Sequence[Handler]
+) -> str:
+    """Name everybody who will read the answer to a letter, group by group: kept, and those it is handed on to."""
+    told = [f"{answered.name}: {_names(kept)}"]
+    for group, key_ids in reach_of(letter).items():
+        other = roster_of(client, bytes.fromhex(group))
+        there = () if other is None else other.active
+        people = [one for one in there if not key_ids.isdisjoint(key.hex() for key in one.key_ids)]
+        others = [
+            one
+            for one in without(people, out)
+            if other is None or other.group != answered.group or one not in kept
+        ]
+        if other is not None and others:
+            told.append(f"{other.name}: {_names(others)}")
+    return "; ".join(told)
 
 
 def roster_of(client: Client, group: bytes) -> Roster | None:

@@ -57,7 +57,7 @@ def acting(session: Session, base: str, act: Callable[[Session], object], at_s: 
 def write(session: Session, case_id: str, *, note: bool = False) -> None:
     """Write a letter, and perhaps a note besides."""
     case, desk = session.cases()[case_id], session.desk(NOW)
-    session.enqueue(actions.write_letter(desk, case, session.roster_of(session.group), "a letter"))
+    session.enqueue(actions.write_letter(desk, case, session.histories(), "a letter"))
     if note:
         long = "a long note " * 200
         session.enqueue([actions.log(desk, case.first, Note(text=long))])

@@ -79,7 +79,7 @@ class Scene:
     def write(self, text: str) -> None:
         """The handler writes to whom the desk takes for the reporter."""
         self.ada.enqueue(
-            actions.write_letter(self.ada.desk(self.now_s), self.sync(), self.group.roster, text)
+            actions.write_letter(self.ada.desk(self.now_s), self.sync(), self.group.histories, text)
         )
         self.sync()
 

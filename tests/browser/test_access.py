@@ -96,7 +96,9 @@ def every_page(reporter: Visit, client: Client, group: Group, folder: Path, base
         if case.state.letters:  # not the newest of several that came in one second
             case = next(one for one in ada.cases().values() if not one.state.letters)
         text = "Thank you for telling us.\n\nDid somebody else see it?"
-        ada.enqueue(actions.write_letter(ada.desk(int(time.time())), case, group.roster, text, question=True))
+        ada.enqueue(
+            actions.write_letter(ada.desk(int(time.time())), case, group.histories, text, question=True)
+        )
         synced(ada, client)
     reporter.open(words)
     yield "mailbox-answers"

@@ -77,6 +77,24 @@ def test_junk_hides_no_letter_and_none_is_burned_unread(
     assert len({body[34:] for body in burns}) == 1, "one answer, sealed once"
 
 
+def test_a_letter_of_who_was_told_is_believed_and_says_who_reads_the_answer(
+    server: RunningServer, browser: Browser, client: Client
+) -> None:
+    """As without scripts: its author is in another group that it names."""
+    group, other = Group.draw(), Group.draw("Borealis", ["Dina", "Emil"])
+    group.found(client)
+    other.found(client)
+    code = ReplyCode.draw(system)
+    letter = sealed_letter(code, group, "Dina", "Hello.", told=other)
+    client.do(calls.batch(group.signer("Bo"), posting(code, [letter])))
+    with visit(browser, server.base, scripts=True) as reporter:
+        assert reporter.open(to_words(code)) == ["Hello."]
+        reporter.page.locator("#readers bdi").first.wait_for()
+        assert reporter.page.locator("#readers").inner_text() == "Aurora: Ada, Bo, Cy; Borealis: Dina, Emil"
+        assert reporter.page.locator(".letter h3").inner_text().startswith("Dina (Borealis) ·")
+        assert reporter.page.locator(".letter .error").count() == 0
+
+
 def test_an_answer_goes_where_the_first_letter_came_from_and_the_page_says_so(
     server: RunningServer, browser: Browser, client: Client
 ) -> None:

@@ -73,7 +73,9 @@ def answer(desk: Session, client: Client, group: Group, text: str) -> None:
     """Write a letter to the only case of a desk."""
     synced(desk, client)
     (case,) = desk.cases().values()
-    desk.enqueue(actions.write_letter(desk.desk(int(time.time())), case, group.roster, text, question=True))
+    desk.enqueue(
+        actions.write_letter(desk.desk(int(time.time())), case, group.histories, text, question=True)
+    )
     synced(desk, client)
 
 

@@ -18,6 +18,7 @@ from service.cases.attachments import clean
 from service.cases.log import Note
 from service.cases.reports import File, Person, Report
 from service.desk import actions
+from service.desk.readers import readers
 from service.wire import calls
 from service.wire.client import Client, Declined
 from tests.support.desks import desk_of, synced
@@ -106,7 +107,7 @@ def test_a_report_is_answered_and_whoever_was_left_out_learns_nothing(
 
         ada.enqueue(
             actions.write_letter(
-                ada.desk(NOW + 1), case, group.roster, "Danke. Sind Sie sicher?", question=True
+                ada.desk(NOW + 1), case, group.histories, "Danke. Sind Sie sicher?", question=True
             )
         )
         bo.enqueue([actions.log(bo.desk(NOW + 1), case.first, Note(text="I know the channel."))])
@@ -136,7 +137,7 @@ def test_a_report_is_answered_and_whoever_was_left_out_learns_nothing(
         case = next(iter(ada.cases().values()))
         assert len(case.follow_ups) == 1
         assert case.waiting_for_answer
-        ada.enqueue(actions.set_state(ada.desk(NOW + 6), case, group.roster, "looking"))
+        ada.enqueue(actions.set_state(ada.desk(NOW + 6), case, group.histories, "looking"))
         synced(ada, client, NOW + 7)
         [told] = reporter.letters()
         assert told.state == "looking"
@@ -167,14 +168,14 @@ def test_a_response_lost_at_any_step_loses_nothing(
         reporter.report(Answers(what="It happened again."))
         synced(ada, client, NOW)
         case = next(iter(ada.cases().values()))
-        ada.enqueue(actions.write_letter(ada.desk(NOW), case, group.roster, "first"))
+        ada.enqueue(actions.write_letter(ada.desk(NOW), case, group.histories, "first"))
         synced(ada, client, NOW)
         assert [letter.text for letter in reporter.letters()] == ["first"]
         assert [letter.text for letter in reporter.letters()] == ["first"]  # the answer to opening was lost
 
         new = ReplyCode.draw(system)
         early = reporter.prepared(new, 1, "thank you")
-        ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.roster, "second"))
+        ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.histories, "second"))
         synced(ada, client, NOW + 1)
         assert reporter.burn(early, 1) is None  # a letter came meanwhile: nothing was burned
         assert [letter.text for letter in reporter.letters()] == ["first", "second"]
@@ -188,7 +189,7 @@ def test_a_response_lost_at_any_step_loses_nothing(
         assert synced(ada, client, NOW + 2).new_follow_ups == 1
 
         case = next(iter(ada.cases().values()))
-        ada.enqueue(actions.write_letter(ada.desk(NOW + 3), case, group.roster, "third"))
+        ada.enqueue(actions.write_letter(ada.desk(NOW + 3), case, group.histories, "third"))
         synced(ada, client, NOW + 3)
         assert [letter.text for letter in reporter.letters()] == ["third"]
 
@@ -202,7 +203,7 @@ def test_a_letter_written_before_the_new_code_was_known_follows_the_reporter(
         reporter.report(Answers(what="Something else."))
         synced(ada, client, NOW)
         case = next(iter(ada.cases().values()))
-        ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.roster, "are you there?"))
+        ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.histories, "are you there?"))
         reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "one more thing"), 0)
         synced(ada, client, NOW + 2)
         synced(ada, client, NOW + 3)
@@ -223,7 +224,7 @@ def test_a_used_code_in_other_hands_cannot_take_over_a_case(
         synced(ada, client, NOW)
         case = next(iter(ada.cases().values()))
         assert len(case.follow_ups) == len(case.doubtful) == 1
-        ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.roster, "hello"))
+        ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.histories, "hello"))
         synced(ada, client, NOW + 1)
         assert [letter.text for letter in reporter.letters()] == ["hello"]
         assert thief.letters() == []
@@ -264,7 +265,7 @@ def test_recusal_and_forwarding(tmp_path: Path, server: RunningServer, client: C
         assert len(handed.state.forwarded) == 1
 
         case = next(iter(ada.cases().values()))
-        assert actions.readers(case, group.roster) == tuple(
+        assert readers(case, group.roster) == tuple(
             sorted(group.member(name).key_id.hex() for name in ("Ada", "Cy"))
         )
         reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "and then", to=("Ada", "Cy")), 0)

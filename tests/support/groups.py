@@ -20,7 +20,7 @@ from crypto.seal import SealingKey
 from crypto.signatures import SigningKey, VerifyKey, sign
 from service.cases import rosters
 from service.cases.receipts import Receipt
-from service.cases.rosters import HandlerCard, Role, Roster
+from service.cases.rosters import HandlerCard, Role, Roster, RosterHistory
 from service.wire import calls
 from service.wire.client import Client
 from service.wire.puzzles import solve
@@ -98,7 +98,12 @@ class Group:
 
     @property
     def roster(self) -> Roster:
-        return rosters.verified_history(self.id, [s.raw for s in self.chain.statements]).latest
+        return self.histories[self.id.hex()].latest
+
+    @property
+    def histories(self) -> dict[str, RosterHistory]:
+        """As a desk has them that knows this group alone."""
+        return {self.id.hex(): rosters.verified_history(self.id, [s.raw for s in self.chain.statements])}
 
     def say(self, statement: rosters.Statement) -> bytes:
         """Sign one more statement; give it raw."""

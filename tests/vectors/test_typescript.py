@@ -25,7 +25,7 @@ from crypto.seal import PublicKey, SealingKey
 from crypto.signatures import SigningKey, sign
 from service.cases import choosing, rosters, texts
 from service.cases.filing import Recipients, file_report
-from service.cases.letters import Letter, sign_letter
+from service.cases.letters import HandedTo, Letter, read_letter, sign_letter
 from service.cases.names import folded
 from service.cases.reports import File, FollowUp, Person, Report, Unsealed
 from tests.support.groups import Group
@@ -424,7 +424,21 @@ def test_letters_of_the_desk_are_read_and_forged_ones_refused(browser: Browser) 
     assert browser.bytes("open_letter", seed=mailbox.reveal(), sealed=sealed) == raw
     read = browser.call("read_letter", raw=raw, address=address)
     assert (read["text"], read["state"], read["question"]) == (letter.text, "looking", True)
-    assert tuple(read["recipients"]) == letter.recipients
+    assert (tuple(read["recipients"]), read["handedTo"]) == (letter.recipients, [])
+    handed = HandedTo(draw(16).hex(), (draw(16).hex(),))
+    forwarded = sign_letter(msgspec.structs.replace(letter, handed_to=(handed,)), author, address)
+    assert browser.call("read_letter", raw=forwarded, address=address)["handedTo"] == [
+        {"group": handed.group, "recipients": list(handed.recipients)}
+    ]
+    for good, bad in ((b'"handed_to":[{', b'"handed_to":[{"more":1,'), (b"[{", b"[[{"), (b"}]}", b"},{}]}")):
+        wrong_body = forwarded[4:-64].replace(good, bad)
+        assert wrong_body != forwarded[4:-64]
+        signature = sign(author, Label.LETTER, address, wrong_body)
+        wrong_raw = len(wrong_body).to_bytes(4, "big") + wrong_body + signature
+        with pytest.raises(BrowserRefused, match="not a letter"):
+            browser.call("read_letter", raw=wrong_raw, address=address)
+        with pytest.raises(Refused, match="not a letter"):
+            read_letter(wrong_raw, address)
     for wrong in (draw(letters.LETTER_SIZE), sealed[:-1], sealed[:-1] + bytes([sealed[-1] ^ 1])):
         with pytest.raises(BrowserRefused, match="does not open"):
             browser.call("open_letter", seed=mailbox.reveal(), sealed=wrong)

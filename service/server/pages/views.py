@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from crypto.codes import fingerprint_words
 from service.cases.filing import Recipients
-from service.cases.letters import Letter
+from service.cases.letters import Letter, reach_of
 from service.cases.roster_history import RosterHistory
 from service.cases.rosters import Handler, Roster
 from service.server.deps import Deps
@@ -51,9 +51,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class LetterView:
-    """A letter, opened. state: a sentence in the page's language, or empty."""
+    """A letter, opened. state: a sentence in the page's language, or empty.
+
+    group: the author's, where that is another than the one which is answered; else empty.
+    """
 
     author: str
+    group: str
     known: bool
     day: str
     question: bool
@@ -64,20 +68,19 @@ class LetterView:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """To whom an answer goes: people of one group."""
+    """To whom an answer goes: people of one group, and those of any group to whom they hand it on."""
 
     roster: Roster
     people: tuple[Handler, ...]
+    handed_to: tuple[tuple[Roster, tuple[Handler, ...]], ...] = ()
 
     @property
-    def group(self) -> str:
-        """The group's name."""
-        return self.roster.name
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Their names or pseudonyms."""
-        return tuple(person.pseudonym for person in self.people)
+    def names(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """All their names or pseudonyms, by the name of their group."""
+        return tuple(
+            (roster.name, tuple(person.pseudonym for person in people))
+            for roster, people in ((self.roster, self.people), *self.handed_to)
+        )
 
     def recipients(self) -> Recipients:
         """Name them for sealing."""
@@ -131,12 +134,22 @@ def _view(roster: Roster, alternate: GroupView | None) -> GroupView:
 
 
 async def letter_view(deps: Deps, letter: Letter, states: dict[str, str]) -> LetterView:
-    """Show a letter. `known`: whether its author is, under that name, in the group that it names."""
-    history = await deps.groups.history(bytes.fromhex(letter.group))
-    author = None if history is None else history.latest.by_verify_key(bytes.fromhex(letter.author_key))
+    """Show a letter. `known`: whether its author is, under that name, in a group that it names."""
+    theirs = None
+    for group in reach_of(letter):
+        history = await deps.groups.history(bytes.fromhex(group))
+        author = None if history is None else history.latest.by_verify_key(bytes.fromhex(letter.author_key))
+        if (
+            theirs is None
+            and history is not None
+            and author is not None
+            and author.pseudonym == letter.author
+        ):
+            theirs = history.latest
     return LetterView(
         author=letter.author,
-        known=author is not None and author.pseudonym == letter.author,
+        group="" if theirs is None or theirs.group.hex() == letter.group else theirs.name,
+        known=theirs is not None,
         day=letter.day,
         question=letter.question,
         state=states[letter.state] if letter.state else "",
@@ -150,7 +163,8 @@ async def readers(deps: Deps, letters: Sequence[Letter]) -> Readers | None:
 
     To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
     takes the answer to another group. In it, to those whom the newest letter names who are in the roster in force.
-    The page shows them by name: whoever writes a letter says who is asked to answer, and may say it wrongly.
+    The page shows them by name, with those to whom that letter says they hand it on: whoever writes a letter may say it
+    wrongly.
     """
     for group in dict.fromkeys(letter.group for letter in letters):
         history = await deps.groups.history(bytes.fromhex(group))
@@ -160,8 +174,27 @@ async def readers(deps: Deps, letters: Sequence[Letter]) -> Readers | None:
             wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
             people = tuple(h for h in history.latest.active if wanted & set(h.key_ids))
             if people:
-                return Readers(history.latest, people)
+                return Readers(history.latest, people, await _handed_to(deps, letter, people))
     return None
+
+
+async def _handed_to(
+    deps: Deps, letter: Letter, recipients: Sequence[Handler]
+) -> tuple[tuple[Roster, tuple[Handler, ...]], ...]:
+    """Find those to whom the answer to a letter is handed on, by its word: all whom it names but the recipients."""
+    found = []
+    for group, key_ids in reach_of(letter).items():
+        history = await deps.groups.history(bytes.fromhex(group))
+        there = () if history is None else history.latest.active
+        people = tuple(
+            one
+            for one in there
+            if not key_ids.isdisjoint(key.hex() for key in one.key_ids)
+            and not (group == letter.group and one in recipients)
+        )
+        if history is not None and people:
+            found.append((history.latest, people))
+    return tuple(found)
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

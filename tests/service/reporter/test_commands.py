@@ -84,7 +84,9 @@ def test_a_report_is_filed_answered_and_answered_again(
         assert b"CANARYPHONE" not in ada.file_of(case.first, 0)
         assert len(case.first.recipients) == 2
         ada.enqueue(
-            actions.write_letter(ada.desk(NOW + 1), case, group.roster, "Who else was there?", question=True)
+            actions.write_letter(
+                ada.desk(NOW + 1), case, group.histories, "Who else was there?", question=True
+            )
         )
         synced(ada, client, NOW + 1)
         (tmp_path / "code.txt").write_text(" ".join(word[:4] for word in told["code"]))
@@ -134,7 +136,7 @@ def test_what_is_no_letter_locks_nobody_out(
         posts = [shapes.PostLetter(system(16).hex(), address, letter) for letter in rogue]
         client.do(calls.batch(group.signer("Ada"), posts))
         case = next(case for case in bo.cases().values() if case.mailbox_address == address)
-        bo.enqueue(actions.write_letter(bo.desk(NOW + 1), case, group.roster, "An honest letter."))
+        bo.enqueue(actions.write_letter(bo.desk(NOW + 1), case, group.histories, "An honest letter."))
         synced(bo, client, NOW + 1)
     (tmp_path / "code.txt").write_text(" ".join(told["code"]))
     (tmp_path / "message.txt").write_text("Thank you.")

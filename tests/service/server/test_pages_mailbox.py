@@ -136,6 +136,23 @@ async def answers_to(world: World, group: Group, name: str) -> int:
     return len((await world.client.do(calls.feed(group.signer(name)))).entries)
 
 
+async def test_a_letter_of_who_was_told_is_believed_and_says_who_reads_the_answer(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Its author is in another group that it names; who reads the answer is shown, group by group."""
+    other, stranger = Group.draw("Borealis", ["Dina", "Emil"]), Group.draw("Nowhere", ["Dina"])
+    await world.found(other)
+    await put(world, group, code, sealed_letter(code, group, "Dina", "Hello.", told=other))
+    page = await visitor.open(to_words(code))
+    assert (page.letters, "Careful" in page.html) == (["Hello."], False)
+    assert "<bdi>Dina</bdi> (<bdi>Borealis</bdi>)" in page.html
+    assert goes_to(page) == "Aurora: Ada, Bo, Cy; Borealis: Dina, Emil"
+    await put(world, group, code, sealed_letter(code, group, "Dina", "Hello!", told=stranger))
+    page = await Visitor(world.http).open(to_words(code))
+    assert page.html.count("Careful") == 1
+    assert goes_to(page) == "Aurora: Ada, Bo, Cy"
+
+
 async def test_no_later_letter_takes_an_answer_to_another_group(
     world: World, group: Group, visitor: Visitor, code: ReplyCode
 ) -> None:

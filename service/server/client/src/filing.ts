@@ -5,7 +5,7 @@ import { type Bytes, bigEndian, concat, toHex } from "./bytes.ts";
 import { addressOf, claimOf, mailboxOf, prove, type ReplyCode } from "./codes.ts";
 import { type Recipients, type SealOptions, sealEnvelope } from "./envelopes.ts";
 import { Refused } from "./errors.ts";
-import { type Letter, openLetter, readLetter } from "./letters.ts";
+import { type Letter, openLetter, reachOf, readLetter } from "./letters.ts";
 import { type Attachment, encodeFollowUp, encodeReport, type FollowUp, type Report, type ReturnAddress } from "./reports.ts";
 import { folded } from "./names.ts";
 import { type Handler, recipientsOf, type Roster, sealKeyOf } from "./rosters.ts";
@@ -111,18 +111,26 @@ export function readSlots(code: ReplyCode, slots: readonly Uint8Array[]): Mailbo
   return { letters, damaged, seen: letters.length + damaged };
 }
 
-/** Find the handler who signed a letter, in the verified roster of its group; undefined when nobody there did. */
+/** Find the handler who signed a letter, in the verified roster of a group that it names; undefined when nobody there did. */
 export function authorOf(letter: Letter, roster: Roster): Handler | undefined {
-  if (toHex(roster.groupId) !== letter.group) return undefined;
+  if (!reachOf(letter).has(toHex(roster.groupId))) return undefined;
   return roster.handlers.find((handler) => handler.verifyKeys.some((key) => toHex(key.raw) === letter.authorKey));
 }
 
 /** Find whom a follow-up goes to: those who read the report and are still there, with their keys in force. */
 export function answerTo(letter: Letter, roster: Roster): Handler[] {
-  const wanted = new Set(letter.recipients);
-  return roster.handlers.filter(
-    (handler) => handler.active && handler.sealKeys.some((key) => wanted.has(toHex(key.id))),
-  );
+  return holders(new Set(letter.recipients), roster);
+}
+
+/** Find to whom else of a group the answer to a letter is handed on. recipients: to whom it is sealed, of the letter's group. */
+export function handedOn(letter: Letter, roster: Roster, recipients: readonly Handler[]): Handler[] {
+  const group = toHex(roster.groupId);
+  const sealed = new Set(group === letter.group ? recipients.map(({ id }) => id) : []);
+  return holders(reachOf(letter).get(group) ?? new Set(), roster).filter(({ id }) => !sealed.has(id));
+}
+
+function holders(keyIds: ReadonlySet<string>, roster: Roster): Handler[] {
+  return roster.handlers.filter((handler) => handler.active && handler.sealKeys.some((key) => keyIds.has(toHex(key.id))));
 }
 
 /** A server's signed word that it durably stored an envelope. */

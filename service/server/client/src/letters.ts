@@ -12,6 +12,8 @@ import { checkedText, LINE } from "./texts.ts";
 export const LETTER_PLAINTEXT = 8192;
 export const LETTER_SIZE = SEAL_OVERHEAD + LETTER_PLAINTEXT;
 const MAX_TEXT = 5_000;
+const MAX_READERS = 32;
+const MAX_HANDED_TO = 8;
 const STATES = ["received", "looking", "mediation", "decided", "closed"] as const;
 const HEX16 = /^[0-9a-f]{32}$/;
 const HEX32 = /^[0-9a-f]{64}$/;
@@ -31,8 +33,24 @@ export interface Letter {
   readonly state: State | null;
   readonly question: boolean;
   readonly text: string;
-  /** Hex key ids of those who read the report, and to whom a follow-up is sealed. */
+  /** Hex key ids of those of the group to whom a follow-up is sealed. */
   readonly recipients: readonly string[];
+  /** Who else reads it: the author is in the group, or in one of these. */
+  readonly handedTo: readonly HandedTo[];
+}
+
+/** People of one group to whom the report was forwarded, and to whom an answer is handed on. */
+export type HandedTo = {
+  readonly group: string;
+  /** Hex key ids. */
+  readonly recipients: readonly string[];
+};
+
+/** Give the key ids of all who read the answer to a letter, by their group; the letter's own group first. */
+export function reachOf(letter: Letter): Map<string, Set<string>> {
+  const found = new Map([[letter.group, new Set(letter.recipients)]]);
+  for (const { group, recipients } of letter.handedTo) found.set(group, new Set([...(found.get(group) ?? []), ...recipients]));
+  return found;
 }
 
 /** Open a sealed letter. Throws DoesNotOpen for filler, another mailbox's letter and a changed one alike. */
@@ -53,8 +71,26 @@ export function readLetter(raw: Uint8Array, mailboxAddress: Uint8Array): Letter 
 }
 
 const FIELDS = [
-  "id", "group", "roster", "author", "author_key", "language", "day", "state", "question", "text", "recipients",
+  "id", "group", "roster", "author", "author_key", "language", "day", "state", "question", "text", "recipients", "handed_to",
 ]; // prettier-ignore
+
+function keyIds(found: unknown): found is string[] {
+  return (
+    Array.isArray(found) && found.length >= 1 && found.length <= MAX_READERS && found.every((id) => typeof id === "string" && HEX16.test(id))
+  );
+}
+
+function handedTo(found: unknown): HandedTo[] {
+  if (!Array.isArray(found) || found.length > MAX_HANDED_TO) throw new Refused("letter: not a letter");
+  return found.map((told: unknown) => {
+    if (typeof told !== "object" || told === null || Object.keys(told).some((name) => name !== "group" && name !== "recipients")) {
+      throw new Refused("letter: not a letter");
+    }
+    const { group, recipients } = told as { group: unknown; recipients: unknown };
+    if (typeof group !== "string" || !HEX16.test(group) || !keyIds(recipients)) throw new Refused("letter: not a letter");
+    return { group, recipients };
+  });
+}
 
 function parse(body: Uint8Array): Letter {
   let found: Record<string, unknown>;
@@ -75,10 +111,7 @@ function parse(body: Uint8Array): Letter {
   if (
     typeof question !== "boolean" ||
     !(state === null || STATES.includes(state as State)) ||
-    !Array.isArray(recipients) ||
-    recipients.length < 1 ||
-    recipients.length > 32 ||
-    !recipients.every((id) => typeof id === "string" && HEX16.test(id))
+    !keyIds(recipients)
   ) {
     throw new Refused("letter: not a letter");
   }
@@ -93,6 +126,7 @@ function parse(body: Uint8Array): Letter {
     state: state as State | null,
     question,
     text: checkedText(text("text"), MAX_TEXT, "the letter"),
-    recipients: recipients as string[],
+    recipients,
+    handedTo: handedTo(found["handed_to"] ?? []),
   };
 }

@@ -9,8 +9,8 @@ import { bigEndian, type Bytes, fromHex, toHex } from "./bytes.ts";
 import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
 import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
 import { system } from "./entropy.ts";
-import { answerTo, authorOf, burnMailbox, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
-import type { Letter } from "./letters.ts";
+import { answerTo, authorOf, burnMailbox, handedOn, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
+import { type Letter, reachOf } from "./letters.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import { dayOf, done, failure } from "./report-page.ts";
 import type { Handler, Roster } from "./rosters.ts";
@@ -142,7 +142,7 @@ class MailboxPage {
   }
 
   async #render(): Promise<void> {
-    const shown = await Promise.all(this.#letters.map(async (letter) => article(letter, await this.#known(letter))));
+    const shown = await Promise.all(this.#letters.map(async (letter) => article(letter, await this.#authors(letter))));
     at("letters").replaceChildren(...shown);
     if (this.#letters.length > 0) await this.#readers().catch(() => undefined); // asked for again before burning
   }
@@ -150,31 +150,43 @@ class MailboxPage {
   /**
    * Find to whom the answer goes, and show them by name; undefined when nobody of them is there any more.
    * To the group of the first letter, as long as it has somebody whom one of its letters names: no later letter takes the
-   * answer to another group. In it, to those whom the newest letter names who are still there.
+   * answer to another group. In it, to those whom the newest letter names who are still there. Shown with those to whom
+   * that letter says they hand it on.
    */
   async #readers(): Promise<{ roster: Roster; handlers: Handler[] } | undefined> {
     for (const group of new Set(this.#letters.map((letter) => letter.group))) {
-      const roster = await this.#roster(group).catch((error: unknown) => {
-        if (error instanceof Declined && error.status === 404) return undefined; // no such group, whatever a letter says
-        throw error;
-      });
+      const roster = await this.#found(group);
       for (const letter of this.#letters.filter((one) => one.group === group).reverse()) {
         const handlers = roster === undefined ? [] : answerTo(letter, roster);
         if (roster === undefined || handlers.length === 0) continue;
-        const names = handlers.flatMap(({ name }, place) => (place > 0 ? [", ", made("bdi", name)] : [made("bdi", name)]));
-        at("readers").replaceChildren(made("bdi", roster.name), ": ", ...names);
+        const shown = named(roster, handlers);
+        for (const other of reachOf(letter).keys()) {
+          const theirs = await this.#found(other);
+          const people = theirs === undefined ? [] : handedOn(letter, theirs, handlers);
+          if (theirs !== undefined && people.length > 0) shown.push("; ", ...named(theirs, people));
+        }
+        at("readers").replaceChildren(...shown);
         return { roster, handlers };
       }
     }
     return undefined;
   }
 
-  async #known(letter: Letter): Promise<boolean> {
-    try {
-      return authorOf(letter, await this.#roster(letter.group))?.name === letter.author;
-    } catch {
-      return false;
+  /** Find the group of a letter's author, of those that it names; undefined when none has them under that name. */
+  async #authors(letter: Letter): Promise<Roster | undefined> {
+    for (const group of reachOf(letter).keys()) {
+      const roster = await this.#roster(group).catch(() => undefined);
+      if (roster !== undefined && authorOf(letter, roster)?.name === letter.author) return roster;
     }
+    return undefined;
+  }
+
+  /** A group's roster; undefined where the server has no such group, whatever a letter says. */
+  #found(group: string): Promise<Roster | undefined> {
+    return this.#roster(group).catch((error: unknown) => {
+      if (error instanceof Declined && error.status === 404) return undefined;
+      throw error;
+    });
   }
 
   #roster(group: string): Promise<Roster> {
@@ -243,13 +255,19 @@ class MailboxPage {
   }
 }
 
+/** A group with people of it, by name. */
+function named(roster: Roster, people: readonly Handler[]): (Node | string)[] {
+  return [made("bdi", roster.name), ": ", ...people.flatMap(({ name }, place) => [...(place > 0 ? [", "] : []), made("bdi", name)])];
+}
+
 /** A letter as the server's template shows one (opened.html). */
-function article(letter: Letter, known: boolean): HTMLElement {
+function article(letter: Letter, theirs: Roster | undefined): HTMLElement {
   const shown = made("article", "", { class: "letter" });
   const head = made("h3");
-  head.append(made("bdi", letter.author), " · ", made("span", letter.day, { dir: "ltr" }));
+  const elsewhere = theirs === undefined || toHex(theirs.groupId) === letter.group ? [] : [" (", made("bdi", theirs.name), ")"];
+  head.append(made("bdi", letter.author), ...elsewhere, " · ", made("span", letter.day, { dir: "ltr" }));
   shown.append(head);
-  if (!known) shown.append(made("p", sentence("careful"), { class: "error" }));
+  if (theirs === undefined) shown.append(made("p", sentence("careful"), { class: "error" }));
   if (letter.question) shown.append(made("p", sentence("question"), { class: "tag" }));
   if (letter.state !== null) shown.append(made("p", sentence(`state-${letter.state}`), { class: "state" }));
   const text = made("div", "", { class: "text", dir: "auto", lang: letter.language });

@@ -1,0 +1,118 @@
+"""Who may read a report and what follows it: its recipients, and those it was forwarded to; never whom it left out.
+
+By the rosters that this desk has verified, and by the report's log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crypto.errors import Refused
+from service.cases.choosing import without
+from service.cases.letters import MAX_HANDED_TO, MAX_READERS, HandedTo
+from service.cases.rosters import Handler, Roster, RosterHistory
+from service.desk.casebook import Case
+
+Histories = Mapping[str, RosterHistory]
+"""Verified histories by the group's hex id: of the report's group, and of those it was forwarded to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """To whom the reporter's answer goes: it is sealed to people of one group, who hand it on to the others."""
+
+    roster: Roster
+    recipients: tuple[str, ...]
+    handed_to: tuple[HandedTo, ...]
+
+
+def answering(case: Case, histories: Histories, author_key: str) -> Answering:
+    """Find to whom the answer to a letter goes.
+
+    To the recipients of the report who are still there. Once all of them retired or stepped out, to the handlers of one
+    group that it was forwarded to: the author's own where that is one. author_key: in hex.
+    Refused when nobody would be left, or this desk doesn't know the report's group.
+    """
+    history = _history(histories, case.first.group)
+    told = told_of(case, histories)
+    recipients = readers(case, history.latest)
+    if recipients:
+        return Answering(history.latest, recipients, _others(told, case.first.group, recipients))
+    rosters = [histories[group].latest for group in told]
+    for roster in sorted(rosters, key=lambda one: one.by_verify_key(bytes.fromhex(author_key)) is None):
+        group = roster.group.hex()
+        # Envelopes are sealed to people in the role of handler only.
+        found = tuple(sorted(one.key_id.hex() for one in told[group] if one in roster.recipients))
+        if found:
+            return Answering(roster, found, _others(told, group, found))
+    raise Refused("nobody is left to read an answer: forward the report first, to somebody who is a handler")
+
+
+def told_of(case: Case, histories: Histories) -> dict[str, tuple[Handler, ...]]:
+    """Find those a report was forwarded to who are still there and did not step out, by their group's hex id.
+
+    Nobody, while this desk can't know whom the reporter left out.
+    """
+    history = histories.get(case.first.group)
+    if history is None or history.at(bytes.fromhex(case.first.roster)) is None:
+        return {}
+    found: dict[str, dict[bytes, Handler]] = {}
+    for told in case.state.forwarded:
+        theirs = histories.get(told.group)
+        for key_id in told.key_ids if theirs else ():
+            handler = None if theirs is None else theirs.latest.by_key(bytes.fromhex(key_id))
+            if handler is not None and handler.active and not _stepped_out(case, handler):
+                found.setdefault(told.group, {})[handler.id] = handler
+    return {group: not_left_out(case, history, list(people.values())) for group, people in found.items()}
+
+
+def not_left_out(case: Case, history: RosterHistory, handlers: Sequence[Handler]) -> tuple[Handler, ...]:
+    """Give those of `handlers` whom the reporter didn't leave out, by any name or key of theirs.
+
+    history: of the report's group. Refused when it lacks the roster that the reporter saw.
+    """
+    then = history.at(bytes.fromhex(case.first.roster))
+    if then is None:
+        raise Refused(
+            "this desk has never seen the list that the reporter saw: nobody can tell whom they left out"
+        )
+    recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
+    return without(handlers, history.left_out(then, recipients))
+
+
+def readers(case: Case, roster: Roster) -> tuple[str, ...]:
+    """Key ids of the recipients of the report by the keys they hold now, less who retired or stepped out.
+
+    Whoever was left out stays out, because only recipients are looked at. roster: in force, of the report's group.
+    """
+    found = (roster.by_key(bytes.fromhex(key_id)) for key_id in case.first.recipients)
+    return tuple(
+        sorted({one.key_id.hex() for one in found if one and one.active and not _stepped_out(case, one)})
+    )
+
+
+def _others(
+    told: Mapping[str, Sequence[Handler]], group: str, recipients: Sequence[str]
+) -> tuple[HandedTo, ...]:
+    """Name those the answer is handed on to: all that were told, but for its recipients, who are in `group`."""
+    keys = {
+        other: tuple(
+            sorted(one.key_id.hex() for one in people if other != group or one.key_id.hex() not in recipients)
+        )
+        for other, people in told.items()
+    }
+    found = tuple(HandedTo(group=other, recipients=ids) for other, ids in sorted(keys.items()) if ids)
+    if len(found) > MAX_HANDED_TO or any(len(one.recipients) > MAX_READERS for one in found):
+        raise Refused("the report was forwarded to more people than a letter can name to its reporter")
+    return found
+
+
+def _stepped_out(case: Case, handler: Handler) -> bool:
+    return any(key.raw.hex() in case.state.recused for key in handler.verify_keys)
+
+
+def _history(histories: Histories, group: str) -> RosterHistory:
+    if group not in histories:
+        raise Refused("this desk doesn't know that group yet: run `sottovoce desk sync`")
+    return histories[group]

@@ -1,0 +1,195 @@
+"""Who was handed a report writes to its reporter: believed, answered, and named with everybody who reads the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from crypto.codes import from_words, to_words
+from crypto.errors import Refused
+from service.cases.answers import Answers
+from service.cases.log import Forwarded
+from service.cli import main
+from service.desk import actions
+from service.desk.readers import told_of
+from service.desk.session import Session, handlers_named
+from service.wire import calls
+from service.wire.client import Client
+from tests.support.desks import desk_of, synced
+from tests.support.groups import Group
+from tests.support.letters import posting, sealed_letter
+from tests.support.reporters import Reporter
+from tests.support.server import RunningServer, running_server
+
+NOW = 1_900_000_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with Client(server.base) as opened:
+        yield opened
+
+
+class World:
+    """A group whose Ada was left out, another one, the open desks of both, and a report that Bo and Cy have."""
+
+    def __init__(self, folder: Path, server: RunningServer, client: Client, stack: ExitStack) -> None:
+        self.server, self.client, self.folder, self.now_s = server, client, folder, NOW
+        self.other = Group.draw("Borealis", ["Dina", "Emil"], council=["Gil"])
+        self.group = Group.draw(alternate=self.other.id)
+        self.desks: dict[str, Session] = {}
+        for group in (self.other, self.group):
+            group.found(client)
+            for member in group.handlers:
+                self.desks[member.name] = stack.enter_context(
+                    desk_of(folder, server.base, group, member.name)
+                )
+        self.reporter = Reporter(client, self.group)
+        self.reporter.report(Answers(what="It happened."), to=("Bo", "Cy"))
+        self.sync()
+
+    def sync(self) -> None:
+        for desk in self.desks.values():
+            self.now_s += 1
+            synced(desk, self.client, self.now_s)
+
+    def do(self, name: str, make: Any, *arguments: Any, **options: Any) -> None:
+        """Have somebody do something on the one case, and everybody sync, twice: what one sends the others fetch."""
+        desk = self.desks[name]
+        [case] = desk.cases().values()
+        desk.enqueue(make(desk.desk(self.now_s), case, *arguments, **options))
+        self.sync()
+        self.sync()
+
+    def forward(self, name: str, to: Group, *names: str) -> None:
+        mine, theirs = (self.desks[name].history_of(group.id) for group in (self.group, to))
+        self.do(name, actions.forward, mine, theirs, handlers_named(theirs.latest, names), "help")
+
+    def write(self, name: str, text: str) -> None:
+        self.do(name, actions.write_letter, self.desks[name].histories(), text)
+
+    def mailbox(self, *options: str, message: str | None = None) -> dict[str, Any]:
+        """Read the mailbox as a reporter does who types."""
+        code, said = self.folder / "code.txt", self.folder / "message.txt"
+        code.write_text(" ".join(to_words(self.reporter.code)))
+        said.write_text(message or "")
+        result = CliRunner().invoke(
+            main,
+            ["mailbox", "--server", self.server.base, "--group", self.group.id.hex(), "--code-file", str(code),
+             "--message-file", str(said), "--yes-i-wrote-it-down", "--json", *options],
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+        read: dict[str, Any] = json.loads(result.stdout)
+        return read
+
+
+@pytest.fixture
+def world(tmp_path: Path, server: RunningServer, client: Client) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield World(tmp_path, server, client, stack)
+
+
+def test_the_wider_body_is_believed_and_everybody_who_reads_the_answer_is_named(world: World) -> None:
+    """Dina was told by Bo: she writes as herself, and the answer reaches the first readers and her."""
+    world.forward("Bo", world.other, "Dina")
+    world.write("Dina", "We look at it from outside.")
+    read = world.mailbox(message="Thank you.")
+    [letter] = read["letters"]
+    assert (letter["author"], letter["known"], letter["author_group"]) == ("Dina", True, "Borealis")
+    assert letter["other_group"]
+    assert read["recipients"] == "Aurora: Bo, Cy; Borealis: Dina"
+    world.sync()
+    world.sync()
+    for name in ("Bo", "Cy", "Dina"):
+        [case] = world.desks[name].cases().values()
+        assert [held.headline for held in case.follow_ups] == ["Thank you."]
+    for name in ("Ada", "Emil", "Gil"):
+        assert world.desks[name].cases() == {}
+
+
+def test_when_all_recipients_stepped_out_the_wider_body_goes_on(world: World) -> None:
+    """Their letters go out, and what the reporter answers goes to them alone."""
+    world.forward("Bo", world.other, "Dina", "Emil", "Gil")
+    for name in ("Bo", "Cy"):
+        world.do(name, actions.recuse, "I know them")
+        world.desks.pop(name)
+    world.write("Dina", "We go on with it.")
+    world.do("Emil", actions.set_state, world.desks["Emil"].histories(), "looking")
+    read = world.mailbox(message="Good.")
+    assert [(letter["author"], letter["known"]) for letter in read["letters"]] == [
+        ("Dina", True),
+        ("Emil", True),
+    ]
+    assert read["recipients"] == "Borealis: Dina, Emil; Borealis: Gil"
+    world.sync()
+    world.sync()
+    for name in ("Dina", "Emil", "Gil"):
+        [case] = world.desks[name].cases().values()
+        assert [held.headline for held in case.follow_ups] == ["Good."]
+        assert case.state.state == "looking"
+    world.reporter.code = from_words(" ".join(read["code"]))
+    world.write("Gil", "One more thing.")
+    read = world.mailbox()
+    assert [(letter["text"], letter["known"]) for letter in read["letters"]] == [("One more thing.", True)]
+
+
+def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:
+    """A council member can be handed a report, and envelopes are sealed to handlers only."""
+    world.forward("Bo", world.other, "Gil")
+    for name in ("Bo", "Cy"):
+        world.do(name, actions.recuse, "I know them")
+    with pytest.raises(Refused, match="nobody is left to read an answer"):
+        world.write("Gil", "Can you read this?")
+
+
+def test_who_steps_out_is_handed_nothing_more(world: World) -> None:
+    """Nor named as a reader."""
+    world.forward("Bo", world.other, "Dina", "Emil")
+    world.do("Emil", actions.recuse, "I know them")
+    world.write("Dina", "Hello.")
+    assert world.mailbox(message="Yes.")["recipients"] == "Aurora: Bo, Cy; Borealis: Dina"
+    world.sync()
+    world.sync()
+    assert world.desks["Emil"].cases() == {}
+
+
+def test_nobody_left_out_is_named_or_handed_anything_by_a_false_entry(world: World) -> None:
+    """A colleague writes into the log that Ada was told: no letter names her."""
+    desk = world.desks["Bo"]
+    [case] = desk.cases().values()
+    ada = world.group.member("Ada")
+    told = Forwarded(
+        group=world.group.id.hex(), handlers=("Ada",), key_ids=(ada.key_id.hex(),), reason="please"
+    )
+    desk.enqueue([actions.log(desk.desk(NOW), case.first, told)])
+    world.sync()
+    [case] = world.desks["Cy"].cases().values()
+    assert case.state.forwarded == (told,)
+    assert told_of(case, world.group.histories) == {world.group.id.hex(): ()}
+    world.write("Cy", "Hello.")
+    [letter] = world.reporter.letters()
+    assert letter.handed_to == ()
+
+
+def test_a_stranger_in_a_letter_s_words_is_told_of(world: World) -> None:
+    """Whoever signs with a key that no group of the letter has is not in the group's list."""
+    letter = sealed_letter(world.reporter.code, world.other, "Dina", "Hello.", [world.other.member("Dina")])
+    stranger = Group.draw("Nowhere", ["Dina"])
+    forged = sealed_letter(world.reporter.code, stranger, "Dina", "Hello!", [world.group.member("Bo")])
+    world.client.do(calls.batch(world.group.signer("Bo"), posting(world.reporter.code, [forged, letter])))
+    assert [(one["text"], one["known"]) for one in world.mailbox()["letters"]] == [
+        ("Hello!", False),
+        ("Hello.", True),
+    ]
