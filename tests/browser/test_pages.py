@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
@@ -227,6 +227,36 @@ def test_enter_in_a_line_sends_nothing(
         reporter.step(6)
         reporter.page.locator("#send").press("Enter")
         assert len(reporter.words()) == 12
+
+
+def test_the_last_look_names_who_reads_it_and_whom_it_is_about(
+    server: RunningServer, browser: Browser, group: Group
+) -> None:
+    """As it would go now: to some of the group, to nobody without consent, to the other group with it."""
+    with visit(browser, server.base, scripts=True) as reporter:
+        reporter.report(
+            group, what="It was Zed.", leave_out=["Cy"], send=False,
+            handle1="zed", platform1="github", handle3="Zoë", platform2="irc",
+        )  # fmt: skip
+        review = reporter.page.locator("#review")
+
+        def said(label: str) -> str:
+            answer = review.locator("dt", has_text=label).locator("xpath=following-sibling::dd[1]")
+            expect(answer).not_to_have_text("…")
+            return answer.inner_text()
+
+        assert said("Who is it about?") == "zed · github\nirc\nZoë"
+        assert said("Who may read it") == "Ada, Bo"
+        reporter.back_to(1)
+        reporter.page.locator(f"#leave-{group.member('Bo').id.hex()}").check()
+        reporter.step(6)
+        assert said("Who may read it").startswith("Too few people would remain.")
+        reporter.back_to(1)
+        reporter.page.locator("#agreed").check()
+        reporter.step(6)
+        assert said("Who may read it") == "Nia, Oto"
+        reporter.send()
+        assert reporter.page.locator("#sent-to").inner_text() == "Nia, Oto"
 
 
 def test_back_at_every_step(server: RunningServer, browser: Browser, group: Group, scripts: bool) -> None:

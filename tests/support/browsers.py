@@ -35,6 +35,9 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+_WHO = [f"{name}{row}" for row in (1, 2, 3) for name in ("handle", "platform")]
+
+
 @dataclass
 class Visit:
     """One person's window. `requests`: every address that was asked for; `problems`: what the console complained of."""
@@ -83,7 +86,7 @@ class Visit:
             self.page.locator(f"#leave-{group.member(name).id.hex()}").check()
         self.step(2)
         self.fill(what=texts.pop("what", ""))
-        for number, fields in ((3, ("when", "where", "handle1", "platform1")), (4, ("links", "witnesses"))):
+        for number, fields in ((3, ("when", "where", *_WHO)), (4, ("links", "witnesses"))):
             self.step(number)
             self.fill(**{name: texts.pop(name) for name in fields if name in texts})
         if files:

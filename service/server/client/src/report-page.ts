@@ -4,14 +4,14 @@
 import { Api, Declined, type ServerInfo, Unreachable } from "./api.ts";
 import { fromHex, toHex, type Bytes } from "./bytes.ts";
 import { ReplyCode } from "./codes.ts";
-import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
+import { all, at, clearWrong, keep, made, sentence, showWrong, type Wrong } from "./dom.ts";
 import { system } from "./entropy.ts";
 import { Refused } from "./errors.ts";
 import { choose, fileReport, recipients, withoutThose } from "./filing.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
 import type { Report } from "./reports.ts";
 import { type Handler, recipientsOf, type Roster } from "./rosters.ts";
-import { Files, FilesRefused, mistakes, readReport, tooLarge } from "./typing.ts";
+import { Files, FilesRefused, mistakes, people, readReport, tooLarge } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
 
 const WORKER = "/static/app/puzzle-worker.js";
@@ -109,17 +109,37 @@ class ReportPage {
     const review = at("review");
     review.replaceChildren();
     const left = all<HTMLInputElement>("input[name=leave_out]:checked").map((box) => box.dataset["name"] ?? "");
-    const add = (label: string, text: string): void => review.append(made("dt", label), made("dd", text || sentence("empty"), { dir: "auto" }));
-    add(at("leave_out").querySelector("legend")?.textContent ?? "", left.join(", "));
-    for (const id of ["what", "when", "where", "links", "witnesses", "wants", "fears"]) {
-      const label = document.querySelector(`label[for="${id}"]`)?.textContent ?? "";
-      add(label, at<HTMLTextAreaElement>(id).value.trim());
-    }
+    const add = (label: string, text: string): HTMLElement => {
+      const said = made("dd", text || sentence("empty"), { dir: "auto" });
+      review.append(made("dt", label), said);
+      return said;
+    };
+    const legend = (id: string): string => at(id).querySelector("legend")?.textContent ?? "";
+    add(legend("leave_out"), left.join(", "));
+    const readers = add(at("title-1").lastChild?.textContent?.trim() ?? "", "…");
+    void this.#readers().then((names) => (readers.textContent = names));
+    const fields = (...ids: string[]): void => {
+      for (const id of ids) add(document.querySelector(`label[for="${id}"]`)?.textContent ?? "", at<HTMLTextAreaElement>(id).value.trim());
+    };
+    fields("what", "when", "where");
+    add(legend("who"), people().map(({ handle, platform }) => [handle, platform].filter((text) => text !== "").join(" · ")).join("\n"));
+    fields("links", "witnesses", "wants", "fears");
     const files = at<HTMLInputElement>("files").files ?? [];
     add(document.querySelector("label[for=files]")?.textContent ?? "", [...files].map((file) => file.name).join(", "));
     const urgency = document.querySelector<HTMLInputElement>("input[name=urgency]:checked");
-    add(at("urgency").querySelector("legend")?.textContent ?? "", urgency?.labels?.[0]?.textContent ?? "");
+    add(legend("urgency"), urgency?.labels?.[0]?.textContent ?? "");
     review.hidden = false;
+  }
+
+  /** Name those who will read it as things stand, or say why nobody would. */
+  async #readers(): Promise<string> {
+    try {
+      const wrongs: Wrong[] = [];
+      const to = await this.#recipients((await this.#begun()).roster, wrongs);
+      return to ? to.handlers.map(({ name }) => name).join(", ") : wrongs.map(({ text }) => text).join(" ");
+    } catch (error) {
+      return failure(error);
+    }
   }
 
   async #send(): Promise<void> {
@@ -160,7 +180,7 @@ class ReportPage {
     for (const step of all(".step:not(#step-6)", this.#form)) step.inert = held;
   }
 
-  async #recipients(roster: Roster, wrongs: { field: string; text: string }[]): Promise<{ roster: Roster; handlers: readonly Handler[] } | undefined> {
+  async #recipients(roster: Roster, wrongs: Wrong[]): Promise<{ roster: Roster; handlers: readonly Handler[] } | undefined> {
     const left = new Set(all<HTMLInputElement>("input[name=leave_out]:checked").map((box) => box.value));
     const choice = choose(roster, left);
     if (choice.to === "group") return { roster, handlers: choice.handlers };

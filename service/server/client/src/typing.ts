@@ -24,7 +24,8 @@ function lines(id: string): string[] {
     .filter((line) => line !== "");
 }
 
-function people(): Person[] {
+/** Give whom the report is about, row by row. */
+export function people(): Person[] {
   const platforms = all<HTMLInputElement>("input[name=platform]");
   return all<HTMLInputElement>("input[name=handle]")
     .map((handle, i) => ({ platform: tidy(platforms[i]?.value ?? ""), handle: tidy(handle.value) }))
