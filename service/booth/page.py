@@ -7,9 +7,10 @@ elsewhere, nothing is cached, and it works without scripts, of which it has none
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -154,8 +155,8 @@ class BoothPage:
         return Answer(status, text.encode())
 
 
-class LocalServer(HTTPServer):
-    """A server for one page on 127.0.0.1. One request at a time: there is one voter."""
+class LocalServer(ThreadingHTTPServer):
+    """A server for one page on 127.0.0.1. A thread each: an idle connection holds up nobody."""
 
     timeout = IDLE_S
     idle = False
@@ -226,10 +227,12 @@ def serve(
     sent: str,
 ) -> None:
     """Serve the page until Ctrl-C or half an hour without a request. Prints the address to open."""
+    casting = threading.Lock()
 
     def cast(option: int) -> Receipt:
-        fresh = voting.check_poll(client, checked.manifest.phi, home)
-        return voting.cast(client, fresh, keys, option, admission, home)
+        with casting:  # one after the other, also when the button was pressed twice
+            fresh = voting.check_poll(client, checked.manifest.phi, home)
+            return voting.cast(client, fresh, keys, option, admission, home)
 
     with LocalServer() as server:
         secret = system(16).hex()
@@ -249,4 +252,6 @@ def serve(
             while not server.idle:
                 server.handle_request()
         except KeyboardInterrupt:
+            pass
+        with casting:  # a ballot under way is sent to its end, and its receipt kept
             return

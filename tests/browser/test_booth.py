@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,6 +228,16 @@ def test_requests_that_are_none_of_ours_are_refused_alike(world: World, method: 
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "canary" not in answer.text
         assert SECRET not in answer.text
+
+
+def test_an_idle_connection_holds_nobody_up(world: World) -> None:
+    """Any program on the machine can open one, without knowing the address."""
+    with served(world.manifest, None) as address:
+        host, port = address.split("/")[2].split(":")
+        with socket.create_connection((host, int(port))):
+            begun = time.monotonic()
+            assert httpx.get(address).status_code == 200
+            assert time.monotonic() - begun < 10  # alone it would have 20 seconds
 
 
 def test_the_page_keeps_its_own_policy(browser: Browser, world: World) -> None:
