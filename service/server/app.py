@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -64,18 +64,26 @@ def create_app(deps: Deps) -> Litestar:
 
     site = Site(deps)
 
-    def on_http(request: http.AnyRequest, error: HTTPException) -> Response[bytes]:
-        page = pages.no_such_page(site, request) if error.status_code == 404 else None
-        return page or http.on_http(request, error)
+    def for_people_too(answer: Callable[..., Response[bytes]]) -> Callable[..., Response[bytes]]:
+        """Have what a program gets as a problem document come to a person as a page."""
+
+        def answered(request: http.AnyRequest, error: Exception) -> Response[bytes]:
+            plain = answer(request, error)
+            return pages.problem(site, request, plain.status_code or 500) or plain
+
+        return answered
 
     on_errors: dict[Any, Any] = {
-        ProblemError: http.on_problem,
-        StoreUnavailable: http.on_store,
-        StoreRefused: http.on_store,
-        LimiterUnavailable: http.on_store,
-        Refused: http.on_refused,
-        HTTPException: on_http,
-        Exception: http.on_error,
+        kind: for_people_too(answer)
+        for kind, answer in (
+            (ProblemError, http.on_problem),
+            (StoreUnavailable, http.on_store),
+            (StoreRefused, http.on_store),
+            (LimiterUnavailable, http.on_store),
+            (Refused, http.on_refused),
+            (HTTPException, http.on_http),
+            (Exception, http.on_error),
+        )
     }
     return Litestar(
         route_handlers=[*handlers, described, *pages.handlers(site)],

@@ -6,8 +6,9 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from service.server.http import AnyRequest, header
-from service.server.pages import info, mailbox, messages, report
+from service.server.pages import info, mailbox, report
 from service.server.pages.languages import BY_TAG, negotiated
+from service.server.pages.routing import problem_page
 from service.server.pages.site import Site
 
 
@@ -16,10 +17,13 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     return [handler for module in (info, report, mailbox) for handler in module.handlers(site)]
 
 
-def no_such_page(site: Site, request: AnyRequest) -> Response[bytes] | None:
-    """Answer a person who came to an address that nothing answers; None for a program's request."""
+def problem(site: Site, request: AnyRequest, status: int) -> Response[bytes] | None:
+    """Answer a person whom no page answered, such as at an address that there is none for; None for a program.
+
+    status: of the answer that a program gets.
+    """
     path = str(request.scope.get("path", ""))
     if path.startswith("/v1/") or "text/html" not in (header(request, b"accept") or ""):
         return None
     language = BY_TAG.get(path.split("/")[1]) or negotiated(header(request, b"accept-language"))
-    return site.problem(language, messages.NOT_FOUND, 404)
+    return problem_page(site, language, status, form=request.method == "POST")

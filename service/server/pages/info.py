@@ -1,4 +1,7 @@
-"""Pages to read: start, how reporters are protected, a group's people and policy; and the files that pages load."""
+"""Pages to read: start, how reporters are protected, a group's people and policy; and the files that pages load.
+
+What stands behind a question mark in a page's address is ignored: others add it to links that people follow.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,6 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get("/")
     async def any_language(request: AnyRequest) -> Response[bytes]:
-        no_query(request)
         chosen = negotiated(header(request, b"accept-language"))
         return Response(
             b"", status_code=303, headers={"Location": f"/{chosen.tag}/", "Vary": "Accept-Language"}
@@ -52,6 +54,10 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def conduct(request: AnyRequest, tag: FromPath[str], group: FromPath[str]) -> Response[bytes]:
         return await on_page(site, tag, reading.conduct(request, tag, group))
 
+    @get(["/{tag:str}/confirm", "/{tag:str}/mailbox/answer"])
+    async def only_sent(request: AnyRequest, tag: FromPath[str]) -> Response[bytes]:
+        return await on_page(site, tag, reading.mailbox(request, tag))
+
     @get("/static/{name:str}")
     async def static(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         return _file(site, request, name)
@@ -60,7 +66,7 @@ def handlers(site: Site) -> list[HTTPRouteHandler]:
     async def script(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         return _file(site, request, f"app/{name}")
 
-    return [any_language, start, protection, done, people, conduct, static, script]
+    return [any_language, start, protection, done, people, conduct, only_sent, static, script]
 
 
 class _Reading:
@@ -70,7 +76,6 @@ class _Reading:
 
     async def start(self, request: AnyRequest, tag: str) -> Response[bytes]:
         check_headers(request)
-        no_query(request)
         language = language_of(tag)
         groups = []
         for group, _ in (await self._deps.groups.listed())[:SHOWN_GROUPS]:
@@ -81,13 +86,17 @@ class _Reading:
 
     async def plain(self, request: AnyRequest, tag: str, name: str) -> Response[bytes]:
         check_headers(request)
-        no_query(request)
         return self._site.page(language_of(tag), f"{name}.html", name)
 
     async def done(self, request: AnyRequest, tag: str) -> Response[bytes]:
         check_headers(request)
-        no_query(request)
         return self._site.page(language_of(tag), "done.html", "done", clear=True, removed=())
+
+    async def mailbox(self, request: AnyRequest, tag: str) -> Response[bytes]:
+        """Lead on whoever opens the address of a form that is only ever sent, such as one from their history."""
+        check_headers(request)
+        location = f"/{language_of(tag).tag}/mailbox"
+        return Response(b"", status_code=303, headers={"Location": location})
 
     async def people(self, request: AnyRequest, tag: str, group: str) -> Response[bytes]:
         language, view = await self._group(request, tag, group)
@@ -107,7 +116,6 @@ class _Reading:
 
     async def _group(self, request: AnyRequest, tag: str, group: str) -> tuple[Language, GroupView]:
         check_headers(request)
-        no_query(request)
         language = language_of(tag)
         found = await group_view(self._deps, hex16(group))
         if found is None:

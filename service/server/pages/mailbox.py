@@ -34,7 +34,7 @@ from service.cases.letters import Letter
 from service.cases.reports import File, FollowUp
 from service.cases.texts import LONG_TEXT
 from service.server import intake, mailboxes
-from service.server.http import AnyRequest, check_headers, no_query
+from service.server.http import AnyRequest, check_headers
 from service.server.pages import messages
 from service.server.pages.admitting import admitted, admitted_as_stored, sealed_size
 from service.server.pages.answered import answered_mark, was_answered
@@ -79,7 +79,6 @@ class _Mailbox:
 
     async def show(self, request: AnyRequest, tag: str) -> Response[bytes]:
         check_headers(request)
-        no_query(request)
         return await self._asking(language_of(tag), [])
 
     async def open(self, request: AnyRequest, tag: str) -> Response[bytes]:

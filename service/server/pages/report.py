@@ -25,7 +25,7 @@ from service.cases.filing import Recipients, file_report
 from service.cases.reports import File, Kind
 from service.cases.rosters import Roster
 from service.server import intake
-from service.server.http import AnyRequest, hex16, no_query
+from service.server.http import AnyRequest, check_headers, hex16
 from service.server.pages import messages
 from service.server.pages.admitting import admitted, admitted_as_stored, sealed_size
 from service.server.pages.forms import MAX_FORM, MAX_SMALL, Posted, read_form
@@ -79,7 +79,7 @@ class _Filing:
         self._sealing = asyncio.Semaphore(AT_ONCE)
 
     async def show(self, request: AnyRequest, tag: str, group: str, kind: str) -> Response[bytes]:
-        no_query(request)
+        check_headers(request)
         language = language_of(tag)
         found = await self._group(group)
         challenge = await self._deps.gate.admission.challenge(bytes.fromhex(found.view.id), Route.REPORTS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Final
 
 from litestar import Response
 
@@ -17,8 +16,6 @@ from service.server.pages.tokens import COOKIE
 from service.storage.limiter import LimiterUnavailable
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.wire.problems import Kind, ProblemError
-
-_NOT_FOUND: Final = {Kind.NOT_FOUND, Kind.MALFORMED_PATH}
 
 
 def language_of(tag: str) -> Language:
@@ -46,20 +43,29 @@ async def on_page(
     try:
         return await answer
     except ProblemError as problem:
-        if problem.kind in _NOT_FOUND:
-            return site.problem(language, messages.NOT_FOUND, 404)
-        if problem.kind is Kind.TOO_LARGE:
-            return site.problem(language, messages.TOO_LARGE, 413)
-        if problem.kind is Kind.BUSY:
-            return site.problem(language, messages.CROWDED, 429, again=form)
-        if problem.kind is Kind.TOO_SLOW:
-            return site.problem(language, messages.CUT_OFF, 408, again=form)
-        if problem.kind.status >= 500:
-            return site.problem(language, messages.UNAVAILABLE, 503, again=form)
-        return site.problem(language, messages.MALFORMED, problem.kind.status)
+        return problem_page(site, language, problem.kind.status, form=form)
     except (StoreUnavailable, StoreRefused, LimiterUnavailable) as error:
         events.failure("store-unavailable", error)
-        return site.problem(language, messages.UNAVAILABLE, 503, again=form)
+        return problem_page(site, language, 503, form=form)
     except Refused as refused:
         events.failure("page-refused", refused)
-        return site.problem(language, messages.MALFORMED, 400)
+        return problem_page(site, language, 400, form=form)
+
+
+def problem_page(site: Site, language: Language, status: int, *, form: bool) -> Response[bytes]:
+    """Say what went wrong to a person, by the status of the answer that a program gets. form: as for `on_page`."""
+    said: tuple[str, ...]
+    match status:
+        case 404 | 405:
+            said = messages.NOT_FOUND
+        case 408:
+            said = messages.CUT_OFF
+        case 413:
+            said = messages.TOO_LARGE
+        case 429:
+            said = messages.CROWDED
+        case 500:
+            said = messages.BROKEN
+        case _:
+            said = messages.MALFORMED if status < 500 else messages.UNAVAILABLE
+    return site.problem(language, said, status, again=form and (status in {408, 429} or status >= 500))
