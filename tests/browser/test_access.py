@@ -34,6 +34,20 @@ LOOK = """async (rules) => {
 }"""
 
 
+FITS = """code => {
+  const style = getComputedStyle(code), number = document.createElement("span");
+  number.textContent = "12.\u00a0";
+  code.append(number);
+  const width = number.getBoundingClientRect().width;
+  number.remove();
+  const items = [...code.children];
+  items.forEach((item) => (item.textContent = "mountain"));
+  const line = parseFloat(style.lineHeight);
+  const lines = items.map((item) => Math.round(item.getBoundingClientRect().height / line));
+  return [parseFloat(style.paddingInlineStart) / width, lines];
+}"""
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Client, Group, Path]]:
     bundle()
@@ -239,6 +253,29 @@ def test_twice_the_size_still_fits(
     with visit(browser, server.base, scripts=False, width=320, device_scale_factor=2) as reporter:
         reporter.go(f"groups/{group.id.hex()}/report/help" if path == "report" else path)
         assert sideways(reporter.page) == 0
+
+
+@pytest.mark.parametrize("width", [320, 360, 1100])
+def test_large_words_and_their_numbers_fit_their_box(
+    world: tuple[RunningServer, Client, Group, Path], browser: Browser, width: int
+) -> None:
+    """Also on paper: left of the words there is room for "12. ", and the longest words of a list stay whole."""
+    server, _, group, _ = world
+    with visit(browser, server.base, scripts=False, width=width) as reporter:
+        reporter.report(group, what="It happened.")
+        page = reporter.page
+        page.wait_for_load_state("load")
+        code = page.locator("#code")
+        plain = code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)")
+        for media, large in (("screen", False), ("print", False), ("print", True), ("screen", True)):
+            page.emulate_media(media="screen")
+            page.locator("#large").set_checked(large)
+            page.emulate_media(media=media)  # type: ignore[arg-type]
+            room, drawn = code.evaluate(FITS)
+            assert room >= 1, (media, large)
+            assert drawn == [1] * 12, (media, large)
+        assert code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)") > 1.3 * plain
+        assert sideways(page) == 0
 
 
 @pytest.mark.parametrize(
