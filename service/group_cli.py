@@ -141,7 +141,11 @@ def add(context: click.Context, card: Path, role: str, as_json: bool) -> None:
 @click.pass_context
 @command
 def rotate(context: click.Context, name: str, card: Path, as_json: bool) -> None:
-    """Give a handler new keys. Reports sealed to the old ones stay theirs. Compare the card's words with them first."""
+    """Give a handler new keys, by the card that `desk rotate` made. Compare its words with them first.
+
+    They go on with all their reports: their key file keeps the former keys. Whoever lost it makes a new desk with `desk
+    init`, which opens nothing that was sealed to the lost keys; a colleague can forward it to them.
+    """
     handler = named(context, name)
     read = card_of(card)
     append(context, rosters.Rotate(handler=handler, card=read), as_json, read)

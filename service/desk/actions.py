@@ -183,8 +183,9 @@ def forward(
     """Hand a report, with what followed, to members of a group by sealing its content keys to them.
 
     history: of the report's group; to: of the other; wanted: None for all its recipients but those left out.
-    Refused when somebody wanted was left out, when nobody is, and when everybody of a group is wanted whose reporters
-    come to this one if they leave out too many there: whom they left out is in no report (design.md §4).
+    Refused when somebody wanted was left out or can open all of it already, when nobody is left, and when everybody of
+    a group is wanted whose reporters come to this one if they leave out too many there: whom they left out is in no
+    report (design.md §4).
     """
     if wanted is None and any(roster.alternate == history.latest.group for roster in to.rosters):
         raise Refused("perhaps its reporter left out people of that group: name who is to have it with --to")
@@ -194,6 +195,11 @@ def forward(
         raise Refused("the reporter left out one of these people")
     if not handlers:
         raise Refused("nobody is left to forward it to")
+    envelopes = (case.first, *case.follow_ups)
+    lacking = [one for one in handlers if any(_lacks(held, to.latest.group, one) for held in envelopes)]
+    if not lacking or (wanted is not None and len(lacking) < len(handlers)):
+        raise Refused("it was sent to these people, or to one of them, by the reporter already")
+    handlers = tuple(lacking)
     told = Forwarded(
         group=to.latest.group.hex(),
         handlers=tuple(handler.pseudonym for handler in handlers),
@@ -202,10 +208,16 @@ def forward(
     )
     grants = [
         grant_to(desk, one, to.latest.group.hex(), handler.seal_key)
-        for one in (case.first, *case.follow_ups)
+        for one in envelopes
         for handler in handlers
+        if _lacks(one, to.latest.group, handler)
     ]
     return [log(desk, case.first, told), *grants]
+
+
+def _lacks(held: Held, group: bytes, handler: Handler) -> bool:
+    """Whether an envelope is not sealed to the key that a handler of `group` has now: a former one may be lost."""
+    return held.group != group.hex() or handler.key_id.hex() not in held.recipients
 
 
 def grant_to(desk: Desk, held: Held, to_group: str, key: PublicKey) -> Waiting:

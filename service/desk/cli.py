@@ -19,7 +19,7 @@ from crypto.codes import fingerprint_words
 from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.keyfiles import lock, unlock
-from service.chain_files import write_whole
+from service.chain_files import alone, write_whole
 from service.console import (
     command,
     emit,
@@ -41,6 +41,7 @@ from service.desk.vault import Vault
 from service.wire.client import Client
 
 KEY_FILE, STORE_FILE, SETUP_FILE, CARD_FILE = "handler.key", "desk.db", "desk.json", "card.json"
+LOCK_FILE = "handler.lock"
 
 
 @click.group()
@@ -108,6 +109,42 @@ def init(
         as_json,
         f"Your card is {home / CARD_FILE}. Give it to who holds the group's root key, and read these words to each "
         f"other:\n  {words}",
+    )
+
+
+@desk.command()
+@json_option
+@click.pass_context
+@command
+def rotate(context: click.Context, as_json: bool) -> None:
+    """Make new keys, and the card for `sottovoce group rotate`; all your cases stay.
+
+    The key file keeps the former keys: they open what was sealed to them, and sign until the group has published the
+    new ones. So an old copy of the key file still opens those reports, and this desk's store; nothing that comes later.
+    """
+    home, passphrase_file = context.obj
+    setup = _read_setup(home)
+    with alone(home / LOCK_FILE):
+        raw = _read(home / KEY_FILE)
+        passphrase = read_passphrase(passphrase_file)
+        key = HandlerKey.from_payload(unlock(raw, passphrase, kind=KIND))
+        vault = Vault(home / STORE_FILE, key.store_key())
+        try:
+            waiting = Session(vault, key, setup, system).in_force != key.pairs[0]
+        finally:
+            vault.close()
+        if not waiting:  # else the card is made again: new keys are drawn once for each rotation
+            key = key.rotated(system)
+            write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
+        write_whole(home / CARD_FILE, msgspec.json.encode(key.card(setup.pseudonym)))
+    words = " ".join(fingerprint_words(key.signing.verify_key().raw))
+    emit(
+        {"card": str(home / CARD_FILE), "fingerprint": words, "former": len(key.former)},
+        as_json,
+        f"Your new card is {home / CARD_FILE}. Give it to who holds the group's root key, for `sottovoce group "
+        f"rotate`, and read these words to each other:\n  {words}\n"
+        "Until that is published, this desk goes on with your former keys. "
+        f"Make a new backup of {home / KEY_FILE}: one from before lacks the new keys.",
     )
 
 

@@ -156,8 +156,10 @@ def _action(session: Session, item: Waiting, keys: dict[str, str]) -> shapes.Act
         case "recusal":
             return shapes.Recuse(item.item, item.group, item.report)
         case "letter":
-            letter = msgspec.json.decode(item.letter, type=Letter)
-            signed = sign_letter(letter, session.key.signing, bytes.fromhex(item.address))
+            key = session.in_force.signing  # the letter may have waited while its author got new keys
+            written = msgspec.json.decode(item.letter, type=Letter)
+            letter = msgspec.structs.replace(written, author_key=key.verify_key().raw.hex())
+            signed = sign_letter(letter, key, bytes.fromhex(item.address))
             sealed = seal_letter(PublicKey(bytes.fromhex(keys[item.address])), signed)
             return shapes.PostLetter(item.item, item.address, sealed)
 

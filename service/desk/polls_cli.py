@@ -57,7 +57,7 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
     phi = poll_id(poll)
     with opened(context) as session, client_of(session) as client:
         outcome = fetched(session, client, phi).delivered.outcome.statement
-        signature = decisions.acknowledge(session.key.signing, outcome)
+        signature = decisions.acknowledge(session.in_force.signing, outcome)
         view = client.do(poll_calls.acknowledge(session.signer, phi, signature))
     emit({"state": view.state}, as_json, "Acknowledged.")
 
@@ -80,7 +80,7 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
         raise Refused("say what was done in 1 to 2000 characters")
     with opened(context) as session, client_of(session) as client:
         outcome = fetched(session, client, phi).delivered.outcome.statement
-        signature = decisions.implement(session.key.signing, outcome, text, ends_on)
+        signature = decisions.implement(session.in_force.signing, outcome, text, ends_on)
         view = client.do(poll_calls.implement(session.signer, phi, text, ends_on, signature))
     emit({"state": view.state, "ends": ends}, as_json, "Recorded.")
 

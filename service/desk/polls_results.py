@@ -66,10 +66,12 @@ def result(session: Session, client: Client, phi: bytes) -> CouncilResult:
         raise Refused("poll: it is archived; `sottovoce poll archive` shows what remains")
     opened = []
     for place, sealed in client.do(poll_calls.verdicts(session.signer, phi)):
-        try:
-            opened.append((place, open_verdict(sealed, session.key.sealing, phi)))
-        except (Refused, DoesNotOpen):
-            continue  # one trustee's broken word must not hide what a threshold says
+        for pair in session.key.pairs:
+            try:
+                opened.append((place, open_verdict(sealed, pair.sealing, phi)))
+            except (Refused, DoesNotOpen):
+                continue  # one trustee's broken word must not hide what a threshold says
+            break
     return CouncilResult(view, deliver(view.manifest, view.trustees, opened))
 
 

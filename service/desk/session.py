@@ -17,7 +17,7 @@ from service.cases.choosing import of_name
 from service.cases.rosters import Handler, Roster, RosterHistory, verified_history
 from service.desk.actions import Author, Desk
 from service.desk.casebook import Case, assemble
-from service.desk.keys import HandlerKey
+from service.desk.keys import HandlerKey, Pair
 from service.desk.records import Body, Cursors, Held, LogLine, Unreadable, Waiting
 from service.desk.vault import Vault
 from service.wire.pins import Pins
@@ -58,13 +58,20 @@ class Session:
         return bytes.fromhex(self.setup.group)
 
     @property
+    def in_force(self) -> Pair:
+        """The keys that the group's roster names: the former ones, until new ones are in the chain that was synced."""
+        known = self.key.former and self.vault.read("chain", self.group) is not None
+        return self.key.in_force(self.roster_of(self.group) if known else None)
+
+    @property
     def signer(self) -> Signer:
         """Who signs this desk's requests."""
-        return Signer(self.group, self.key.sealing.public_key().key_id, self.key.signing)
+        pair = self.in_force
+        return Signer(self.group, pair.key_id, pair.signing)
 
     def desk(self, now_s: int) -> Desk:
         """Give what every act needs."""
-        return Desk(Author(self.setup.pseudonym, self.key.signing), now_s, self.entropy)
+        return Desk(Author(self.setup.pseudonym, self.in_force.signing), now_s, self.entropy)
 
     # Rosters
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from crypto.envelope import Header, parse_envelope
+from crypto.envelope import Envelope, Header, parse_envelope
 from crypto.errors import Refused
-from crypto.opening import OpenedReport, open_grant, open_report, open_with_content_key
+from crypto.opening import OpenedReport, open_with_content_key
+from crypto.seal import DoesNotOpen
 from service.cases.reports import Unsealed
+from service.desk.keys import HandlerKey
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
@@ -106,9 +108,12 @@ def _looking_back(cursor: str, now_s: int) -> str:
 
 
 def _known(session: Session, entry: shapes.FeedEntry) -> bool:
-    """Whether an entry was dealt with before: opened, or found not to open."""
+    """Whether an entry was dealt with before: opened, or found not to open, also with the grant if it has one."""
     report = bytes.fromhex(entry.report)
-    return any(session.vault.read(kind, report) is not None for kind in ("held", "unreadable"))
+    if session.vault.read("held", report) is not None:
+        return True
+    unreadable = session.vault.get("unreadable", report, Unreadable)
+    return unreadable is not None and (unreadable.granted or not entry.granted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +173,11 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
     try:
         if isinstance(sent, Refused):
             raise sent
-        if sent.grant is not None:
-            content_key = open_grant(session.key.sealing, sent.grant, report_id)
-            opened = open_with_content_key(parse_envelope(sent.raw), content_key)
-        else:
-            opened = open_report(parse_envelope(sent.raw), session.key.sealing)
-        held, unsealed = _held(session, entry, parse_envelope(sent.raw).header, opened, now_s)
+        envelope = parse_envelope(sent.raw)
+        opened, forwarded = _opened(session.key, envelope, sent.grant, report_id)
+        held, unsealed = _held(session, entry, envelope.header, opened, now_s, forwarded=forwarded)
     except Refused as refused:
-        unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day)
+        unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day, entry.granted)
         session.vault.put("unreadable", report_id, unreadable)
         result.warnings.append(f"a report could not be opened: {refused.reason}")
         return
@@ -184,6 +186,7 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
         for number, file in enumerate(unsealed.files):
             session.vault.put("file", report_id + number.to_bytes(2, "big"), file.content)
         session.vault.put("held", report_id, held)
+        session.vault.delete("unreadable", report_id)
         if entry.granted:  # its log began before this desk was told of it
             note_grown(session, [(entry.group, entry.report)])
     result.new_follow_ups += held.follows is not None
@@ -191,8 +194,31 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
     result.urgent += held.urgency == "danger"
 
 
+def _opened(
+    key: HandlerKey, envelope: Envelope, sealed: bytes | None, report_id: bytes
+) -> tuple[OpenedReport, bool]:
+    """Open an envelope by a grant, if there is one that holds, else by its own seal; say whether it was by a grant.
+
+    A colleague may grant what a recipient can open anyway, and a false grant must not keep them from it.
+    """
+    ours = any(envelope.wrap_for(pair.key_id) is not None for pair in key.pairs)
+    if sealed is not None:
+        try:
+            return open_with_content_key(envelope, key.open_grant(sealed, report_id)), not ours
+        except DoesNotOpen:
+            if not ours:
+                raise
+    return key.open_report(envelope), False
+
+
 def _held(
-    session: Session, entry: shapes.FeedEntry, header: Header, opened: OpenedReport, now_s: int
+    session: Session,
+    entry: shapes.FeedEntry,
+    header: Header,
+    opened: OpenedReport,
+    now_s: int,
+    *,
+    forwarded: bool,
 ) -> tuple[Held, Unsealed]:
     if header.group_id.hex() != entry.group:
         raise Refused("the envelope is for another group than the server said")
@@ -212,7 +238,7 @@ def _held(
                 "mailbox_address": unsealed.mailbox_address.hex(),
                 "mailbox_key": unsealed.mailbox_key.raw.hex(),
                 "first_use": entry.follow_up != "repeat",
-                "forwarded": entry.granted,
+                "forwarded": forwarded,
                 "warnings": roster_warnings(session, header.group_id, header.roster_digest),
                 **{
                     name: msgspec.to_builtins(value) if name == "who" else value

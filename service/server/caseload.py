@@ -143,8 +143,8 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
     partition, mark = group_partition(group), to_group + grantee.id
     if await deps.store.read(partition, b"recused/" + report + mark) is not None:
         return "gone"
-    if to_group == group and not set(grantee.key_ids).isdisjoint(record.recipients):
-        return "done"  # they have it
+    if to_group == group and to_key in record.recipients:
+        return "done"  # they have it; whoever lost the key that it is sealed to has it no more
     if not without([grantee], ours.left_out(ours.rosters[record.roster], record.recipients)):
         return "left-out"
     changes: list[Change] = [

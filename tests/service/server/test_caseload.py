@@ -260,3 +260,30 @@ async def test_a_feed_is_read_in_pages(world: World, group: Group) -> None:
     rest = await world.client.do(calls.feed(group.signer("Ada"), first.cursor))
     assert (len(first.entries), first.more, len(rest.entries), rest.more) == (100, True, 50, False)
     assert len({e.report for e in (*first.entries, *rest.entries)}) == envelope_count
+
+
+async def test_a_recipient_with_a_new_key_can_be_handed_the_report(world: World, group: Group) -> None:
+    """The one whose key it is not sealed to; who was left out or stepped out gets nothing by new keys."""
+    report = await filed(world, group)
+    assert await did(world, group, "Ada", handing(group, report, group, group.member("Bo"))) == ["done"]
+    first = await world.client.do(calls.feed(group.signer("Bo")))
+    assert [entry.granted for entry in first.entries] == [False]
+    left_out = await world.client.do(calls.feed(group.signer("Cy")))
+    for place, name in ((1, "Bo"), (2, "Cy")):
+        new = replace(Member.draw(name), id=group.member(name).id)
+        group.say(rosters.Rotate(handler=new.id.hex(), card=new.card()))
+        group.handlers[place] = new
+    await world.found(group)
+    world.clock.forward(1)
+    action = handing(group, report, group, group.member("Bo"))
+    cy = handing(group, report, group, group.member("Cy"))
+    assert await did(world, group, "Ada", action, action, cy) == ["done", "done", "left-out"]
+    entries = (await world.client.do(calls.feed(group.signer("Bo")))).entries
+    assert sorted(entry.granted for entry in entries) == [False, True]
+    granted = await world.client.do(calls.fetch_grant(group.signer("Bo"), group.id, report))
+    assert open_grant(group.member("Bo").sealing, granted.sealed, report) == CONTENT
+    assert await world.client.do(calls.feed(group.signer("Cy"))) == left_out
+    recusal = shapes.Recuse(system(16).hex(), group.id.hex(), report.hex())
+    assert await did(world, group, "Bo", recusal) == ["done"]
+    assert (await world.client.do(calls.feed(group.signer("Bo")))).entries == ()
+    assert await did(world, group, "Ada", handing(group, report, group, group.member("Bo"))) == ["gone"]

@@ -1,0 +1,255 @@
+"""A handler gets new keys: their cases stay; and where the old ones are lost, a colleague can hand the cases back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crypto.codes import ReplyCode
+from crypto.entropy import system
+from crypto.errors import Refused
+from crypto.keyfiles import Stretching, lock, unlock
+from crypto.opening import GRANT_SIZE
+from crypto.secrets import Passphrase
+from service.cases import rosters
+from service.cases.answers import Answers
+from service.cases.filing import Recipients, file_report
+from service.cli import main
+from service.desk import actions
+from service.desk.keys import KIND, HandlerKey
+from service.desk.session import Session, Setup, handlers_named
+from service.desk.vault import Vault
+from service.wire import calls, shapes
+from service.wire.client import Client
+from tests.support.desks import desk_of, home_of, synced
+from tests.support.groups import Group, admitted, server_key
+from tests.support.reporters import TODAY, Reporter, recipients
+from tests.support.server import RunningServer, running_server
+
+NOW = 1_900_000_000
+PASSPHRASE = "open sesame"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    with Client(server.base) as opened:
+        yield opened
+
+
+@pytest.fixture
+def group(client: Client) -> Group:
+    group = Group.draw()
+    group.found(client)
+    return group
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key files that open fast; the command makes the same, with less memory."""
+
+    def quick(payload: bytes, passphrase: Passphrase, **options: object) -> bytes:
+        return lock(payload, passphrase, Stretching(8_192, 1, 1), entropy=system, kind=KIND)
+
+    monkeypatch.setattr("service.desk.cli.lock", quick)
+
+
+class Home:
+    """Ada's folder, used as she types."""
+
+    def __init__(self, folder: Path, server: RunningServer, group: Group) -> None:
+        self.folder = home_of(folder / "ada", server.base, group, "Ada", PASSPHRASE)
+        (folder / "right").write_text(PASSPHRASE)
+        (folder / "wrong").write_text("open barley")
+
+    def type(self, *arguments: object, wrong: bool = False) -> Result:
+        options = [
+            "--home",
+            str(self.folder),
+            "--passphrase-file",
+            str(self.folder.parent / ("wrong" if wrong else "right")),
+        ]
+        return CliRunner().invoke(main, ["desk", *options, *map(str, arguments), "--json"])
+
+    def does(self, *arguments: object) -> Any:
+        result = self.type(*arguments)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def key(self) -> HandlerKey:
+        raw = (self.folder / "handler.key").read_bytes()
+        return HandlerKey.from_payload(unlock(raw, Passphrase(PASSPHRASE), kind=KIND))
+
+
+def published(group: Group, client: Client, name: str, key: HandlerKey) -> None:
+    """Have the group's root rotate a handler to the keys of a card, and publish it."""
+    place = [one.name for one in group.handlers].index(name)
+    group.handlers[place] = replace(group.handlers[place], signing=key.signing, sealing=key.sealing)
+    group.say(rosters.Rotate(handler=group.handlers[place].id.hex(), card=key.card(name)))
+    group.found(client)
+
+
+def send(client: Client, group: Group, what: str, to: Recipients) -> None:
+    envelope = file_report(
+        Answers(what=what).to_report((), TODAY), (), to, ReplyCode.draw(system), system
+    ).envelope
+    token = admitted(client, group.id)
+    client.do(calls.submit(group.id, envelope, server_key(client), admission=token))
+
+
+def headlines(session: Session) -> set[str]:
+    return {case.first.headline for case in session.cases().values()}
+
+
+def test_a_case_stays_before_and_after_new_keys_are_published(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """What was sealed to the old keys opens, also by a page that was loaded before; answers come to the new."""
+    home, reporter, old_page = Home(tmp_path, server, group), Reporter(client, group), recipients(group)
+    reporter.report(Answers(what="The first."))
+    assert home.does("sync")["new_reports"] == 1
+    [case] = home.does("list")
+    text = tmp_path / "letter.txt"
+    text.write_text("Where was it?")
+    home.does("ask", case["id"], "--text-file", text)  # waits while the keys change
+    first = home.does("rotate")
+    assert first["former"] == 1
+    published(group, client, "Ada", home.key())
+    assert home.does("sync")["sent"] > 0
+    [letter] = reporter.letters()
+    assert (letter.text, letter.author_key) == ("Where was it?", home.key().signing.verify_key().raw.hex())
+
+    send(client, group, "From an old page.", old_page)
+    send(client, group, "From a new page.", recipients(group))
+    reporter.burn(reporter.prepared(ReplyCode.draw(system), 1, "At home."), 1)
+    came = home.does("sync")
+    assert (came["new_reports"], came["new_follow_ups"], came["warnings"]) == (2, 1, [])
+    assert [one["headline"] for one in home.does("list") if one["headline"] == "The first."] == ["The first."]
+    assert "At home." in json.dumps(home.does("show", case["id"]))
+    (home.folder / "desk.db").unlink()  # with nothing but the key file all of it comes again
+    assert home.does("sync")["new_reports"] == 3
+    assert len(home.does("list")) == 3
+
+
+def test_rotating_again_before_it_is_published_makes_the_same_card(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """The desk works on with the keys in force; afterwards a rotation makes new ones. Nothing else is changed."""
+    home = Home(tmp_path, server, group)
+    home.does("sync")
+    first = home.does("rotate")
+    kept = home.key()
+    assert home.does("sync")["warnings"] == []
+    assert home.does("rotate") == first
+    assert home.key().payload() == kept.payload()
+    published(group, client, "Ada", kept)
+    home.does("sync")
+    assert home.does("rotate")["former"] == 2
+    assert home.key().former[-1].key_id == kept.sealing.public_key().key_id
+    assert (home.folder / "handler.key").stat().st_mode & 0o777 == 0o600
+    before = (home.folder / "handler.key").read_bytes()
+    assert home.type("rotate", wrong=True).exit_code == 4
+    assert (home.folder / "handler.key").read_bytes() == before
+
+
+def test_whose_key_file_is_lost_is_handed_their_cases_by_a_colleague(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """What could not be opened is opened once it is granted, and so is what follows. Who has all of it is refused."""
+    reporter = Reporter(client, group)
+    reporter.report(Answers(what="It happened."))
+    published(group, client, "Ada", HandlerKey.draw(system))
+    with (
+        desk_of(tmp_path, server.base, group, "Ada") as ada,
+        desk_of(tmp_path, server.base, group, "Bo") as bo,
+    ):
+        synced(bo, client, NOW)
+        assert synced(ada, client, NOW).new_reports == 0
+        assert [one.granted for one in ada.unreadable()] == [False]
+        reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "And then."), 0)
+        synced(bo, client, NOW + 1)
+        assert synced(ada, client, NOW + 1).new_follow_ups == 1
+        [case], mine = bo.cases().values(), bo.history_of(group.id)
+        for who in (["Cy"], ["Ada", "Cy"]):
+            with pytest.raises(Refused, match="by the reporter already"):
+                actions.forward(bo.desk(NOW), case, mine, mine, handlers_named(mine.latest, who), "")
+        items = actions.forward(bo.desk(NOW + 2), case, mine, mine, handlers_named(mine.latest, ["Ada"]), "")
+        assert [item.what for item in items] == ["entry", "grant"], "the follow-up is sealed to her new key"
+        bo.enqueue(items)
+        assert synced(bo, client, NOW + 2).warnings == []
+        assert synced(ada, client, NOW + 3).new_reports == 1
+        assert ada.unreadable() == []
+        [case] = ada.cases().values()
+        assert (case.first.headline, [one.headline for one in case.follow_ups]) == (
+            "It happened.",
+            ["And then."],
+        )
+        ada.enqueue(actions.write_letter(ada.desk(NOW + 4), case, ada.histories(), "I have it again."))
+        synced(ada, client, NOW + 4)
+        assert [letter.handed_to for letter in reporter.letters()] == [()]
+        assert synced(ada, client, NOW + 5).warnings == []
+
+
+def test_a_false_grant_hides_nothing_from_who_can_open_it(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """A colleague grants nonsense to the new key of a recipient, who comes with an empty store."""
+    Reporter(client, group).report(Answers(what="It happened."))
+    old = group.member("Ada")
+    key = HandlerKey(old.signing, old.sealing).rotated(system)
+    published(group, client, "Ada", key)
+    with desk_of(tmp_path, server.base, group, "Bo") as bo:
+        synced(bo, client, NOW)
+        [case] = bo.cases().values()
+    nonsense = shapes.Grant(
+        system(16).hex(),
+        group.id.hex(),
+        case.first.id,
+        group.id.hex(),
+        key.pairs[0].key_id.hex(),
+        system(GRANT_SIZE),
+    )
+    done = client.do(calls.batch(group.signer("Bo"), [nonsense]))
+    assert [one.outcome for one in done.outcomes] == ["done"]
+    vault = Vault(tmp_path / "fresh.db", key.store_key())
+    ada = Session(vault, key, Setup(server.base, group.id.hex(), "Ada"), system)
+    assert synced(ada, client, NOW).warnings == []
+    assert headlines(ada) == {"It happened."}
+    vault.close()
+
+
+def test_former_keys_are_in_the_key_file_and_the_store_keeps_its_key() -> None:
+    """Three pairs, newest first when they are used; another form of the file is refused."""
+    key = HandlerKey.draw(system)
+    twice = key.rotated(system).rotated(system)
+    again = HandlerKey.from_payload(twice.payload())
+    assert again.payload() == twice.payload()
+    assert len(key.payload()) == 65
+    assert len(twice.payload()) == 66 + 2 * 64
+    assert [pair.key_id for pair in again.pairs][-1] == key.sealing.public_key().key_id
+    assert again.store_key() == key.store_key()
+    with_former, alone = twice.payload(), key.payload()
+    for wrong in (
+        with_former + b"\0",
+        with_former[:-1],
+        b"\x02" + alone[1:] + b"\0",
+        b"\x02" + alone[1:],
+        b"\x03" + with_former[1:],
+        b"\x01" + with_former[1:],
+    ):
+        with pytest.raises(Refused):
+            HandlerKey.from_payload(wrong)
+    full = HandlerKey(key.signing, key.sealing, key.rotated(system).former * 255)
+    with pytest.raises(Refused, match="no more"):
+        full.rotated(system)
