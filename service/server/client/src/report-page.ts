@@ -49,13 +49,17 @@ class ReportPage {
   #started: Promise<{ roster: Roster; server: ServerInfo }> | undefined;
   #token: Promise<string | undefined>;
   #sealed: Sealed | undefined;
+  /** Who reads it, as it was last found out. */
+  #reading: Promise<string> | undefined;
 
   constructor() {
     this.#begun().catch((error: unknown) => this.#say(failure(error)));
     this.#token = this.#solve();
-    this.#form.addEventListener("input", () => {
+    this.#form.addEventListener("input", (event) => {
       keep(true);
       this.#sealed = undefined; // what was sealed is not what stands here any more
+      if ((event.target as Element).matches("[name=leave_out], [name=agreed]")) this.#reading = undefined;
+      if (!at("review").hidden) this.#review(); // after a mistake all steps are shown at once
     });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -102,7 +106,9 @@ class ReportPage {
     const step = document.querySelector<HTMLElement>(".step:target");
     // Whoever is in it already, and perhaps typing, keeps their place: this may run late.
     if (!step?.contains(document.activeElement)) step?.focus({ preventScroll: true });
-    if (step?.id === "step-6") this.#review();
+    if (step?.id !== "step-6") return;
+    this.#reading = undefined;
+    this.#review();
   }
 
   #review(): void {
@@ -117,7 +123,7 @@ class ReportPage {
     const legend = (id: string): string => at(id).querySelector("legend")?.textContent ?? "";
     add(legend("leave_out"), left.join(", "));
     const readers = add(at("title-1").lastChild?.textContent?.trim() ?? "", "…");
-    void this.#readers().then((names) => (readers.textContent = names));
+    void (this.#reading ??= this.#readers()).then((names) => (readers.textContent = names));
     const fields = (...ids: string[]): void => {
       for (const id of ids) add(document.querySelector(`label[for="${id}"]`)?.textContent ?? "", at<HTMLTextAreaElement>(id).value.trim());
     };
