@@ -1,6 +1,7 @@
 """`sottovoce desk reply | ask | note | state | triage | check | recuse | forward | record`: the commands that act.
 
-What they do is kept in the outbox and goes out with the next `sync`; only `record` needs the server at once.
+What they do is kept in the outbox and goes out with the next `sync`; only `record` needs the server at once, and
+`forward` for a group that is new to this desk.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ from abuse.evidence import link_id, witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
-from service.console import check_shows, command, emit, json_option, shown
+from service.cases.rosters import RosterHistory
+from service.console import check_shows, command, emit, hex_id, json_option, shown
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import client_of, desk, opened
 from service.desk.readers import not_left_out
 from service.desk.recording import record_report
 from service.desk.records import Waiting
-from service.desk.session import handlers_named
+from service.desk.rosters import pull_roster
+from service.desk.session import Session, handlers_named
 from service.desk.writing import enqueued, remark
 from service.files import read_answers, read_file
+from service.wire.client import Declined
+from service.wire.problems import Kind
 
 _FILE: Final = click.Path(path_type=Path, allow_dash=True)
 _WHY: Final = "Why, for the other handlers?"
@@ -147,7 +152,7 @@ def recuse(context: click.Context, report: str, reason: Path | None, as_json: bo
 
 @desk.command()
 @click.argument("report")
-@click.option("--to-group", required=True, help="Id of the other group (32 hex digits), synced before.")
+@click.option("--to-group", required=True, help="Id of the group (32 hex digits), on the same server.")
 @click.option(
     "--to",
     "names",
@@ -166,13 +171,14 @@ def forward(
     reason: Path | None,
     as_json: bool,
 ) -> None:
-    """Hand a report to members of another group, but to nobody whom its reporter left out."""
+    """Hand a report to members of another group, but to nobody whom its reporter left out.
+
+    The list of a group that this desk doesn't know yet is fetched at once. It can also go to colleagues who joined
+    after it came, or who lost the key that it is sealed to.
+    """
     with opened(context) as session:
         case = session.find(report)
-        try:
-            to = session.history_of(bytes.fromhex(to_group))
-        except ValueError:
-            raise Refused("a group's id is 32 hexadecimal digits") from None
+        to = _group_of(session, hex_id(to_group, 16, "a group's id"))
         history = session.history_of(bytes.fromhex(case.first.group))
         wanted = handlers_named(to.latest, names) if names else None
         items = actions.forward(
@@ -234,6 +240,19 @@ def _unsure(words: tuple[str, ...]) -> None:
     told = "It may have arrived although no answer came: `sottovoce desk sync` shows whether it did. Its reply code:"
     click.echo(told, err=True)
     click.echo(f"\n  {' '.join(words)}\n\n{_HAND_OVER}", err=True)
+
+
+def _group_of(session: Session, group: bytes) -> RosterHistory:
+    """Give a group's verified history, fetching it the first time. Raises Refused, Unreachable or Declined."""
+    if session.vault.read("chain", group) is not None:
+        return session.history_of(group)
+    with client_of(session) as client:
+        try:
+            return pull_roster(session, client, group)
+        except Declined as problem:
+            if problem.kind is not Kind.NOT_FOUND:
+                raise
+            raise Refused("this desk's server has no such group: compare the id with its people") from None
 
 
 def _write(

@@ -107,6 +107,31 @@ def test_a_report_is_forwarded_to_nobody_whom_its_reporter_left_out(
     assert json.loads(ada.does("sync", "--json"))["warnings"] == []
 
 
+def test_a_report_is_forwarded_to_a_group_that_is_new_to_this_desk(
+    ada: Handler, tmp_path: Path, server: RunningServer
+) -> None:
+    """Its list is fetched then, and never again for that; a group that isn't there is a sentence."""
+    third, missing = Group.draw("Citadel", ["Tom", "Una"]), Group.draw("Missing")
+    with Client(server.base) as client:
+        third.found(client)
+    home_of(tmp_path / "Tom", server.base, third, "Tom", PASSPHRASE)
+    ada.does("sync")
+    case = json.loads(ada.does("list", "--json"))[0]["id"]
+    for wrong, said in ((missing.id.hex(), "no such group"), ("12", "32"), ("zz" * 16, "32")):
+        refused = ada.type("forward", case, "--to-group", wrong)
+        assert (refused.exit_code, said in refused.output) == (3, True), refused.output
+    ada.does("forward", case, "--to-group", third.id.hex(), "--to", "tom")
+    setup = tmp_path / "Ada" / "desk.json"
+    online = setup.read_bytes()
+    setup.write_bytes(online.replace(server.base.encode(), b"http://localhost:1"))
+    ada.does("forward", case, "--to-group", third.id.hex(), "--to", "una")
+    assert ada.type("forward", case, "--to-group", missing.id.hex()).exit_code == 5
+    setup.write_bytes(online)
+    assert json.loads(ada.does("sync", "--json"))["warnings"] == []
+    result = ada.type("sync", "--json", home="Tom")
+    assert (result.exit_code, json.loads(result.stdout)["new_reports"]) == (0, 1), result.output
+
+
 def test_a_report_goes_back_to_named_people_only(tmp_path: Path, server: RunningServer) -> None:
     """Who leaves out too many of a group comes to its alternate group; the report doesn't say whom they left out."""
     with Client(server.base) as client:
@@ -404,7 +429,7 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
         (("verify-link", case, "https://example.org/2", "gone"), 3, "no such link"),
         (("verify-link", case, "https://example.org/1", "true"), 2, "true"),
         (("forward", case, "--to-group", "xyz"), 3, "32 hexadecimal"),
-        (("forward", case, "--to-group", "0" * 32), 3, "sync"),
+        (("forward", case, "--to-group", "0" * 32), 3, "no such group"),
         (("forward", case, "--to-group", ada.other.id.hex(), "--to", "Zoe"), 3, "not in that group"),
         (("merge", case, "nowhere.example: x y", ""), 3, ""),
         (("split", case, "github:mallory", "irc:x"), 3, "not merged"),
