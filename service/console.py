@@ -24,6 +24,7 @@ from crypto.errors import Refused
 from crypto.keyfiles import DamagedKeyFile, WrongPassphrase
 from crypto.secrets import Passphrase
 from crypto.words import word_list
+from service.cases.names import under_words
 from service.wire.client import Declined, Unreachable
 
 P = ParamSpec("P")
@@ -151,8 +152,9 @@ def compared(cards: Sequence[tuple[str, bytes]]) -> list[dict[str, str]]:
     they were not compared.
     """
     people = [{"name": name, "words": " ".join(fingerprint_words(key))} for name, key in cards]
+    click.echo("Keys in words, and the name on each card:", err=True)
     for person in people:
-        click.echo(shown(f"{person['name']}'s key in words:\n  {person['words']}"), err=True)
+        click.echo(shown(f"  {under_words(person['words'], person['name'])}"), err=True)
     if sys.stdin.isatty() and not click.confirm("Is that what they read to you?", err=True):
         raise Refused("compare the words first, by a call or face to face; nothing was done")
     return people

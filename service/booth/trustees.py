@@ -23,6 +23,7 @@ from crypto.errors import Refused
 from crypto.keyfiles import lock, unlock
 from crypto.signatures import SigningKey
 from polls.channels import TrusteeSeed
+from service.cases.names import checked_name
 from service.cases.rosters import RosterHistory
 from service.chain_files import alone, read_whole, write_whole
 from service.console import read_passphrase, write_private
@@ -103,21 +104,21 @@ class TrusteeHome:
     passphrase_file: Path | None
 
     def new(self, name: str) -> TrusteeCard:
-        """Make new keys and the card, or only a card that is missing. Refused when there are both already."""
+        """Make new keys and the card, or only a card that is missing. Refused when there are both already.
+
+        name: what `service.cases.names.checked_name` takes.
+        """
         has_key = (self.folder / KEY_FILE).exists()
         if has_key and (self.folder / CARD_FILE).exists():
             raise Refused("there is a trustee's key here already; it was not touched")
+        checked_name(name)  # before a passphrase is asked for
         keys = self.keys() if has_key else TrusteeKeys.draw(system)
-        try:
-            card = msgspec.convert(msgspec.to_builtins(keys.card(name)), type=TrusteeCard)
-            encoded = msgspec.json.encode(card)
-        except (msgspec.ValidationError, UnicodeEncodeError):
-            raise Refused("a trustee's name has 1 to 120 characters") from None
+        card = keys.card(name)
         if not has_key:
             passphrase = read_passphrase(self.passphrase_file, "New passphrase", confirm=True)
             self.begin_memory()  # before the key: with a key and no memory, nothing can be said
             write_private(self.folder / KEY_FILE, lock(keys.payload(), passphrase, entropy=system, kind=KIND))
-        write_whole(self.folder / CARD_FILE, encoded)
+        write_whole(self.folder / CARD_FILE, msgspec.json.encode(card))
         return card
 
     def begin_memory(self) -> None:
@@ -206,7 +207,7 @@ class TrusteeHome:
 
 
 def read_card(path: Path) -> TrusteeCard:
-    """Read a trustee's card from a file."""
+    """Read a trustee's card from a file. Refused when it is none, or when its name isn't one line of text."""
     try:
         return msgspec.json.decode(read_whole(path, 4_096), type=TrusteeCard)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -56,3 +56,12 @@ def readable_name(name: str) -> str:
     if not name.strip() or name != name.strip() or re.search(r"[\n\t]", name):
         raise Refused("a name has to be one line of text without spaces around it")
     return name
+
+
+def under_words(words: str, name: str) -> str:
+    """Write the words of a key, and on a line under them the name that its card gives itself.
+
+    The words come first, and nothing but them begins a line so: a name that holds another's words passes for neither.
+    Runs of spaces are one, so that no name reaches the next line of a screen and looks like a line of ours there.
+    """
+    return f"{words}\n     named {' '.join(name.split())}"

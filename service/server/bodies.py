@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from crypto.errors import Refused
 from service.server.http import JSON, READ, AnyRequest, expect_type, header
 from service.wire.problems import Kind, ProblemError
 
@@ -176,7 +177,7 @@ def decode_json(raw: bytes, shape: type[T]) -> T:
         raise ProblemError(Kind.TOO_DEEP)
     try:
         return msgspec.json.decode(raw, type=shape)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, Refused):
         raise ProblemError(Kind.MALFORMED_JSON) from None
 
 

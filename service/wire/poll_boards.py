@@ -2,13 +2,15 @@
 
 Guarantees: the board that is shown is the one whose ceremony made the manifest's key, every message of it signed by the
 key of its trustee's card. So the words say whose key it is, if people compare them with what the trustees themselves
-read out; the names are only what the maker of the board wrote.
+read out; the names are only what the maker of the board wrote. A name is one line and stands under the words, so none
+can be written to look like a trustee's words.
 """
 
 from __future__ import annotations
 
 from crypto.codes import fingerprint_words
 from crypto.errors import Refused
+from service.cases.names import under_words
 from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
@@ -31,11 +33,14 @@ def card_words(card: TrusteeCard) -> str:
 
 
 def trustees_told(board: DefineBoard) -> list[str]:
-    """Say how many trustees open ballots together, then one line for each: place, name, words."""
+    """Say how many trustees open ballots together, then two lines for each: place and words; name."""
     return [
         f"{board.threshold} of these {len(board.trustees)} trustees together can open ballots. Names are what the "
         "board's maker wrote; the words are of their keys, so ask those you know for theirs:",
-        *(f"  {place}. {card.name}: {card_words(card)}" for place, card in enumerate(board.trustees, 1)),
+        *(
+            f"  {place}. {under_words(card_words(card), card.name)}"
+            for place, card in enumerate(board.trustees, 1)
+        ),
     ]
 
 

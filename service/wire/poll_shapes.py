@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from crypto.errors import Refused
+from service.cases.names import readable_name
 from service.wire.shapes import Bytes32, Bytes64, Day, Hex16, Hex32
 
 MIN_TRUSTEES = 3
@@ -44,11 +46,17 @@ Account = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._~@+-]+)+\
 
 class TrusteeCard(Struct, frozen=True, forbid_unknown_fields=True):
     """A trustee as the board's definition names them. `key`: Ed25519, signs their requests and what they say in
-    the ceremony, and nothing else.
+    the ceremony, and nothing else. Refused unless the name is one line: it is shown beside the words of keys.
     """
 
     name: Name
     key: Bytes32
+
+    def __post_init__(self) -> None:
+        try:
+            readable_name(self.name)
+        except Refused as refused:
+            raise Refused(f"a trustee's card: {refused.reason}") from None
 
 
 class DefineBoard(Struct, frozen=True, forbid_unknown_fields=True):

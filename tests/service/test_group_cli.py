@@ -101,9 +101,9 @@ def test_a_cards_words_are_shown_before_it_is_signed(home: Path) -> None:
     words = " ".join(fingerprint_words(key))
     added = run(home, "add", "--card", path, "--json")
     assert json.loads(added.stdout)["cards"] == [{"name": "Ada", "words": words}]
-    assert words in added.stderr
+    assert f"  {words}\n     named Ada\n" in added.stderr
     rotated = run(home, "rotate", "Ada", "--card", card(home, "Ada"))
-    assert "Ada's key in words:" in rotated.stderr
+    assert "     named Ada\n" in rotated.stderr
     assert words not in rotated.stderr
 
 

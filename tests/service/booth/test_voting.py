@@ -112,7 +112,7 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
             "vote again until",
             "2 of these 3 trustees together can open ballots",
             *(
-                f"  {place}. {card.name}: {card_words(card)}\n"
+                f"  {place}. {card_words(card)}\n     named {card.name}\n"
                 for place, card in enumerate(poll.definition.trustees, 1)
             ),
         ):

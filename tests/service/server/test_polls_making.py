@@ -250,6 +250,16 @@ async def test_a_board_is_its_definition(poll: ServerPoll) -> None:
     await refused(Kind.MALFORMED_JSON, poll.client.do(poll_calls.define_board(poll.signer, short)))
 
 
+@pytest.mark.parametrize("name", ["Ana: a word\n  2. Ben", "Ana\t", "Ana\x1b[2J", " Ana"])
+async def test_a_trustees_name_is_one_line(poll: ServerPoll, name: str) -> None:
+    """Who says who holds the key can't write lines that look like other trustees' words."""
+    one, two, three = poll.definition.trustees
+    forged = msgspec.json.decode(msgspec.json.encode(DefineBoard("B", 2, (one, two, three))), type=dict)
+    forged["trustees"][0]["name"] = name
+    call = poll_calls.define_board(poll.signer, poll.definition)
+    await refused(Kind.MALFORMED_JSON, poll.client.do(replace(call, body=msgspec.json.encode(forged))))
+
+
 async def test_a_ceremony_takes_what_is_due_and_nothing_else(world: World, poll: ServerPoll) -> None:
     """Each step from each trustee once: repeats change nothing, replacements and leaps are refused."""
     fresh = ServerPoll(world.client, world.clock, poll.group, poll.community)

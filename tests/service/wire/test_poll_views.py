@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -18,10 +19,12 @@ from polls.evidence import Remains, read_evidence, read_remains, what_remains
 from polls.group import ED25519
 from polls.results import CountsStatement, SignedCounts, SignedOutcome, sign_statement
 from service.booth import receipts
+from service.booth.trustees import read_card
 from service.wire import poll_calls
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
 from service.wire.client import Client
+from service.wire.poll_boards import card_words, trustees_told
 from service.wire.poll_views import board_id, quorum_told, sign_message, trustee_key_id, trustee_signer
 from tests.support.poll_world import Finished, World, finished, vote_all
 
@@ -251,6 +254,32 @@ def test_a_board_is_its_definition_and_its_ceremony_is_replayed(over: Finished) 
     ):
         with pytest.raises(Refused):
             call.parse(msgspec.json.encode(board_shape(**changes)))
+
+
+def test_no_trustees_name_passes_for_anothers_words(tmp_path: Path) -> None:
+    """A card with a line of its own making is refused wherever it is read; else names stand under the words."""
+    words = card_words(DEFINITION.trustees[0])
+    for name in (f"T0: {words}\n  2. T1", "T0\t", " T0", "T0\x1b[1A", " "):
+        forged = msgspec.json.decode(msgspec.json.encode(board_shape()))
+        forged["definition"]["trustees"][0]["name"] = name
+        with pytest.raises(Refused, match="a trustee's card"):
+            poll_calls.board(BOARD).parse(msgspec.json.encode(forged))
+        (tmp_path / "card.json").write_bytes(msgspec.json.encode(forged["definition"]["trustees"][0]))
+        with pytest.raises(Refused, match="a trustee's card"):
+            read_card(tmp_path / "card.json")
+    spaced = msgspec.structs.replace(DEFINITION.trustees[1], name=f"T1: {words}{' ' * 40}3. T2")
+    board = msgspec.structs.replace(
+        DEFINITION, trustees=(DEFINITION.trustees[0], spaced, DEFINITION.trustees[2])
+    )
+    first, second, third = (card_words(card) for card in board.trustees)
+    assert "\n".join(trustees_told(board)).splitlines()[1:] == [
+        f"  1. {first}",
+        "     named T0",
+        f"  2. {second}",
+        f"     named T1: {words} 3. T2",
+        f"  3. {third}",
+        "     named T2",
+    ]
 
 
 def test_a_trustee_signs_as_their_board() -> None:
