@@ -19,6 +19,7 @@ from service.cases.letters import Letter, sign_letter
 from service.desk.actions import grant_to
 from service.desk.casebook import Case, by_envelope
 from service.desk.cover import cover
+from service.desk.leaving import leave
 from service.desk.readers import told_of
 from service.desk.records import Body, Held, LogLine, Waiting
 from service.desk.session import Session
@@ -91,7 +92,7 @@ def _send(
             item = by_item[outcome.item]
             match outcome.outcome:
                 case "done":
-                    _settle(session, item)
+                    _settle(session, item, cases)
                     result.count += 1
                     result.touched.add((item.group, item.report))
                 case "burned":
@@ -99,10 +100,10 @@ def _send(
                 case "full":
                     result.warnings.append("a mailbox is full: the letter waits until the reporter has read")
                 case "left-out":
-                    _settle(session, item)
+                    _settle(session, item, cases)
                     result.warnings.append(_not_handed(session, item))
                 case "gone":
-                    _settle(session, item)
+                    _settle(session, item, cases)
                     if item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
 
@@ -118,9 +119,11 @@ def _not_handed(session: Session, item: Waiting) -> str:
     )
 
 
-def _settle(session: Session, item: Waiting) -> None:
+def _settle(session: Session, item: Waiting, cases: dict[str, Case]) -> None:
     session.vault.delete("outbox", bytes.fromhex(item.item))
     if item.what == "recusal":
+        if item.report in cases:
+            leave(session, cases[item.report])
         _forget(session, bytes.fromhex(item.report))
 
 

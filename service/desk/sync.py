@@ -19,6 +19,7 @@ from crypto.opening import OpenedReport, open_with_content_key
 from crypto.seal import DoesNotOpen
 from service.cases.reports import Unsealed
 from service.desk.keys import HandlerKey
+from service.desk.leaving import hand_on
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
@@ -110,7 +111,7 @@ def _looking_back(cursor: str, now_s: int) -> str:
 def _known(session: Session, entry: shapes.FeedEntry) -> bool:
     """Whether an entry was dealt with before: opened, or found not to open, also with the grant if it has one."""
     report = bytes.fromhex(entry.report)
-    if session.vault.read("held", report) is not None:
+    if any(session.vault.read(kind, report) is not None for kind in ("held", "passed")):
         return True
     unreadable = session.vault.get("unreadable", report, Unreadable)
     return unreadable is not None and (unreadable.granted or not entry.granted)
@@ -180,6 +181,8 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
         unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day, entry.granted)
         session.vault.put("unreadable", report_id, unreadable)
         result.warnings.append(f"a report could not be opened: {refused.reason}")
+        return
+    if hand_on(session, held, now_s):
         return
     with session.vault.transaction():
         session.vault.put("body", report_id, Body(unsealed.content))

@@ -145,6 +145,32 @@ def test_when_all_recipients_stepped_out_the_wider_body_goes_on(world: World) ->
     assert [(letter["text"], letter["known"]) for letter in read["letters"]] == [("One more thing.", True)]
 
 
+def test_an_answer_to_who_stepped_out_is_handed_on_unread(world: World) -> None:
+    """The mailbox still holds a letter from before: what is sealed to them reaches whom the report was forwarded to."""
+    world.write("Bo", "We look at it.")
+    world.forward("Cy", world.other, "Dina")
+    for name in ("Bo", "Cy"):
+        world.do(name, actions.recuse, "I know them")
+    world.write("Dina", "We go on with it.")
+    read = world.mailbox(message="It was Bo's friend.")
+    assert [letter["known"] for letter in read["letters"]] == [True, True]
+    assert read["recipients"] == "Aurora: Bo, Cy"
+    world.sync()
+    world.sync()
+    for name in ("Bo", "Cy"):
+        desk = world.desks[name]
+        assert (desk.cases(), desk.outbox(), desk.unreadable()) == ({}, [], [])
+        assert desk.vault.every("body", dict) == []
+    [case] = world.desks["Dina"].cases().values()
+    assert [held.headline for held in case.follow_ups] == ["It was Bo's friend."]
+    world.reporter.code = from_words(" ".join(read["code"]))
+    world.write("Dina", "Thank you.")
+    assert world.mailbox(message="And then.")["recipients"] == "Borealis: Dina"
+    world.sync()
+    [case] = world.desks["Dina"].cases().values()
+    assert [held.headline for held in case.follow_ups] == ["It was Bo's friend.", "And then."]
+
+
 def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:
     """A council member can be handed a report, and envelopes are sealed to handlers only."""
     world.forward("Bo", world.other, "Gil")
