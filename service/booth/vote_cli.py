@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,8 +111,18 @@ def vote(
         as_json,
         f"Your ballot is in, and the receipt is kept.\nBallot {receipt.ballot}, page {receipt.page}.\n"
         f"You can vote again until {until}; the last ballot counts. After that:\n"
-        f"  sottovoce vote {poll} --server {server} --check",
+        f"  {check_command(poll, server, proxy, home)}",
     )
+
+
+def check_command(poll: str, server: str, proxy: str | None, home: Path) -> str:
+    """Write the command that checks a poll's receipts, to be copied into a shell: by the same way, in the same folder.
+
+    Without the proxy it would show the voter's address to a server that they reached through Tor only.
+    """
+    ways = [] if proxy is None else ["--proxy", proxy]
+    folder = [] if home == HOME else ["--home", str(home)]
+    return shlex.join(["sottovoce", "vote", poll, "--server", server, *ways, *folder, "--check"])
 
 
 def _keys(checked: Checked, home: Path, passphrase_file: Path | None) -> MemberKeys:

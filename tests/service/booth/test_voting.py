@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import shlex
 import shutil
 import threading
 import time
@@ -30,12 +31,13 @@ from polls.encoding import hash_hex
 from polls.manifest import Urgent
 from service.booth import receipts, voting
 from service.booth.page import BoothPage, serve
+from service.booth.vote_cli import check_command
 from service.cases.rosters import Members
 from service.cases.summaries import WRAP_SIZE, recipients_of
 from service.cli import main
 from service.demo import LIGHT
 from service.member_home import NEXT_KEY, NEXT_STATE, STATE, MemberHome, MemberState
-from service.member_keys import FILE, KIND, MemberKeys
+from service.member_keys import FILE, HOME, KIND, MemberKeys
 from service.server.records import poll_partition
 from service.storage import Committed, Delete, open_store
 from service.wire import calls, poll_calls
@@ -117,6 +119,7 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
             ),
         ):
             assert said in first.output
+        assert first.stdout.splitlines()[-1] == f"  {check_command(poll.phi.hex(), server.base, None, home)}"
         second = await vote(server, poll, home, "--yes", "--json", typed="3\n")
         assert second.exit_code == 0, second.output
         assert json.loads(second.stdout)["page"] >= 0
@@ -149,6 +152,24 @@ async def test_a_member_votes_changes_their_mind_and_checks(server: TimedServer,
             "replaced by your later ballot",
             "counted",
         ]
+
+
+@pytest.mark.parametrize("proxy", [None, "socks5h://127.0.0.1:9050"])
+@pytest.mark.parametrize("home", [HOME, Path("a folder/m1")])
+def test_the_command_that_checks_goes_the_way_the_vote_went(proxy: str | None, home: Path) -> None:
+    """Copied into a shell, it reaches the server through the same proxy, and looks into the same folder."""
+    _, *words = shlex.split(check_command("ab" * 32, "http://x.onion", proxy, home))
+    context = main.make_context("sottovoce", words)
+    name, command, rest = main.resolve_command(context, words)
+    assert command is not None
+    given = command.make_context(name, rest).params
+    assert (given["server"], given["proxy"], given["home"], given["check"]) == (
+        "http://x.onion",
+        proxy,
+        home,
+        True,
+    )
+    assert given["poll"] == "ab" * 32
 
 
 async def test_who_is_left_out_cannot_vote(server: TimedServer, tmp_path: Path) -> None:
