@@ -100,10 +100,12 @@ def vote(
                 click.echo(str(unsure), err=True)
                 raise unsure.cause from None
             except voting.NotKept as lost:
+                click.echo(f"{lost.reason[:1].upper()}{lost.reason[1:]}.", err=True)
                 text = lost.receipt.decode()
-                emit({"poll": poll, "receipt": text}, as_json, shown(text))
+                emit({"poll": poll, "receipt": text}, as_json, shown(text), once=True)
                 raise Refused(
-                    f"{lost.reason}. Save the receipt above in a file: `sottovoce poll check-receipt FILE` reads it"
+                    "the receipt is kept nowhere: save the one above in a file, which "
+                    "`sottovoce poll check-receipt FILE` reads"
                 ) from None
     until = moment(checked.manifest.closes_at)
     emit(
@@ -112,6 +114,7 @@ def vote(
         f"Your ballot is in, and the receipt is kept.\nBallot {receipt.ballot}, page {receipt.page}.\n"
         f"You can vote again until {until}; the last ballot counts. After that:\n"
         f"  {check_command(poll, server, proxy, home)}",
+        once=True,
     )
 
 

@@ -7,6 +7,7 @@ import html
 import json
 import shlex
 import shutil
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -399,7 +400,7 @@ async def test_a_receipt_that_cannot_be_kept_is_shown(
 
         monkeypatch.setattr(Client, "do", meddling(damage))
         typed = await vote(server, poll, home, "--yes", "--json", typed="1\n")
-        assert (typed.exit_code, "your ballot is in" in typed.stderr) == (3, True), typed.output
+        assert (typed.exit_code, "Your ballot is in" in typed.stderr) == (3, True), typed.output
         receipt = json.loads(typed.stdout)["receipt"].encode()
         assert read_receipt(poll.manifest, receipt).page == 0
         file.unlink()
@@ -407,6 +408,45 @@ async def test_a_receipt_that_cannot_be_kept_is_shown(
         assert "Your ballot is in" in page
         assert "The receipt is not kept" in page
         assert html.escape('{"poll":"' + poll.phi.hex(), quote=True).replace("&quot;", "&#34;") in page
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is full")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+async def test_a_receipt_that_cannot_be_kept_is_not_lost_to_a_full_disk(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    """Where the folder is full, standard output may be too: then it goes to standard error, and what is kept too."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        file = receipts.file_of(home, poll.phi)
+
+        def only_fill(answer: bytes) -> bytes:
+            sys.stdout = full
+            return answer
+
+        def fill(answer: bytes) -> bytes:
+            file.write_bytes(b"{damaged")
+            return only_fill(answer)
+
+        with monkeypatch.context() as while_full, open("/dev/full", "w") as full:
+            while_full.setattr(Client, "do", meddling(fill))
+            lost = await vote(server, poll, home, "--yes", *options, typed="1\n")
+        assert lost.exit_code == 7, lost.output
+        assert "Your ballot is in, but its receipt could not be kept" in lost.stderr
+        [shown] = [line for line in lost.stderr.splitlines() if poll.phi.hex() in line]
+        receipt = (json.loads(shown)["receipt"] if options else shown).encode()
+        assert read_receipt(poll.manifest, receipt).page == 0
+        file.unlink()
+
+        with monkeypatch.context() as while_full, open("/dev/full", "w") as full:
+            while_full.setattr(Client, "do", meddling(only_fill))
+            kept = await vote(server, poll, home, "--yes", *options, typed="2\n")
+        assert kept.exit_code == 7, kept.output
+        assert "what was asked for is done" in kept.stderr
+        found = receipts.kept_receipts(home, poll.phi)
+        assert found is not None
+        assert read_receipt(poll.manifest, found.receipts[-1]).ballot in kept.stderr
 
 
 async def test_nobody_is_told_that_nothing_was_cast_when_it_may_have_been(
