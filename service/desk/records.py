@@ -61,8 +61,8 @@ class Unreadable(Struct, frozen=True):
     reason: str
     day: int | None = None
     """Days since 1970-01-01 UTC; None where an earlier version kept it."""
-    granted: bool = False
-    """True where a colleague's grant didn't open it either. Else it is fetched again once it is granted."""
+    grant: str = ""
+    """Key id of the grant that didn't open it either. It is fetched again once it is granted to another key."""
 
 
 class LogLine(Struct, frozen=True):

@@ -80,7 +80,7 @@ def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult)
         while True:
             page = client.do(calls.feed(session.signer, at))
             listed = {entry.report: entry for entry in page.entries}
-            new = [entry for entry in listed.values() if not _known(session, entry)]
+            new = [entry for entry in listed.values() if not _known(session, client, entry)]
             for group in sorted({entry.group for entry in new} - {session.setup.group}):
                 if session.vault.read("chain", bytes.fromhex(group)) is None:
                     result.warnings += pull_other(session, client, bytes.fromhex(group))
@@ -108,13 +108,23 @@ def _looking_back(cursor: str, now_s: int) -> str:
     return f"{max(0, released_ms - back_ms):0{_BATCH}x}" + "0" * _REPORT
 
 
-def _known(session: Session, entry: shapes.FeedEntry) -> bool:
-    """Whether an entry was dealt with before: opened, or found not to open, also with the grant if it has one."""
+def _known(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:
+    """Whether an entry was dealt with before: opened, or found not to open, with the same grant if it has one."""
     report = bytes.fromhex(entry.report)
     if any(session.vault.read(kind, report) is not None for kind in ("held", "passed")):
         return True
     unreadable = session.vault.get("unreadable", report, Unreadable)
-    return unreadable is not None and (unreadable.granted or not entry.granted)
+    if unreadable is None or not entry.granted:
+        return unreadable is not None
+    try:
+        again = client.do(calls.fetch_grant(session.signer, bytes.fromhex(entry.group), report))
+    except Declined as problem:
+        if problem.status != 404:
+            raise
+        return True
+    except Refused:
+        return True
+    return again.key_id == unreadable.grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +132,7 @@ class _Sent:
     """An envelope, and the grant that opens it where it was forwarded."""
 
     raw: bytes
-    grant: bytes | None
+    grant: shapes.GrantShape | None
 
 
 _Fetched = _Sent | Refused | None
@@ -155,7 +165,7 @@ def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetch
     group, report_id = bytes.fromhex(entry.group), bytes.fromhex(entry.report)
     try:
         raw = client.do(calls.fetch_report(signer, group, report_id))
-        grant = client.do(calls.fetch_grant(signer, group, report_id)).sealed if entry.granted else None
+        grant = client.do(calls.fetch_grant(signer, group, report_id)) if entry.granted else None
     except Declined as problem:
         if problem.status != 404:
             raise
@@ -168,17 +178,19 @@ def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetch
 def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int, result: SyncResult) -> None:
     """Open an envelope and keep it; what doesn't open is told, and not fetched again."""
     report_id = bytes.fromhex(entry.report)
+    tried = session.in_force.key_id.hex() if entry.granted else ""
     if sent is None:
         result.warnings.append("a report in the feed could not be fetched")
         return
     try:
         if isinstance(sent, Refused):
             raise sent
+        tried = "" if sent.grant is None else sent.grant.key_id
         envelope = parse_envelope(sent.raw)
         opened, forwarded = _opened(session.key, envelope, sent.grant, report_id)
         held, unsealed = _held(session, entry, envelope.header, opened, now_s, forwarded=forwarded)
     except Refused as refused:
-        unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day, entry.granted)
+        unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day, tried)
         session.vault.put("unreadable", report_id, unreadable)
         result.warnings.append(f"a report could not be opened: {refused.reason}")
         return
@@ -198,16 +210,16 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
 
 
 def _opened(
-    key: HandlerKey, envelope: Envelope, sealed: bytes | None, report_id: bytes
+    key: HandlerKey, envelope: Envelope, sent: shapes.GrantShape | None, report_id: bytes
 ) -> tuple[OpenedReport, bool]:
     """Open an envelope by a grant, if there is one that holds, else by its own seal; say whether it was by a grant.
 
     A colleague may grant what a recipient can open anyway, and a false grant must not keep them from it.
     """
     ours = any(envelope.wrap_for(pair.key_id) is not None for pair in key.pairs)
-    if sealed is not None:
+    if sent is not None:
         try:
-            return open_with_content_key(envelope, key.open_grant(sealed, report_id)), not ours
+            return open_with_content_key(envelope, key.open_grant(sent.sealed, report_id)), not ours
         except DoesNotOpen:
             if not ours:
                 raise

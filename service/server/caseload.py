@@ -28,7 +28,17 @@ from service.server.records import (
     u64,
 )
 from service.server.signed import Caller
-from service.storage.protocol import Append, Change, Committed, Delete, Insert, entry_name, sequence_of
+from service.storage.protocol import (
+    Append,
+    Change,
+    Committed,
+    Delete,
+    Insert,
+    Put,
+    Replace,
+    entry_name,
+    sequence_of,
+)
 from service.wire import shapes
 
 FOLLOW_UPS: Final = ("none", "first", "repeat")
@@ -141,18 +151,23 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
     if grantee is None or not grantee.active or grantee.key_id != to_key:
         return "gone"
     partition, mark = group_partition(group), to_group + grantee.id
-    if await deps.store.read(partition, b"recused/" + report + mark) is not None:
+    name = b"grant/" + report + mark
+    stepped_out, before = await deps.store.read_many(partition, [b"recused/" + report + mark, name])
+    if stepped_out is not None:
         return "gone"
     if to_group == group and to_key in record.recipients:
         return "done"  # they have it; whoever lost the key that it is sealed to has it no more
     if not without([grantee], ours.left_out(ours.rosters[record.roster], record.recipients)):
         return "left-out"
-    changes: list[Change] = [
-        Insert(b"grant/" + report + mark, encode(Granted(to_key, action.sealed))),
-        Insert(b"handover/" + report + mark, encode(Handover(report, to_group, grantee.id))),
-    ]
-    # A conflict means that it was granted before; the handover may still be under way.
-    await deps.store.commit(partition, changes)
+    if before is None or decode(before, Granted).key_id != to_key:  # the key of an earlier grant may be lost
+        new = encode(Granted(to_key, action.sealed))
+        changes: list[Change] = [
+            Insert(name, new) if before is None else Replace(name, before, new),
+            Put(b"handover/" + report + mark, encode(Handover(report, to_group, grantee.id))),
+        ]
+        # A conflict means that another granted it meanwhile.
+        await deps.store.commit(partition, changes)
+    # Also where it was granted before: the handover may still be under way.
     await hand_over(deps, group, report, mark)
     return "done"
 
@@ -160,19 +175,21 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
 async def hand_over(deps: Deps, group: bytes, report: bytes, mark: bytes) -> None:
     """Put a granted report into the grantee's feed, which may be in another partition. Repeating is harmless."""
     partition = group_partition(group)
-    raw, kept = await deps.store.read_many(partition, [b"handover/" + report + mark, report_name(report)])
-    if raw is None or kept is None:
+    names = [b"handover/" + report + mark, report_name(report), b"grant/" + report + mark]
+    raw, kept, granted = await deps.store.read_many(partition, names)
+    if raw is None or kept is None or granted is None:
         return
     handover, record = decode(raw, Handover), decode(kept, Report)
     theirs = group_partition(handover.to_group)
     prefix = b"feed/" + handover.to_handler
     batch = u64(release_ms(deps.clock(), deps.settings.batch_seconds, urgent=True))
     listed = Feed(group, record.day, record.size_class, record.urgent, True, record.follow_up)
-    # `listed/` keeps a repeat after a crash from listing it twice under another batch.
+    # `listed/` keeps a repeat after a crash from listing it twice under another batch. What is granted to another key is
+    # listed again: their desk could not open it.
     await deps.store.commit(
         theirs,
         [
-            Insert(b"listed/" + handover.to_handler + report, MARK),
+            Insert(b"listed/" + handover.to_handler + report + decode(granted, Granted).key_id, MARK),
             Insert(prefix + batch + report, encode(listed)),
         ],
     )

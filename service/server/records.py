@@ -203,7 +203,7 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("group", b"log/", "log/<report>/<number>", Logged),
     Kept("group", b"logged/", "logged/<report><item>", None),
     Kept("group", b"nonce/", "nonce/<key><nonce>", None),
-    Kept("group", b"listed/", "listed/<handler><report>", None),
+    Kept("group", b"listed/", "listed/<handler><report><key>", None),
     Kept("group", b"activity/", "activity/<handler>/<number>", Grew),
     Kept("group", b"nudge/", "nudge/<report><group><handler>", None),
     Kept("group", b"handover/", "handover/<report><group><handler>", Handover),

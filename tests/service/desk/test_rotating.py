@@ -176,7 +176,7 @@ def test_whose_key_file_is_lost_is_handed_their_cases_by_a_colleague(
     ):
         synced(bo, client, NOW)
         assert synced(ada, client, NOW).new_reports == 0
-        assert [one.granted for one in ada.unreadable()] == [False]
+        assert [one.grant for one in ada.unreadable()] == [""]
         reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "And then."), 0)
         synced(bo, client, NOW + 1)
         assert synced(ada, client, NOW + 1).new_follow_ups == 1
@@ -199,6 +199,35 @@ def test_whose_key_file_is_lost_is_handed_their_cases_by_a_colleague(
         synced(ada, client, NOW + 4)
         assert [letter.handed_to for letter in reporter.letters()] == [()]
         assert synced(ada, client, NOW + 5).warnings == []
+
+
+def test_who_was_told_and_lost_their_keys_is_told_again(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """Forwarded a second time, it is sealed to their new key, and their new desk looks again."""
+    other = Group.draw("Borealis", ["Dina"])
+    other.found(client)
+    Reporter(client, group).report(Answers(what="It happened."))
+    with desk_of(tmp_path, server.base, group, "Bo") as bo:
+        synced(bo, client, NOW)
+        bo.keep_chain(other.id, [one.raw for one in other.chain.statements], other.histories[other.id.hex()])
+
+        def forward(at_s: int) -> None:
+            [case], mine, theirs = bo.cases().values(), bo.history_of(group.id), bo.history_of(other.id)
+            bo.enqueue(actions.forward(bo.desk(at_s), case, mine, theirs, None, ""))
+            assert synced(bo, client, at_s).warnings == []
+
+        forward(NOW + 1)
+        published(other, client, "Dina", HandlerKey.draw(system))
+        with desk_of(tmp_path, server.base, other, "Dina") as dina:
+            assert synced(dina, client, NOW + 2).new_reports == 0
+            synced(bo, client, NOW + 3)
+            forward(NOW + 4)
+            assert synced(dina, client, NOW + 5).new_reports == 1
+            assert dina.unreadable() == []
+            forward(NOW + 6)
+            again = synced(dina, client, NOW + 7)
+            assert (again.new_reports, again.warnings) == (0, [])
 
 
 def test_a_false_grant_hides_nothing_from_who_can_open_it(

@@ -287,3 +287,28 @@ async def test_a_recipient_with_a_new_key_can_be_handed_the_report(world: World,
     assert await did(world, group, "Bo", recusal) == ["done"]
     assert (await world.client.do(calls.feed(group.signer("Bo")))).entries == ()
     assert await did(world, group, "Ada", handing(group, report, group, group.member("Bo"))) == ["gone"]
+
+
+async def test_a_grant_is_replaced_by_one_to_a_newer_key_only(world: World, group: Group) -> None:
+    """Once for each key: nobody replaces what can be opened."""
+    other = Group.draw("Borealis", ["Pat", "Quin"])
+    await world.found(other)
+    report = await filed(world, group)
+    pat = other.member("Pat")
+    assert await did(world, group, "Ada", handing(group, report, other, pat)) == ["done"]
+    false = handing(group, report, other, pat, bytes(1_168))
+    assert await did(world, group, "Bo", false) == ["done"]
+    first = await world.client.do(calls.fetch_grant(other.signer("Pat"), group.id, report))
+    assert open_grant(pat.sealing, first.sealed, report) == CONTENT
+    new = replace(Member.draw("Pat"), id=pat.id)
+    other.say(rosters.Rotate(handler=pat.id.hex(), card=new.card()))
+    other.handlers[0] = new
+    await world.found(other)
+    for _ in range(2):
+        world.clock.forward(1)
+        assert await did(world, group, "Ada", handing(group, report, other, pat)) == ["gone"]
+        assert await did(world, group, "Ada", handing(group, report, other, new)) == ["done"]
+    second = await world.client.do(calls.fetch_grant(other.signer("Pat"), group.id, report))
+    assert (second.key_id, open_grant(new.sealing, second.sealed, report)) == (new.key_id.hex(), CONTENT)
+    entries = (await world.client.do(calls.feed(other.signer("Pat")))).entries
+    assert [entry.report for entry in entries] == [report.hex()] * 2
