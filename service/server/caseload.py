@@ -184,8 +184,8 @@ async def hand_over(deps: Deps, group: bytes, report: bytes, mark: bytes) -> Non
     prefix = b"feed/" + handover.to_handler
     batch = u64(release_ms(deps.clock(), deps.settings.batch_seconds, urgent=True))
     listed = Feed(group, record.day, record.size_class, record.urgent, True, record.follow_up)
-    # `listed/` keeps a repeat after a crash from listing it twice under another batch. What is granted to another key is
-    # listed again: their desk could not open it.
+    # `listed/` keeps a repeat after a crash from listing it twice under another batch. What is granted to another key
+    # is listed again: their desk could not open it.
     await deps.store.commit(
         theirs,
         [
