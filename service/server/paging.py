@@ -1,9 +1,10 @@
 """Calls people when someone is in danger: runs the operator's program once a report that says so can be read.
 
-The program gets the group's id and the ids of those handlers who can read the report, in hexadecimal, as its arguments:
-whoever was left out is not to be called. It gets nothing else, and nothing it says is kept. Guarantees: one call for a
-report, by whichever worker comes first; one that fails, or that a crash cuts off, is made again after a minute, for a
-day. Without a program nobody is called, and the pages say so.
+The program gets the group's id and the ids of those handlers who can read such a report, in hexadecimal, as its
+arguments: whoever was left out is not to be called. It gets nothing else, and nothing it says is kept. Guarantees: one
+run for all reports of a group that wait for one, by whichever worker comes first, so that a flood of them is one call a
+minute; a run that fails, or that a crash cuts off, is made again after a minute, for a day; no group waits for
+another's. Without a program nobody is called, and the pages say so.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from service.server import events
 from service.server.deps import Deps
-from service.server.records import Call, decode, encode, group_partition, u64
+from service.server.records import Call, Calling, decode, encode, group_partition, u64
 from service.server.settings import ENV, Settings, SettingsRefused
 from service.storage.protocol import Conflict, Delete, Insert, Replace, StoreRefused, StoreUnavailable
 
@@ -24,14 +26,19 @@ EVERY_S: Final = 5.0
 AGAIN_S: Final = 60
 LIVES_S: Final = 86_400
 PATIENCE_S: Final = 30.0  # for the program
+AT_ONCE: Final = 8  # groups whose program runs at one time
 _CALL: Final = b"call/"
-_PAGE: Final = 100
+_CALLING: Final = b"calling"
+_PAGE: Final = 500
 
 
 def checked(settings: Settings) -> None:
     """See that the program can be run. Raises SettingsRefused."""
     program = settings.paging
-    if program is not None and not (Path(program).is_absolute() and os.access(program, os.X_OK)):
+    if program is None:
+        return
+    path = Path(program)
+    if not (path.is_absolute() and path.is_file() and os.access(path, os.X_OK)):
         raise SettingsRefused(
             "A setting is wrong: paging has to be the whole path of a program that can be run."
         )
@@ -39,33 +46,55 @@ def checked(settings: Settings) -> None:
 
 def call_for(report: bytes, readers: tuple[bytes, ...], release_ms: int) -> Insert:
     """Say that those handlers are to be called when the report can be read, at `release_ms`."""
-    name = _CALL + u64(release_ms) + report
-    return Insert(name, encode(Call(readers, 0)), _gone_s(name))
+    return Insert(_CALL + u64(release_ms) + report, encode(Call(readers)), release_ms // 1_000 + LIVES_S)
 
 
 async def once(deps: Deps) -> None:
     """Make the calls that are due. Raises StoreUnavailable."""
-    program = deps.settings.paging
-    if program is None:
+    if deps.settings.paging is None:
         return
-    for group, _ in await deps.groups.listed():
-        partition = group_partition(group)
-        for name, raw in await deps.store.scan(partition, _CALL, limit=_PAGE):
-            call, now_s = decode(raw, Call), deps.now_s()
+    groups = [group for group, _ in await deps.groups.listed()]
+    room = asyncio.Semaphore(AT_ONCE)
+    done = await asyncio.gather(*(_call(deps, group, room) for group in groups), return_exceptions=True)
+    for failed in done:
+        if isinstance(failed, BaseException):
+            raise failed
+
+
+async def _call(deps: Deps, group: bytes, room: asyncio.Semaphore) -> None:
+    partition = group_partition(group)
+    due, readers = await _due(deps, partition)
+    if not due or deps.settings.paging is None:
+        return
+    now_s, raw = deps.now_s(), await deps.store.read(partition, _CALLING)
+    if raw is not None and decode(raw, Calling).again_s > now_s:
+        return
+    # Nothing is taken away before it was done: whoever crashes now has it made again.
+    mine, gone_s = encode(Calling(now_s + AGAIN_S)), now_s + LIVES_S
+    claim = Insert(_CALLING, mine, gone_s) if raw is None else Replace(_CALLING, raw, mine, gone_s)
+    if isinstance(await deps.store.commit(partition, [claim]), Conflict):
+        return
+    async with room:
+        if not await _ran(deps.settings.paging, group, readers):
+            return
+    for at in range(0, len(due), _PAGE):
+        await deps.store.commit(partition, [Delete(name) for name in due[at : at + _PAGE]])
+    await deps.store.commit(partition, [Delete(_CALLING)])
+
+
+async def _due(deps: Deps, partition: str) -> tuple[list[bytes], list[bytes]]:
+    """Find the calls of a group that are due, and all who are to be called."""
+    names: list[bytes] = []
+    readers: dict[bytes, None] = {}
+    after = b""
+    while page := await deps.store.scan(partition, _CALL, after, _PAGE):
+        for name, raw in page:
             if int.from_bytes(name[len(_CALL) : len(_CALL) + 8], "big") > deps.clock() * 1_000:
-                break
-            if call.again_s > now_s:
-                continue
-            # Claimed for a minute, and not taken away: whoever crashes now has it made again.
-            claimed = Replace(name, raw, encode(Call(call.readers, now_s + AGAIN_S)), _gone_s(name))
-            if isinstance(await deps.store.commit(partition, [claimed]), Conflict):
-                continue
-            if await _ran(program, group, call.readers):
-                await deps.store.commit(partition, [Delete(name)])
-
-
-def _gone_s(name: bytes) -> int:
-    return int.from_bytes(name[len(_CALL) : len(_CALL) + 8], "big") // 1_000 + LIVES_S
+                return names, list(readers)
+            names.append(name)
+            readers |= dict.fromkeys(decode(raw, Call).readers)
+        after = page[-1][0]
+    return names, list(readers)
 
 
 async def forever(deps: Deps) -> None:
@@ -78,7 +107,7 @@ async def forever(deps: Deps) -> None:
             events.failure("paging", error)
 
 
-async def _ran(program: str, group: bytes, readers: tuple[bytes, ...]) -> bool:
+async def _ran(program: str, group: bytes, readers: Sequence[bytes]) -> bool:
     """Run the program to its end; whether it went well."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ENV)}
     nothing = asyncio.subprocess.DEVNULL

@@ -97,9 +97,14 @@ class Feed(Struct, frozen=True, array_like=True):
 
 
 class Call(Struct, frozen=True, array_like=True):
-    """That handlers are to be called about an urgent report. `again_s`: not before, as somebody is at it."""
+    """That handlers are to be called about an urgent report."""
 
     readers: tuple[bytes, ...]
+
+
+class Calling(Struct, frozen=True, array_like=True):
+    """That somebody is calling a group's handlers. `again_s`: when that may be done again."""
+
     again_s: int
 
 
@@ -198,6 +203,7 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("group", b"report/", "report/<report>/envelope", None, b"/envelope"),
     Kept("group", b"feed/", "feed/<handler><batch><report>", Feed),
     Kept("group", b"call/", "call/<moment><report>", Call),
+    Kept("group", b"calling", "calling", Calling),
     Kept("group", b"grant/", "grant/<report><group><handler>", Granted),
     Kept("group", b"recused/", "recused/<report><group><handler>", None),
     Kept("group", b"log/", "log/<report>/<number>", Logged),

@@ -104,6 +104,13 @@ _NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
 _FLAGS = {"open_groups"}
 _TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url", "paging"}
 _LISTS = {"groups", "registries"}
+_EMPTY_IS_UNSET = {
+    "name",
+    "redis_url_file",
+    "onion",
+    "exit_url",
+    "paging",
+}  # as compose.yaml passes what nobody set
 
 
 def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -169,7 +176,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for name in sorted(_NUMBERS | _FLAGS | _TEXTS | _LISTS):
         text = environment.get(ENV + name.upper())
-        if text is None or (not text and name in _TEXTS):
+        if text is None or (not text and name in _EMPTY_IS_UNSET):
             continue
         if name in _NUMBERS:
             if not (text.isascii() and text.isdigit() and len(text) <= 20):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -83,24 +84,36 @@ async def test_a_call_that_fails_is_made_again_for_a_day(world: World, group: Gr
     assert await waiting(world, group) == 0
 
 
-async def test_one_of_two_workers_calls(
-    world: World, group: Group, called: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another worker has claimed the call between this one's look and its claim."""
+async def test_one_of_two_workers_calls(world: World, group: Group, called: Path) -> None:
+    """Both have seen that a call is due."""
     await world.submit(group, group.seal(b"help"), urgent=True)
     world.clock.forward(70)
-    real, store = world.deps.store.scan, world.deps.store
-
-    async def late(partition: str, prefix: bytes, *rest: object, **more: object) -> object:
-        found = await real(partition, prefix, *rest, **more)  # type: ignore[arg-type]
-        if prefix == b"call/" and not calls(called):
-            monkeypatch.setattr(store, "scan", real)
-            await paging.once(world.deps)
-        return found
-
-    monkeypatch.setattr(store, "scan", late)
-    await paging.once(world.deps)
+    await asyncio.gather(paging.once(world.deps), paging.once(world.deps))
     assert len(calls(called)) == 1
+
+
+async def test_a_flood_of_urgent_reports_is_one_call_to_all_who_can_read_one(
+    world: World, group: Group, called: Path
+) -> None:
+    """However many wait, and however often it failed: nobody behind them waits for their turn."""
+    (called.parent / "code").write_text("1")
+    limit = 2 * paging._PAGE
+    partition = group_partition(group.id)
+    bo, ada = group.member("Bo").id, group.member("Ada").id
+    due_ms = int(world.clock() * 1_000)
+    for at in range(0, limit, 500):
+        batch = [paging.call_for(n.to_bytes(16, "big"), (bo,), due_ms) for n in range(at, at + 500)]
+        await world.deps.store.commit(partition, batch)
+    await world.deps.store.commit(partition, [paging.call_for(b"z" * 16, (ada,), due_ms + 1_000)])
+    world.clock.forward(1)
+    await paging.once(world.deps)
+    [told] = calls(called)
+    assert set(told.split()[1:-1]) == {bo.hex(), ada.hex()}
+    (called.parent / "code").write_text("0")
+    world.clock.forward(61)
+    await paging.once(world.deps)
+    assert len(calls(called)) == 2
+    assert await waiting(world, group) == 0
 
 
 async def test_the_page_says_whether_anybody_is_called(world: World, group: Group, called: Path) -> None:
@@ -116,7 +129,7 @@ async def test_the_page_says_whether_anybody_is_called(world: World, group: Grou
     assert await waiting(world, group) == 0
 
 
-@pytest.mark.parametrize("program", ["call", "/nowhere/call"])
+@pytest.mark.parametrize("program", ["call", "/nowhere/call", "/"])
 def test_a_program_that_cannot_be_run_is_refused_at_the_start(program: str) -> None:
     with pytest.raises(SettingsRefused, match="paging"):
         paging.checked(Settings("/srv", paging=program))
