@@ -1,8 +1,8 @@
 """Reads what a form without scripts sends, in memory: nothing of it touches a disk, temporary files included.
 
 Litestar's own form parser puts larger parts into temporary files, so the body is read under a cap and parsed here with
-`multipart`. Guarantees: at most `MAX_FORM` bytes are held, and `MAX_PARTS` parts; text is UTF-8; a file's name holds no
-path.
+`multipart`. Guarantees: at most `MAX_FORM` bytes are held, `MAX_TEXTS` of them of texts, and `MAX_PARTS` parts; text is
+UTF-8; a file's name holds no path.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ MAX_SMALL: Final = 16 * 1024
 """Bytes of a form without texts or files: a code, two words, a token."""
 MAX_FORM: Final = 8 * 1024 * 1024 + 768 * 1024
 """Bytes: files of 8 MiB, texts at their limits in a script of three bytes a character, and the parts' headers."""
+MAX_TEXTS: Final = 1024 * 1024
+"""Bytes of a form's texts: they are shown again, escaped, where something is wrong."""
 MAX_SKIMMED: Final = 256 * 1024 * 1024
 """Bytes of a form whose files are dropped as they come: beyond, what was typed is lost too."""
 MAX_PARTS: Final = 400
@@ -115,7 +117,8 @@ class _Parts:
         self.fields: dict[str, list[str]] = {}
         self.uploads: list[Upload] = []
         self.dropped = False
-        self._parser, self._room, self._with_files = parser, cap, with_files
+        self._parser, self._with_files = parser, with_files
+        self._room = {True: cap, False: min(cap, MAX_TEXTS)}  # of files, of texts
         self._part: MultipartSegment | None = None
         self._held: list[bytes] = []
 
@@ -130,10 +133,11 @@ class _Parts:
                 self._part = None
 
     def _hold(self, content: bytes) -> None:
-        if self._part is not None and self._part.filename is not None and not self._with_files:
+        of_file = self._part is not None and self._part.filename is not None
+        if of_file and not self._with_files:
             return
-        self._room -= len(content)
-        if self._room < 0:
+        self._room[of_file] -= len(content)
+        if self._room[of_file] < 0:
             raise ProblemError(Kind.TOO_LARGE)
         self._held.append(content)
 

@@ -8,7 +8,7 @@ from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
 from service.server import bodies
 from service.server.pages import forms
-from service.server.pages.forms import MAX_FORM, MAX_SKIMMED
+from service.server.pages.forms import MAX_FORM, MAX_SKIMMED, MAX_TEXTS
 from service.wire import calls
 from service.wire.problems import Kind
 from tests.support.groups import Group
@@ -82,7 +82,13 @@ async def test_what_is_beyond_the_limits_is_refused_unread(
     assert (page.status, page.headers["connection"]) == (status, "close")
 
 
-async def test_texts_are_held_up_to_the_cap_only(world: World, group: Group) -> None:
-    """A text as large as a file may be is not held because the form may be skimmed."""
-    page = await Visitor(world.http).report(group.id, files=[PICTURE], what="x" * (MAX_FORM + 1))
-    assert page.status == 413
+@pytest.mark.parametrize("files", [[], [PICTURE]], ids=["held", "skimmed"])
+async def test_texts_have_a_limit_of_their_own(
+    world: World, group: Group, files: list[tuple[str, bytes]]
+) -> None:
+    """They are shown again, escaped: a text as large as a file may be would take the server's memory and time."""
+    visitor = Visitor(world.http)
+    assert (await visitor.report(group.id, files=files, what="'" * (MAX_TEXTS + 1))).status == 413
+    page = await visitor.report(group.id, files=files, what="'" * (MAX_TEXTS - 4_096))
+    assert page.status == 422
+    assert len(page.html) < 6 * MAX_TEXTS
