@@ -25,6 +25,7 @@ from service.storage.limiter_lua import script_of, sha_of
 
 _ADOPTIONS = 8
 _RECONNECTIONS = 2
+_PATIENCE_S = 5.0  # for a place among them: with a Redis that hangs, requests are told so and don't pile up
 _AT_ONCE = 64
 """Steps under way together; the others wait. The client's pool refuses what is beyond its 100 connections, and a flood
 would have honest requests refused with it."""
@@ -71,8 +72,15 @@ class RedisLimiter:
         return epoch, sha_of(script)
 
     async def _run(self, keys: list[bytes], argv: list[bytes | str | int]) -> tuple[bytes, list[Any]]:
-        async with self._free:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._free.acquire()
+        except TimeoutError:
+            raise LimiterUnavailable("the limiter's Redis does not answer") from None
+        try:
             return await self._step(keys, argv)
+        finally:
+            self._free.release()
 
     async def _step(self, keys: list[bytes], argv: list[bytes | str | int]) -> tuple[bytes, list[Any]]:
         now = "" if self._clock is None else self._clock()

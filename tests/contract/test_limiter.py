@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from abuse import lottery
 from abuse.admission import CLOCK_MARGIN_US, Passed, Queued, Turned, Why
 from abuse.limits import Bucket, Rate
 from crypto.entropy import system
+from service.storage import limiter_redis
 from service.storage.limiter import InProcessLimiter, LimiterUnavailable, wall_clock
 from service.storage.limiter_redis import open_redis_limiter
 from service.storage.limiters import UnknownLimiter, open_limiter
@@ -295,6 +298,26 @@ async def test_as_many_at_once_as_come_are_answered(at: World) -> None:
     """More than a client's pool has connections: a flood is no reason to answer anybody "can't be reached"."""
     done = await asyncio.gather(*(at.limiter.debit(buckets("crowd", burst=400)) for _ in range(500)))
     assert sum(result.allowed for result in done) == 400
+
+
+@pytest.mark.redis
+async def test_requests_do_not_pile_up_at_a_redis_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gets no place is told so: all are answered within the same time."""
+    monkeypatch.setattr(limiter_redis, "_PATIENCE_S", 0.2)
+    with redis_server(tmp_path, {"appendonly": "no"}) as hanging:
+        limiter = await open_redis_limiter(f"{hanging.url}?socket_timeout=1", system)
+        await limiter.debit(buckets("crowd"))
+        os.kill(hanging.pid, signal.SIGSTOP)
+        try:
+            steps = [limiter.debit(buckets("crowd", burst=400)) for _ in range(300)]
+            async with asyncio.timeout(20):
+                done = await asyncio.gather(*steps, return_exceptions=True)
+        finally:
+            os.kill(hanging.pid, signal.SIGCONT)
+            await limiter.close()
+        assert all(isinstance(one, LimiterUnavailable) for one in done)
 
 
 @pytest.mark.redis
