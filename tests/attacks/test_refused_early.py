@@ -12,7 +12,16 @@ import pytest
 from tests.support.server import running_server
 
 SEED = 20_261_121
-PATHS = (f"/v1/groups/{'0' * 32}/reports", "/v1/groups", "/v1/nothing", "/en/report")
+UNREAD = (
+    (f"/v1/groups/{'0' * 32}/reports", "text/plain"),
+    ("/v1/groups", "text/plain"),
+    ("/v1/nothing", "text/plain"),
+    ("/en/report", "text/plain"),
+)
+READ = (
+    ("/en/confirm", "application/x-www-form-urlencoded"),
+    ("/v1/mailboxes/open", "application/json"),
+)
 
 
 def answer_on(connection: socket.socket) -> bytes:
@@ -37,20 +46,17 @@ def test_a_connection_that_is_kept_answers_the_next_request(tmp_path: Path) -> N
     draw = Random(SEED)
     kept = closed = 0
     with running_server(tmp_path) as server:
-        for _ in range(600):
+        for _ in range(200):
             with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                path, kind = draw.choice(UNREAD + READ)
                 length = draw.choice((1, 50, 2_000))
                 lines = (
-                    f"POST {draw.choice(PATHS)} HTTP/1.1",
-                    "Host: x",
-                    f"Content-Length: {length}",
-                    "",
-                    "",
-                )
+                    f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}", f"Content-Length: {length}", "", "",
+                )  # fmt: skip
                 connection.sendall("\r\n".join(lines).encode())
                 time.sleep(draw.random() * 0.003)
-                connection.sendall(bytes(length))
+                connection.sendall(b"x" * length)
                 if b"connection: close" in answer_on(connection).lower():
                     closed += 1
                     continue
@@ -58,4 +64,5 @@ def test_a_connection_that_is_kept_answers_the_next_request(tmp_path: Path) -> N
                 connection.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
                 answer_on(connection)
                 kept += 1
-    assert kept + closed == 600
+    assert kept > 20
+    assert closed > 20
