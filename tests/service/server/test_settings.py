@@ -124,3 +124,17 @@ def test_every_setting_is_documented_with_its_default() -> None:
     for name in ("port", "redis_replicas", "workers", "batch_seconds"):
         row = next(line for names, line in rows.items() if f"`{name}`" in names)
         assert f"`{getattr(Settings('x'), name)}`" in row
+
+
+def test_the_advice_on_the_proxy_keeps_addresses_and_answers_off_its_disk() -> None:
+    """nginx' defaults log a client with each error, and write large answers and uploads to files."""
+    told = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+    advice = told.split("```nginx\n")[1].split("```")[0].splitlines()
+    for needed in (
+        "access_log off;",
+        "error_log /dev/null;",
+        "proxy_http_version 1.1;",
+        "proxy_request_buffering off;",
+        "proxy_buffering off;",
+    ):
+        assert needed in advice
