@@ -24,6 +24,8 @@ from tests.support.poll_world import Finished, thousand
 from tests.support.tamper import Path as Field
 from tests.support.tamper import leaves, with_change
 
+pytestmark = pytest.mark.xdist_group("belenios")  # the polls they judge take long to make: once is enough
+
 
 @pytest.fixture
 def debian_tool() -> str:
