@@ -39,7 +39,6 @@ types: $(VENV)/dev.stamp ## Check types, strictly
 
 imports: $(VENV)/dev.stamp ## Check who may import whom
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 0 tests/service/test_layers.py
 
 client: $(BUNDLE)/manifest.json ## Build what the reporter's browser runs
 
