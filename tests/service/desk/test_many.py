@@ -17,7 +17,7 @@ from tests.support.many import hold_many
 
 REPORTS = 10_000
 WITHIN_S = 10.0
-"""For each command, unlocking included; measured 0.3 to 1.0 s on two shared cores, 5.6 with seven programs beside it."""
+"""For each command, unlocking included; measured 0.3 to 1.0 s on two shared cores, 5.6 with seven programs beside."""
 
 
 @pytest.fixture(scope="module")
