@@ -19,9 +19,9 @@ from service.cases.letters import Letter, sign_letter
 from service.desk.actions import grant_to
 from service.desk.casebook import Case, by_envelope
 from service.desk.cover import cover
-from service.desk.leaving import leave
+from service.desk.leaving import forget, leave
 from service.desk.readers import told_of
-from service.desk.records import Body, Held, LogLine, Waiting
+from service.desk.records import Held, Waiting
 from service.desk.session import Session
 from service.wire import calls, shapes
 from service.wire.client import Client
@@ -92,7 +92,7 @@ def _send(
             item = by_item[outcome.item]
             match outcome.outcome:
                 case "done":
-                    _settle(session, item, cases)
+                    _settle(session, item, cases, result)
                     result.count += 1
                     result.touched.add((item.group, item.report))
                 case "burned":
@@ -100,10 +100,10 @@ def _send(
                 case "full":
                     result.warnings.append("a mailbox is full: the letter waits until the reporter has read")
                 case "left-out":
-                    _settle(session, item, cases)
+                    _settle(session, item, cases, result)
                     result.warnings.append(_not_handed(session, item))
                 case "gone":
-                    _settle(session, item, cases)
+                    _settle(session, item, cases, result)
                     if item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
 
@@ -119,24 +119,13 @@ def _not_handed(session: Session, item: Waiting) -> str:
     )
 
 
-def _settle(session: Session, item: Waiting, cases: dict[str, Case]) -> None:
+def _settle(session: Session, item: Waiting, cases: dict[str, Case], result: Sent) -> None:
     session.vault.delete("outbox", bytes.fromhex(item.item))
     if item.what == "recusal":
         if item.report in cases:
-            leave(session, cases[item.report])
-        _forget(session, bytes.fromhex(item.report))
-
-
-def _forget(session: Session, report: bytes) -> None:
-    """Delete what was opened of a report that this handler has stepped out of."""
-    body = session.vault.get("body", report, Body)
-    for number in range(len(body.content.attachments) if body else 0):
-        session.vault.delete("file", report + number.to_bytes(2, "big"))
-    for kind in ("body", "held", "logplace", "hearing"):
-        session.vault.delete(kind, report)
-    for line in session.vault.every("log", LogLine):
-        if line.report == report.hex():
-            session.vault.delete("log", report + line.seq.to_bytes(8, "big"))
+            leave(session, cases[item.report], item.report)
+        if forget(session, bytes.fromhex(item.report)):
+            result.warnings.append("a letter that waited was dropped: you stepped out of its report")
 
 
 def _readdress(session: Session, item: Waiting, cases: dict[str, Case], result: Sent) -> None:

@@ -19,7 +19,7 @@ from crypto.opening import OpenedReport, open_with_content_key
 from crypto.seal import DoesNotOpen
 from service.cases.reports import Unsealed
 from service.desk.keys import HandlerKey
-from service.desk.leaving import hand_on
+from service.desk.leaving import hand_on, leave_all
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
@@ -57,7 +57,9 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.warnings += pull_rosters(session, client)
     look_again(session)
     judge_again(session)
+    leave_all(session, now_s)
     _pull_feed(session, client, now_s, result)
+    leave_all(session, now_s)
     pull_activity(session, client)
     result.new_entries += pull_logs(session, client)
     result.voices, told = pull_registries(session, client)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from crypto.codes import from_words, to_words
+from crypto.codes import ReplyCode, from_words, to_words
+from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.answers import Answers
 from service.cases.log import Forwarded
@@ -189,6 +190,35 @@ def test_who_steps_out_is_handed_nothing_more(world: World) -> None:
     world.sync()
     world.sync()
     assert world.desks["Emil"].cases() == {}
+
+
+def test_who_stepped_out_reads_nothing_of_what_follows(world: World) -> None:
+    """A letter of before still names Bo: what its reporter answers comes to his desk and is not kept."""
+    world.write("Cy", "Who saw it?")
+    world.do("Bo", actions.recuse, "he is my brother")
+    read = world.mailbox(message="Tom saw it; please don't tell Bo's brother.")
+    assert read["recipients"] == "Aurora: Bo, Cy"
+    bo = world.desks["Bo"]
+    result = synced(bo, world.client, world.now_s)
+    assert (result.new_follow_ups, result.sent, bo.cases(), bo.outbox()) == (0, 0, {}, [])
+    world.reporter.code = from_words(" ".join(read["code"]))
+    again = world.reporter.prepared(ReplyCode.draw(system), 0, "And Ann.", to=("Bo", "Cy"))
+    assert world.reporter.burn(again, 0)
+    world.sync()
+    assert bo.cases() == {}
+    [case] = world.desks["Cy"].cases().values()
+    assert [held.headline for held in case.follow_ups][1:] == ["And Ann."]
+
+
+def test_what_comes_while_a_recusal_waits_is_left_too(world: World) -> None:
+    """Bo steps out offline; the reporter writes before his desk says so to the server."""
+    bo = world.desks["Bo"]
+    [case] = bo.cases().values()
+    bo.enqueue(actions.recuse(bo.desk(world.now_s), case, "I know them"))
+    prepared = world.reporter.prepared(ReplyCode.draw(system), 0, "One thing more.", to=("Bo", "Cy"))
+    assert world.reporter.burn(prepared, 0)
+    result = synced(bo, world.client, world.now_s)
+    assert (result.new_follow_ups, bo.cases(), bo.outbox()) == (0, {}, [])
 
 
 def test_nobody_left_out_is_named_or_handed_anything_by_a_false_entry(world: World) -> None:

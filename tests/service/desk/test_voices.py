@@ -402,11 +402,11 @@ def test_replacing_a_key_gives_no_second_voice(world: World) -> None:
 
 def test_stepping_out_of_a_report_forgets_its_voice(world: World, registry: Registry) -> None:
     """With everything else that was opened of it."""
-    from service.desk.outbox import _forget
+    from service.desk.leaving import forget
 
     record, _ = world.put(registry, member="alice")
     world.listen(registry)
-    _forget(world.session, bytes.fromhex(record.id))
+    forget(world.session, bytes.fromhex(record.id))
     assert world.session.vault.read("hearing", bytes.fromhex(record.id)) is None
 
 
