@@ -126,7 +126,7 @@ class World:
         ]
         assert "2 of these 3 trustees together can open ballots" in shown.output
         for place, each in enumerate(own, 1):
-            assert f"\n  {place}. {each['name']}: {each['fingerprint']}\n" in shown.output
+            assert f"\n  {place}. {each['fingerprint']}\n     named {each['name']}\n" in shown.output
 
     def create(self, board: str, quorum: int) -> str:
         """Create a poll that opens in ten minutes and closes a day later, and let the trustees prove."""
