@@ -23,7 +23,7 @@ from service import member_keys
 from service.cases.registry import Registry
 from service.cases.registry_statements import Account, Application, Hex32, decode_application
 from service.cases.rosters import RosterHistory
-from service.chain_files import read_whole, write_whole
+from service.chain_files import alone, read_whole, write_whole
 from service.console import read_passphrase
 from service.member_keys import MemberKeys
 from service.wire import pins
@@ -32,6 +32,7 @@ from service.wire.registry_pins import fetch
 
 STATE: Final = "member.json"
 PINS_FILE: Final = "pins.json"
+PINS_LOCK: Final = "pins.lock"
 NEXT_KEY: Final = "next.key"
 NEXT_STATE: Final = "next.json"
 APPLICATION: Final = "application.json"
@@ -142,7 +143,10 @@ class MemberHome:
                 "of the other one"
             )
         path = self.folder / PINS_FILE
-        pins.save(path, pins.load(path).accept(history))
+        with alone(
+            self.folder / PINS_LOCK
+        ):  # of two commands at once, one would write over what the other pinned
+            pins.save(path, pins.load(path).accept(history))
 
     def take_over(self) -> MemberState:
         """Put the new keys in place of the old ones, which stay beside them: they open what was sealed to them."""

@@ -20,13 +20,14 @@ from msgspec import Meta, Struct
 from crypto.chains import Broken, Forged
 from crypto.errors import Refused
 from service.cases.registry import MAX_STATEMENTS, GrowingRegistry, Registry, registry_root
-from service.chain_files import read_whole, write_whole
+from service.chain_files import alone, read_whole, write_whole
 from service.wire import registry_calls
 from service.wire.client import Client
 from service.wire.registry_shapes import MAX_STATEMENT, StatementsPage
 from service.wire.shapes import Hex32
 
 MAX_FILE: Final = 64 * 1_024 * 1_024
+LOCK_FILE: Final = "registries.lock"
 
 
 class RegistryRolledBack(Refused):
@@ -167,12 +168,26 @@ def save_chain(path: Path, registry: bytes, statements: Sequence[bytes]) -> None
 def fetch(client: Client, registry: bytes, folder: Path) -> Registry:
     """Download a registry, hold it against the chain that `folder` keeps of it, and keep the newer one there.
 
+    Two commands may do so at once; the longer chain stays. Raises as `download` does.
     For who may keep chains in the clear: they say nothing but which registry was looked at.
     """
-    path = folder / f"{registry.hex()}.json"
-    stored = load_chain(path)
-    have = () if stored is None or stored[0] != registry else stored[1]
-    downloaded = download(client, registry, have)
-    if len(downloaded.statements) > len(have):
-        save_chain(path, registry, downloaded.statements)
+    kept = _kept(folder, registry)
+    downloaded = download(client, registry, kept)
+    if len(downloaded.statements) == len(kept):
+        return downloaded.registry
+    with alone(folder / LOCK_FILE):
+        kept = _kept(folder, registry)  # again: another command may have kept a longer one meanwhile
+        if any(mine != theirs for mine, theirs in zip(downloaded.statements, kept, strict=False)):
+            raise RegistryForked
+        if len(downloaded.statements) > len(kept):
+            save_chain(_file(folder, registry), registry, downloaded.statements)
     return downloaded.registry
+
+
+def _file(folder: Path, registry: bytes) -> Path:
+    return folder / f"{registry.hex()}.json"
+
+
+def _kept(folder: Path, registry: bytes) -> tuple[bytes, ...]:
+    stored = load_chain(_file(folder, registry))
+    return () if stored is None or stored[0] != registry else stored[1]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import cast
 
 import msgspec
@@ -23,7 +25,7 @@ from service.booth.trustees import TrusteeKeys
 from service.booth.trustees_work import Trustee
 from service.booth.vote_cli import told
 from service.cases.rosters import Members, RosterHistory, verified_history
-from service.member_home import STATE, MemberHome, MemberState
+from service.member_home import PINS_FILE, STATE, MemberHome, MemberState
 from service.poll_files import export_poll
 from service.server import polls_making
 from service.server.deps import Deps
@@ -139,3 +141,20 @@ def test_a_voter_remembers_the_groups_roster(tmp_path: Path) -> None:
     home.accept(shown())
     with pytest.raises(pins.RolledBack):
         home.accept(before)
+
+
+def test_two_votes_at_once_remember_both_groups(tmp_path: Path) -> None:
+    """Eight commands in eight groups' polls: each group's roster is remembered, for a rollback to be found out."""
+    shown = []
+    for _ in range(8):
+        group = Group.draw()
+        shown.append(verified_history(group.id, [each.raw for each in group.chain.statements]))
+    home, start = MemberHome(tmp_path, None), Barrier(8)
+
+    def accept(history: RosterHistory) -> None:
+        start.wait(10)
+        home.accept(history)
+
+    with ThreadPoolExecutor(8) as commands:
+        list(commands.map(accept, shown))
+    assert set(pins.load(tmp_path / PINS_FILE).groups) == {each.latest.group for each in shown}

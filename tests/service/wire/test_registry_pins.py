@@ -21,6 +21,7 @@ from service.member_keys import MemberKeys
 from service.wire.calls import BadAnswer
 from service.wire.client import Client
 from service.wire.registry_pins import (
+    LOCK_FILE,
     Downloaded,
     RegistryForged,
     RegistryForked,
@@ -222,11 +223,37 @@ def test_a_folder_remembers_the_chain(keeper: Keeper, tmp_path: Path) -> None:
     with server.client() as client, pytest.raises(RegistryRolledBack):
         fetch(client, keeper.id, tmp_path)
     assert path.read_bytes() == kept
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, LOCK_FILE}
     server.statements = grown(keeper, "github.com/late")
     with server.client() as client:
         assert len(fetch(client, keeper.id, tmp_path).members) == 6
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_commands_at_once_remember_the_longer_chain(keeper: Keeper, tmp_path: Path) -> None:
+    """While one waits for the server, another keeps a newer chain: it stays; one that contradicts is found out."""
+    shown = Server(keeper.id, keeper.statements[:4])
+    other = grown(keeper, "github.com/theirs")
+    keeper.join("github.com/ours")
+    newer = Server(keeper.id, keeper.statements)
+
+    def meanwhile(request: httpx.Request) -> httpx.Response:
+        with newer.client() as second:
+            fetch(second, keeper.id, tmp_path)
+        return shown.handle(request)
+
+    def slow() -> Client:
+        return Client("http://localhost:1", transport=httpx.MockTransport(meanwhile))
+
+    with slow() as client:
+        fetch(client, keeper.id, tmp_path)
+    path = tmp_path / f"{keeper.id.hex()}.json"
+    assert load_chain(path) == (keeper.id, tuple(keeper.statements))
+    path.unlink()
+    shown.statements = other
+    with slow() as client, pytest.raises(RegistryForked):
+        fetch(client, keeper.id, tmp_path)
+    assert load_chain(path) == (keeper.id, tuple(keeper.statements))
 
 
 def test_a_tampered_memory_is_refused(keeper: Keeper, tmp_path: Path) -> None:
