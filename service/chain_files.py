@@ -52,7 +52,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def alone(lock: Path) -> Iterator[None]:
     """Wait until no other command on this machine is within the same lock file, and keep others out meanwhile.
 
-    For who reads a file, changes it, and writes it back. Refused, without its name, when it can't be made.
+    For who reads a file, changes it, and writes it back. Refused, without its name, when it can't be made or locked.
     """
     try:
         lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -60,7 +60,13 @@ def alone(lock: Path) -> Iterator[None]:
     except OSError as error:
         raise Refused(f"the folder can't be written: {error.strerror}") from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:  # a network's file system may have no locks
+            raise Refused(
+                f"the folder can't be kept from other commands meanwhile: {error.strerror}. Use one on a disk of this "
+                "machine"
+            ) from None
         yield
     finally:
         os.close(handle)  # which unlocks, as the end of the process would

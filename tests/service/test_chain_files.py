@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import resource
 import stat
@@ -11,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from crypto.errors import Refused
-from service.chain_files import write_whole
+from service.chain_files import alone, write_whole
 from service.cli import main
 
 
@@ -55,3 +57,18 @@ def test_the_demonstration_says_that_its_folder_cannot_be_made(tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"")
     refused = CliRunner().invoke(main, ["demo", "--folder", str(tmp_path / "file" / "below")])
     assert (refused.exit_code, "folder can't be made" in refused.output) == (3, True), refused.output
+
+
+def test_a_folder_that_has_no_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network's file system may have none: a sentence, before anything is read; what fails inside stays as it is."""
+    with pytest.raises(OSError, match="another"), alone(tmp_path / "lock"):
+        raise OSError(errno.ENOLCK, "another")
+
+    def flock(_handle: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    opened = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else None
+    with pytest.raises(Refused, match="No locks available"), alone(tmp_path / "lock"):
+        pytest.fail("two commands could be in here")
+    assert opened is None or len(list(Path("/proc/self/fd").iterdir())) == opened
