@@ -8,6 +8,7 @@ what the reporter answers keeps out whoever was left out, and it names everybody
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,7 +19,9 @@ from crypto.framing import Reader, part
 from crypto.labels import Label
 from crypto.letters import MAX_LETTER
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
+from service.cases.choosing import without
 from service.cases.reports import Language
+from service.cases.roster_history import Handler, Roster
 from service.cases.texts import LINE, checked_text
 
 State = Literal["received", "looking", "mediation", "decided", "closed"]
@@ -63,6 +66,21 @@ def reach_of(letter: Letter) -> dict[str, frozenset[str]]:
     for told in letter.handed_to:
         found[told.group] = found.get(told.group, frozenset()) | set(told.recipients)
     return found
+
+
+def handed_on(
+    letter: Letter, theirs: Roster, answered: Roster, kept: Sequence[Handler]
+) -> tuple[Handler, ...]:
+    """Find those of one group to whom the answer to a letter is handed on, by the letter's word.
+
+    theirs: that group's roster. answered: the roster of the group that is answered. kept: to whom of it the answer is
+    sealed. Not named is whom the server hands nothing, as left out of the answer: whoever has the name, or a key, of a
+    recipient in `answered` who is not kept.
+    """
+    key_ids = reach_of(letter).get(theirs.group.hex(), frozenset())
+    named = [one for one in theirs.active if not key_ids.isdisjoint(key.hex() for key in one.key_ids)]
+    found = without(named, [one for one in answered.recipients if one not in kept])
+    return tuple(one for one in found if theirs.group != answered.group or one not in kept)
 
 
 def sign_letter(letter: Letter, key: SigningKey, mailbox_address: bytes) -> bytes:

@@ -5,7 +5,7 @@ By the rosters that this desk has verified, and by the report's log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crypto.errors import Refused
@@ -30,20 +30,22 @@ class Answering:
 def answering(case: Case, histories: Histories, author_key: str) -> Answering:
     """Find to whom the answer to a letter goes.
 
-    To the recipients of the report who are still there. Once all of them retired or stepped out, to the handlers of one
-    group that it was forwarded to: the author's own where that is one. author_key: in hex.
+    To the recipients of the report who are still there, and to those handlers of their group who were told of it later:
+    the server hands an answer to nobody of the group whom it is not sealed to, as they may have been left out. Once all
+    of the recipients retired or stepped out, to the handlers of one group that it was forwarded to: the author's own
+    where that is one. author_key: in hex.
     Refused when nobody would be left, or this desk doesn't know the report's group.
     """
     history = _history(histories, case.first.group)
     told = told_of(case, histories)
     recipients = readers(case, history.latest)
     if recipients:
+        recipients = tuple(sorted({*recipients, *_sealable(told.get(case.first.group, ()), history.latest)}))
         return Answering(history.latest, recipients, _others(told, case.first.group, recipients))
     rosters = [histories[group].latest for group in told]
     for roster in sorted(rosters, key=lambda one: one.by_verify_key(bytes.fromhex(author_key)) is None):
         group = roster.group.hex()
-        # Envelopes are sealed to people in the role of handler only.
-        found = tuple(sorted(one.key_id.hex() for one in told[group] if one in roster.recipients))
+        found = _sealable(told[group], roster)
         if found:
             return Answering(roster, found, _others(told, group, found))
     raise Refused("nobody is left to read an answer: forward the report first, to somebody who is a handler")
@@ -90,6 +92,11 @@ def readers(case: Case, roster: Roster) -> tuple[str, ...]:
     return tuple(
         sorted({one.key_id.hex() for one in found if one and one.active and not _stepped_out(case, one)})
     )
+
+
+def _sealable(people: Iterable[Handler], roster: Roster) -> tuple[str, ...]:
+    """Give the key ids of those to whom envelopes are sealed: in the role of handler only."""
+    return tuple(sorted(one.key_id.hex() for one in people if one in roster.recipients))
 
 
 def _others(

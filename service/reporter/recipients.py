@@ -11,7 +11,7 @@ from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from service.cases.choosing import NoSuchHandler, ToAlternate, choose, of_alternate, without
 from service.cases.filing import Recipients
-from service.cases.letters import Letter, reach_of
+from service.cases.letters import Letter, handed_on, reach_of
 from service.cases.names import folded
 from service.cases.rosters import Handler, Roster
 from service.console import shown
@@ -75,15 +75,9 @@ def _told(
 ) -> str:
     """Name everybody who will read the answer to a letter, group by group: kept, and those it is handed on to."""
     told = [f"{answered.name}: {_names(kept)}"]
-    for group, key_ids in reach_of(letter).items():
+    for group in reach_of(letter):
         other = roster_of(client, bytes.fromhex(group))
-        there = () if other is None else other.active
-        people = [one for one in there if not key_ids.isdisjoint(key.hex() for key in one.key_ids)]
-        others = [
-            one
-            for one in without(people, out)
-            if other is None or other.group != answered.group or one not in kept
-        ]
+        others = () if other is None else without(handed_on(letter, other, answered, kept), out)
         if other is not None and others:
             told.append(f"{other.name}: {_names(others)}")
     return "; ".join(told)

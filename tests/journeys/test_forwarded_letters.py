@@ -23,7 +23,7 @@ from service.desk.session import Session, handlers_named
 from service.wire import calls
 from service.wire.client import Client
 from tests.support.desks import desk_of, synced
-from tests.support.groups import Group
+from tests.support.groups import Group, Member
 from tests.support.letters import posting, sealed_letter
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer, running_server
@@ -48,6 +48,7 @@ class World:
 
     def __init__(self, folder: Path, server: RunningServer, client: Client, stack: ExitStack) -> None:
         self.server, self.client, self.folder, self.now_s = server, client, folder, NOW
+        self.stack = stack
         self.other = Group.draw("Borealis", ["Dina", "Emil"], council=["Gil"])
         self.group = Group.draw(alternate=self.other.id)
         self.desks: dict[str, Session] = {}
@@ -59,6 +60,16 @@ class World:
                 )
         self.reporter = Reporter(client, self.group)
         self.reporter.report(Answers(what="It happened."), to=("Bo", "Cy"))
+        self.sync()
+
+    def join(self, name: str) -> None:
+        """Add a member to the group of the report, with an open desk unless somebody of that name has one."""
+        self.group.add(Member.draw(name))
+        self.group.found(self.client)
+        if name not in self.desks:
+            self.desks[name] = self.stack.enter_context(
+                desk_of(self.folder, self.server.base, self.group, name)
+            )
         self.sync()
 
     def sync(self) -> None:
@@ -170,6 +181,34 @@ def test_an_answer_to_who_stepped_out_is_handed_on_unread(world: World) -> None:
     world.sync()
     [case] = world.desks["Dina"].cases().values()
     assert [held.headline for held in case.follow_ups] == ["It was Bo's friend.", "And then."]
+
+
+def test_who_joined_the_group_since_and_was_told_gets_the_answer(world: World) -> None:
+    """Dee was in no list that the reporter saw: sealed to others of her group alone, the answer would leave her out."""
+    world.join("Dee")
+    world.forward("Bo", world.group, "Dee")
+    world.write("Bo", "Who saw it?")
+    assert world.mailbox(message="It was Tom.")["recipients"] == "Aurora: Bo, Cy, Dee"
+    for _ in range(2):
+        for name in ("Bo", "Cy", "Dee"):
+            assert synced(world.desks[name], world.client, world.now_s).warnings == []
+    for name in ("Bo", "Cy", "Dee"):
+        [case] = world.desks[name].cases().values()
+        assert [held.headline for held in case.follow_ups] == ["It was Tom."]
+    assert world.desks["Ada"].cases() == {}
+
+
+def test_nobody_is_named_whom_the_answer_does_not_reach(world: World) -> None:
+    """Somebody named like Borealis' Dina joins Aurora: she isn't sent the answer, so the server hands it to no Dina."""
+    world.forward("Bo", world.other, "Dina", "Emil")
+    world.join("Dina")
+    world.write("Bo", "Who saw it?")
+    assert world.mailbox(message="It was Tom.")["recipients"] == "Aurora: Bo, Cy; Borealis: Emil"
+    for _ in range(2):
+        for name in ("Bo", "Emil"):
+            synced(world.desks[name], world.client, world.now_s)
+    [case] = world.desks["Emil"].cases().values()
+    assert [held.headline for held in case.follow_ups] == ["It was Tom."]
 
 
 def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from crypto.codes import fingerprint_words
 from service.cases.filing import Recipients
-from service.cases.letters import Letter, reach_of
+from service.cases.letters import Letter, handed_on, reach_of
 from service.cases.roster_history import RosterHistory
 from service.cases.rosters import Handler, Roster
 from service.server.deps import Deps
@@ -174,24 +174,18 @@ async def readers(deps: Deps, letters: Sequence[Letter]) -> Readers | None:
             wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
             people = tuple(h for h in history.latest.active if wanted & set(h.key_ids))
             if people:
-                return Readers(history.latest, people, await _handed_to(deps, letter, people))
+                return Readers(history.latest, people, await _handed_to(deps, letter, history.latest, people))
     return None
 
 
 async def _handed_to(
-    deps: Deps, letter: Letter, recipients: Sequence[Handler]
+    deps: Deps, letter: Letter, answered: Roster, recipients: Sequence[Handler]
 ) -> tuple[tuple[Roster, tuple[Handler, ...]], ...]:
-    """Find those to whom the answer to a letter is handed on, by its word: all whom it names but the recipients."""
+    """Find those to whom the answer to a letter is handed on, by its word, with the rosters of their groups."""
     found = []
-    for group, key_ids in reach_of(letter).items():
+    for group in reach_of(letter):
         history = await deps.groups.history(bytes.fromhex(group))
-        there = () if history is None else history.latest.active
-        people = tuple(
-            one
-            for one in there
-            if not key_ids.isdisjoint(key.hex() for key in one.key_ids)
-            and not (group == letter.group and one in recipients)
-        )
+        people = () if history is None else handed_on(letter, history.latest, answered, recipients)
         if history is not None and people:
             found.append((history.latest, people))
     return tuple(found)

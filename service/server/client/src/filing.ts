@@ -122,11 +122,19 @@ export function answerTo(letter: Letter, roster: Roster): Handler[] {
   return holders(new Set(letter.recipients), roster);
 }
 
-/** Find to whom else of a group the answer to a letter is handed on. recipients: to whom it is sealed, of the letter's group. */
-export function handedOn(letter: Letter, roster: Roster, recipients: readonly Handler[]): Handler[] {
-  const group = toHex(roster.groupId);
-  const sealed = new Set(group === letter.group ? recipients.map(({ id }) => id) : []);
-  return holders(reachOf(letter).get(group) ?? new Set(), roster).filter(({ id }) => !sealed.has(id));
+/**
+ * Find those of one group to whom the answer to a letter is handed on, by the letter's word.
+ *
+ * theirs: that group's roster. answered: the roster of the group that is answered. kept: to whom of it the answer is sealed.
+ * Not named is whom the server hands nothing, as left out of the answer: whoever has the name, or a key, of a recipient in
+ * `answered` who is not kept.
+ */
+export function handedOn(letter: Letter, theirs: Roster, answered: Roster, kept: readonly Handler[]): Handler[] {
+  const group = toHex(theirs.groupId);
+  const ids = new Set(kept.map(({ id }) => id));
+  const refused = recipientsOf(answered).filter(({ id }) => !ids.has(id));
+  const found = withoutThose(holders(reachOf(letter).get(group) ?? new Set(), theirs), refused);
+  return found.filter(({ id }) => group !== toHex(answered.groupId) || !ids.has(id));
 }
 
 function holders(keyIds: ReadonlySet<string>, roster: Roster): Handler[] {

@@ -162,7 +162,7 @@ class MailboxPage {
         const shown = named(roster, handlers);
         for (const other of reachOf(letter).keys()) {
           const theirs = await this.#found(other);
-          const people = theirs === undefined ? [] : handedOn(letter, theirs, handlers);
+          const people = theirs === undefined ? [] : handedOn(letter, theirs, roster, handlers);
           if (theirs !== undefined && people.length > 0) shown.push("; ", ...named(theirs, people));
         }
         at("readers").replaceChildren(...shown);
