@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex } from "../src/bytes.ts";
+import { mailboxOf, ReplyCode } from "../src/codes.ts";
 import { system } from "../src/entropy.ts";
 import { handedOn } from "../src/filing.ts";
 import type { Letter } from "../src/letters.ts";
 import type { Handler, Roster } from "../src/rosters.ts";
-import { PublicKey } from "../src/seal.ts";
 
 function handler(name: string): Handler {
-  return { id: toHex(system(16)), name, role: "handler", verifyKeys: [], sealKeys: [new PublicKey(system(1216))], active: true };
+  return { id: toHex(system(16)), name, role: "handler", verifyKeys: [], sealKeys: [mailboxOf(ReplyCode.draw(system)).publicKey()], active: true };
 }
 
 function roster(id: string, ...handlers: Handler[]): Roster {
