@@ -27,9 +27,8 @@ from service.member_home import MemberHome
 from service.member_keys import MemberKeys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
-from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
-from service.wire.patience import patiently
+from service.wire.patience import Attempts, patiently
 from service.wire.poll_boards import board_of
 from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import PollView, ballot_hash
@@ -166,20 +165,10 @@ def cast(
 
 def _send(client: Client, manifest: Manifest, raw: bytes, admission: Admission) -> bytes:
     """Post a cast until there is an answer. Raises Unsure for every failure after which the ballot may be in."""
-    sent = 0
-
-    def call(token: str) -> Call[bytes]:
-        nonlocal sent
-        sent += 1
-        return poll_calls.cast(manifest, raw, admission=token)
-
+    attempts = Attempts(lambda token: poll_calls.cast(manifest, raw, admission=token))
     try:
-        return patiently(client, admission, call)
-    except Declined as declined:
-        if not sent or (sent == 1 and declined.status < 500):
-            raise
-        raise Unsure(declined) from None  # an earlier try, whose answer was lost, may have been taken
-    except (Refused, Unreachable) as error:
-        if not sent:
+        return patiently(client, admission, attempts)
+    except (Refused, Declined, Unreachable) as error:
+        if not attempts.may_have_arrived:
             raise
         raise Unsure(error) from None

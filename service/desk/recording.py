@@ -51,8 +51,8 @@ def record_report(
     with Admission(client, to.group_id) as admission:
         try:
             patiently(client, admission, attempts)
-        except (Unreachable, Declined, Refused, KeyboardInterrupt) as error:
-            if attempts.may_have_arrived(error):
+        except (Unreachable, Declined, Refused, KeyboardInterrupt):
+            if attempts.may_have_arrived:
                 unsure(to_words(code))
             raise
     return to_words(code)

@@ -44,7 +44,7 @@ class Unsent:
 
 
 def send(
-    patience: Callable[[Callable[[str], Call[T]]], T],
+    patience: Callable[[Attempts[T]], T],
     make: Callable[[str], Call[T]],
     *,
     held: bool,
@@ -63,11 +63,11 @@ def send(
         except (Unreachable, Declined, Refused) as error:
             if held and _try_again(error):
                 continue
-            if attempts.may_have_arrived(error):
+            if attempts.may_have_arrived:
                 unsure()
             raise
-        except KeyboardInterrupt as stopped:
-            if not attempts.may_have_arrived(stopped):
+        except KeyboardInterrupt:
+            if not attempts.may_have_arrived:
                 raise
             unsure()
             fail_interrupted("interrupted")

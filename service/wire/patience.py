@@ -30,26 +30,32 @@ ANOTHER: Final = frozenset(
 
 
 class Attempts(Generic[T]):
-    """Makes a call as often as it is sent, and says at the end whether it may have arrived although an error came."""
+    """Sends a call as often as it takes, and says at the end whether it may have arrived although an error came."""
 
     def __init__(self, make: Callable[[str], Call[T]]) -> None:
-        self._make, self._sent = make, 0
+        self._make, self._unsure = make, 0
 
-    def __call__(self, token: str) -> Call[T]:
-        """Make the call for a token, and count it as sent."""
-        self._sent += 1
-        return self._make(token)
+    def send(self, client: Client, token: str) -> T:
+        """Send the call for a token once. Raises as `Client.do`."""
+        call = self._make(token)
+        self._unsure += 1
+        try:
+            return client.do(call)
+        except Declined as declined:
+            if declined.status < SERVER_ERROR:
+                self._unsure -= 1  # it was not taken: this try at least is sure
+            raise
 
-    def may_have_arrived(self, error: BaseException) -> bool:
-        """Whether the server may have stored it: it was sent, and not just once and declined."""
-        declined = isinstance(error, Declined) and error.status < SERVER_ERROR
-        return self._sent > 1 or (self._sent == 1 and not declined)
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the server may have stored it: a try was sent and not answered that it was declined."""
+        return self._unsure > 0
 
 
 def patiently(
     client: Client,
     admission: Admission,
-    make: Callable[[str], Call[T]],
+    make: Callable[[str], Call[T]] | Attempts[T],
     *,
     waiting: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -57,13 +63,15 @@ def patiently(
 ) -> T:
     """Send a call that needs admission, for up to an hour of pressure and six broken connections in a row.
 
-    make: gives the call for a token. waiting: called each time the server asks to wait or for another token.
+    make: gives the call for a token; as Attempts, for who asks whether it may have arrived. waiting: called each time
+    the server asks to wait or for another token.
     Raises Declined or Unreachable when it is still not through. The token counts as used afterwards.
     """
+    attempts = make if isinstance(make, Attempts) else Attempts(make)
     until, lost = clock() + PATIENCE_S, 0
     while True:
         try:
-            answer = client.do(make(admission.token()))
+            answer = attempts.send(client, admission.token())
         except Declined as problem:
             lost = lost + 1 if problem.status >= SERVER_ERROR else 0
             if clock() > until or lost >= TRIES:

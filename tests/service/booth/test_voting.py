@@ -452,7 +452,7 @@ async def test_a_receipt_that_cannot_be_kept_is_not_lost_to_a_full_disk(
 async def test_nobody_is_told_that_nothing_was_cast_when_it_may_have_been(
     server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broken answer to a ballot that was sent: it may be in. A refusal of the first try, and one before: it isn't."""
+    """A broken answer to a ballot that was sent: it may be in. Each try refused, or one before: it isn't."""
     async with prepared(server) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
@@ -472,14 +472,19 @@ async def test_nobody_is_told_that_nothing_was_cast_when_it_may_have_been(
         assert (nothing.exit_code, "no receipt of this poll" in nothing.stderr) == (3, True)
 
         def declined(client: Client, call: Call[Any]) -> Any:
-            if call.target.endswith("/casts"):
-                raise Declined(Kind.POLL_CLOSED, 409)
+            if call.target.endswith("/casts") and call.method == "POST":
+                kind = before.pop(0) if before else Kind.POLL_CLOSED
+                raise Declined(kind, kind.status)
             return plain(client, call)
 
-        plain = Client.do
+        plain, before = Client.do, list[Kind]()
         monkeypatch.setattr(Client, "do", declined)
-        assert "It was not cast" in await asyncio.to_thread(page_after_cast, server, poll, home)
-        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 6
+        for answers in ((), (Kind.ADMISSION_REFUSED,), (Kind.ADMISSION_NOT_DRAWN, Kind.ADMISSION_SPENT)):
+            before[:] = answers
+            assert "It was not cast" in await asyncio.to_thread(page_after_cast, server, poll, home)
+            before[:] = answers
+            closed = await vote(server, poll, home, "--yes", typed="1\n")
+            assert (closed.exit_code, "may be in" in closed.stderr) == (6, False), closed.output
 
 
 async def test_a_receipt_for_another_ballot_is_not_taken(

@@ -18,7 +18,7 @@ from crypto.entropy import system
 from service.wire.admitting import MARGIN_S, PARTS, Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
-from service.wire.patience import PATIENCE_S, TRIES, patiently
+from service.wire.patience import PATIENCE_S, TRIES, Attempts, patiently
 from service.wire.problems import Kind
 from service.wire.shapes import ChallengeShape
 
@@ -39,11 +39,15 @@ class Desk:
     slept: list[float] = field(default_factory=list)
     now: float = 0.0
     hold: threading.Event | None = None
+    puzzles: int | None = None
+    """How many it hands out."""
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.startswith("/v1/admission/"):
             if self.hold is not None:
                 assert self.hold.wait(10)
+            if self.challenges == self.puzzles:
+                return declining(Kind.NOT_FOUND)
             self.challenges += 1
             raw = puzzle.challenge(
                 KEY, GROUP, Route.REPORTS, epoch=bytes(8), nonce=system(16), difficulty=self.difficulty, expires_s=1
@@ -56,10 +60,7 @@ class Desk:
         if answer == BROKEN:
             raise httpx.ReadError("the line broke")
         if isinstance(answer, tuple):
-            kind, wait = answer
-            body = msgspec.json.encode({"type": kind.type, "title": kind.title, "status": kind.status})
-            headers = {"Retry-After": str(wait)} if wait else {}
-            return httpx.Response(kind.status, stream=httpx.ByteStream(body), headers=headers)
+            return declining(*answer)
         return httpx.Response(200, stream=httpx.ByteStream(b"stored"))
 
     def sleep(self, seconds: float) -> None:
@@ -69,10 +70,21 @@ class Desk:
     def client(self) -> Client:
         return Client("http://localhost:1", transport=httpx.MockTransport(self.handle))
 
-    def send(self, told: Callable[[], None] = lambda: None) -> bytes:
+    def send(self, told: Callable[[], None] = lambda: None, attempts: Attempts[bytes] | None = None) -> bytes:
         with self.client() as client, Admission(client, GROUP, clock=lambda: self.now) as admission:
-            make = lambda token: Call("POST", "/x", bytes, headers={"Sottovoce-Admission": token})  # noqa: E731
-            return patiently(client, admission, make, waiting=told, sleep=self.sleep, clock=lambda: self.now)
+            return patiently(
+                client, admission, attempts or call, waiting=told, sleep=self.sleep, clock=lambda: self.now
+            )
+
+
+def declining(kind: Kind, wait: int = 0) -> httpx.Response:
+    body = msgspec.json.encode({"type": kind.type, "title": kind.title, "status": kind.status})
+    headers = {"Retry-After": str(wait)} if wait else {}
+    return httpx.Response(kind.status, stream=httpx.ByteStream(body), headers=headers)
+
+
+def call(token: str) -> Call[bytes]:
+    return Call("POST", "/x", bytes, headers={"Sottovoce-Admission": token})
 
 
 def same(tokens: Sequence[str]) -> list[int]:
@@ -135,6 +147,46 @@ def test_what_will_not_change_ends_it(answers: list[tuple[Kind, int] | str], err
     """Refused for what it is, six broken lines in a row, an hour of waiting: said, not hidden."""
     with pytest.raises(error):
         Desk(list(answers)).send()
+
+
+@pytest.mark.parametrize(
+    ("answers", "may"),
+    [
+        ([(Kind.POLL_CLOSED, 0)], False),
+        ([BUSY, (Kind.POLL_CLOSED, 0)], False),
+        ([LOST, BUSY, LOST, (Kind.POLL_CLOSED, 0)], False),
+        ([(Kind.ADMISSION_REFUSED, 0), (Kind.POLL_CLOSED, 0)], False),
+        ([(Kind.BUSY, 300)] * (int(PATIENCE_S) // 300 + 2), False),
+        ([BROKEN, (Kind.POLL_CLOSED, 0)], True),
+        ([BUSY, BROKEN, BUSY, (Kind.POLL_CLOSED, 0)], True),
+        ([(Kind.UNAVAILABLE, 0), (Kind.POLL_CLOSED, 0)], True),
+        ([(Kind.UNAVAILABLE, 0), (Kind.ADMISSION_SPENT, 0), (Kind.POLL_CLOSED, 0)], True),
+        ([BROKEN] * TRIES, True),
+    ],
+)
+def test_what_was_declined_each_time_has_not_arrived(
+    answers: list[tuple[Kind, int] | str], may: bool
+) -> None:
+    """One answer that was lost, or that of a server in trouble, and it may have; none, and it has not."""
+    attempts = Attempts(call)
+    assert not attempts.may_have_arrived
+    with pytest.raises((Declined, Unreachable)):
+        Desk(list(answers)).send(attempts=attempts)
+    assert attempts.may_have_arrived is may
+
+
+def test_a_puzzle_that_nobody_hands_out_changes_nothing_of_what_was_sent() -> None:
+    """A try was lost; the next token is declined: it may still have arrived. Before any try it can't have."""
+    cases: list[tuple[list[tuple[Kind, int] | str], int, bool]] = [
+        ([BROKEN, LOST], 1, True),
+        ([LOST], 1, False),
+        ([], 0, False),
+    ]
+    for answers, puzzles, may in cases:
+        attempts = Attempts(call)
+        with pytest.raises(Declined):
+            Desk(answers, puzzles=puzzles).send(attempts=attempts)
+        assert attempts.may_have_arrived is may
 
 
 def test_the_puzzle_is_solved_while_nobody_waits() -> None:
