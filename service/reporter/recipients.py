@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import click
 
@@ -18,6 +19,12 @@ from service.console import shown
 from service.wire import calls
 from service.wire.client import Client, Declined
 from service.wire.problems import Kind
+
+_NOBODYS: Final = "one of the names to leave out is not in the list: type it as it is shown"
+_HANDED_ON: Final = (
+    "one of the people to leave out was given your report by those who read it, and what you answer is handed on to"
+    " them too: you can't keep it from them, so nothing was sent"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,8 @@ def readers(
     takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
     by name, with those to whom that letter says they hand it on: whoever writes a letter may say it wrongly.
     leave_out: names, in `roster` (the reporter's own group's) or in the one that is answered; whoever has one, or a key
-    of somebody who has, doesn't get the answer. Raises Refused when nobody is left, or nobody has one of the names.
+    of somebody who has, doesn't get the answer. Raises Refused when nobody is left, when nobody has one of the names,
+    and for somebody to whom it would be handed on: they have the report, and nothing that is sealed keeps it from them.
     """
     for group in dict.fromkeys(letter.group for letter in letters):
         answered = roster_of(client, bytes.fromhex(group))
@@ -60,27 +68,35 @@ def readers(
             wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
             handlers = tuple(h for h in answered.active if wanted & set(h.key_ids))
             if handlers:
-                out = _named((*roster.active, *answered.active), leave_out)
+                wanted_out = {folded(name) for name in leave_out}
+                known = (*roster.active, *answered.active)
+                out = [handler for handler in known if folded(handler.pseudonym) in wanted_out]
                 kept = without(handlers, out)
+                reach = _reach(client, letter, answered, kept)
+                others = [one for _, people in reach for one in people]
+                named = {folded(handler.pseudonym) for handler in others}
+                if wanted_out & named or len(without(others, out)) < len(others):
+                    raise Refused(_HANDED_ON)
+                if wanted_out - {folded(handler.pseudonym) for handler in out}:
+                    raise NoSuchHandler(_NOBODYS)
                 if not kept:
                     raise Refused("nobody is left to whom the answer could go: leave fewer people out")
-                return Chosen(
-                    to_handlers(answered, kept), answered, _told(client, letter, answered, kept, out)
-                )
+                told = [f"{group.name}: {_names(people)}" for group, people in ((answered, kept), *reach)]
+                return Chosen(to_handlers(answered, kept), answered, "; ".join(told))
     raise Refused("nobody whom the letters name is in the group any more: file a new report")
 
 
-def _told(
-    client: Client, letter: Letter, answered: Roster, kept: Sequence[Handler], out: Sequence[Handler]
-) -> str:
-    """Name everybody who will read the answer to a letter, group by group: kept, and those it is handed on to."""
-    told = [f"{answered.name}: {_names(kept)}"]
+def _reach(
+    client: Client, letter: Letter, answered: Roster, kept: Sequence[Handler]
+) -> list[tuple[Roster, tuple[Handler, ...]]]:
+    """Find to whom the answer to a letter is handed on, by their group: all but kept, to whom it is sealed."""
+    found = []
     for group in reach_of(letter):
         other = roster_of(client, bytes.fromhex(group))
-        others = () if other is None else without(handed_on(letter, other, answered, kept), out)
-        if other is not None and others:
-            told.append(f"{other.name}: {_names(others)}")
-    return "; ".join(told)
+        people = () if other is None else handed_on(letter, other, answered, kept)
+        if other is not None and people:
+            found.append((other, people))
+    return found
 
 
 def roster_of(client: Client, group: bytes) -> Roster | None:
@@ -91,13 +107,6 @@ def roster_of(client: Client, group: bytes) -> Roster | None:
         if problem.kind is not Kind.NOT_FOUND:
             raise
         return None
-
-
-def _named(handlers: Sequence[Handler], names: Sequence[str]) -> tuple[Handler, ...]:
-    wanted = {folded(name) for name in names}
-    if wanted - {folded(handler.pseudonym) for handler in handlers}:
-        raise NoSuchHandler("one of the names to leave out is not in the list: type it as it is shown")
-    return tuple(handler for handler in handlers if folded(handler.pseudonym) in wanted)
 
 
 def to_handlers(roster: Roster, handlers: Sequence[Handler]) -> Recipients:

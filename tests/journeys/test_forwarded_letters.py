@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from crypto.codes import ReplyCode, from_words, to_words
 from crypto.entropy import system
@@ -94,17 +94,21 @@ class World:
 
     def mailbox(self, *options: str, message: str | None = None) -> dict[str, Any]:
         """Read the mailbox as a reporter does who types."""
+        result = self.typed(*options, message=message)
+        assert result.exit_code == 0, result.output
+        read: dict[str, Any] = json.loads(result.stdout)
+        return read
+
+    def typed(self, *options: str, message: str | None = None) -> Result:
+        """Run the command that reads the mailbox and answers."""
         code, said = self.folder / "code.txt", self.folder / "message.txt"
         code.write_text(" ".join(to_words(self.reporter.code)))
         said.write_text(message or "")
-        result = CliRunner().invoke(
+        return CliRunner().invoke(
             main,
             ["mailbox", "--server", self.server.base, "--group", self.group.id.hex(), "--code-file", str(code),
              "--message-file", str(said), "--yes-i-wrote-it-down", "--json", *options],
         )  # fmt: skip
-        assert result.exit_code == 0, result.output
-        read: dict[str, Any] = json.loads(result.stdout)
-        return read
 
 
 @pytest.fixture
@@ -209,6 +213,30 @@ def test_nobody_is_named_whom_the_answer_does_not_reach(world: World) -> None:
             synced(world.desks[name], world.client, world.now_s)
     [case] = world.desks["Emil"].cases().values()
     assert [held.headline for held in case.follow_ups] == ["It was Tom."]
+
+
+@pytest.mark.parametrize("name", ["Dina", "Gil"])
+def test_nobody_to_whom_the_answer_is_handed_on_can_be_left_out_of_it(world: World, name: str) -> None:
+    """They have the report, and so the desks that hand it on: to accept the name would be for show."""
+    world.forward("Bo", world.other, name)
+    world.write("Bo", "Who saw it?")
+    refused = world.typed("--leave-out", name.upper(), message="Tom.")
+    assert refused.exit_code == 3
+    assert "handed on to them too" in refused.stderr
+    assert len(world.reporter.letters()) == 1
+    assert world.typed("--leave-out", "Nobody", message="Tom.").exit_code == 3
+    assert world.mailbox(message="Tom.")["sent"]
+
+
+def test_a_member_of_the_own_council_cannot_be_left_out_for_show(world: World) -> None:
+    """Answers are not sealed to the council, so the server doesn't take it as left out."""
+    world.group.add(Member.draw("Hal", "council"))
+    world.group.found(world.client)
+    world.sync()
+    world.forward("Bo", world.group, "Hal")
+    world.write("Bo", "Who saw it?")
+    assert "handed on to them too" in world.typed("--leave-out", "Hal", message="Tom.").stderr
+    assert world.mailbox("--leave-out", "Cy", message="Tom.")["recipients"] == "Aurora: Bo; Aurora: Hal"
 
 
 def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:
