@@ -15,10 +15,19 @@ from crypto.filler import filler
 from crypto.hashing import keyed
 from crypto.labels import Label
 from service.cases.receipts import Receipt, day_of, issue
-from service.server import intake
+from service.server import events, intake
 from service.server.deps import Deps
 from service.server.records import MAIL, MARK, Box, Outgoing, decode, encode
-from service.storage.protocol import Change, Conflict, Delete, Insert, Replace, entry_name
+from service.storage.protocol import (
+    Change,
+    Conflict,
+    Delete,
+    Insert,
+    Replace,
+    StoreRefused,
+    StoreUnavailable,
+    entry_name,
+)
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import LETTER_SLOTS, MAX_LETTERS, Outcome
 
@@ -128,7 +137,15 @@ async def burn(
         # A conflict on the outbox means that this very follow-up is there already: relay what is there.
         if isinstance(outcome, Conflict) and not box.burned:
             continue
-        return Burned(await relay(deps, accepted.digest) or await _stored(deps, accepted))
+        try:
+            receipt = await relay(deps, accepted.digest) or await _stored(deps, accepted)
+        except (StoreUnavailable, StoreRefused) as error:
+            if isinstance(outcome, Conflict):
+                raise
+            # The burn can't be taken back, and the follow-up lies in the outbox for good: housekeeping relays it.
+            events.failure("relay", error)
+            receipt = issue(deps.keys.receipts, accepted.digest, day, accepted.group)
+        return Burned(receipt)
     raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
 
 
@@ -170,7 +187,7 @@ async def relay(deps: Deps, digest: bytes) -> Receipt | None:
 
 
 async def relay_all(deps: Deps) -> int:
-    """Carry over everything that a crash left in the outbox. Returns how many were carried."""
+    """Carry over everything that a crash or an absent store left in the outbox. Returns how many were carried."""
     carried, after = 0, b""
     while page := await deps.store.scan(MAIL, b"outbox/", after, 20):
         for name, _ in page:

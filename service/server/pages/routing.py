@@ -68,4 +68,8 @@ def problem_page(site: Site, language: Language, status: int, *, form: bool) -> 
             said = messages.BROKEN
         case _:
             said = messages.MALFORMED if status < 500 else messages.UNAVAILABLE
+    if form and status >= 500:
+        said = said[
+            :1
+        ]  # perhaps it was stored, and only the answer failed: nobody says that nothing was sent
     return site.problem(language, said, status, again=form and (status in {408, 429} or status >= 500))

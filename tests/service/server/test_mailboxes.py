@@ -13,6 +13,7 @@ from crypto.entropy import system
 from crypto.letters import LETTER_SIZE, open_letter, seal_letter
 from crypto.seal import DoesNotOpen
 from service.server import intake, mailboxes
+from service.storage.protocol import StoreUnavailable
 from service.wire import calls, shapes
 from service.wire.client import Declined
 from service.wire.problems import Kind
@@ -169,6 +170,28 @@ async def test_a_crash_between_the_partitions_loses_nothing(
     assert [entry.follow_up for entry in page.entries] == ["first"]
     assert await world.burn(group, claim, 0, envelope) is not None
     assert len((await world.client.do(calls.feed(group.signer("Ada")))).entries) == 1
+
+
+async def test_what_was_burned_is_received_though_the_store_goes_away(
+    world: World, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The follow-up is durable in the outbox: its receipt is given at once, the same as later, and it arrives."""
+    _, claim, _ = drawn()
+    envelope = group.seal(b"follow")
+
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "store", away)
+        receipt = await world.burn(group, claim, 0, envelope)
+        assert receipt is not None
+        with pytest.raises(Declined):  # a repeat can't tell by which day's receipt it was answered
+            await world.burn(group, claim, 0, envelope)
+    assert await world.burn(group, claim, 0, envelope) == receipt
+    page = await world.client.do(calls.feed(group.signer("Ada")))
+    assert [entry.follow_up for entry in page.entries] == ["first"]
+    assert await mailboxes.relay_all(world.deps) == 0
 
 
 async def test_a_follow_up_may_have_fewer_recipients(world: World, group: Group) -> None:

@@ -71,5 +71,6 @@ async def test_without_a_store(world: World, group: Group) -> None:
     await world.deps.store.close()
     page = await visitor.post(path, fields, [])
     assert (page.status, RELOAD in page.html) == (503, True)
+    assert (page.heading, "Nothing was sent" in page.html) == ("Not available just now", False)
     page = await visitor.get(path)
     assert (page.status, RELOAD in page.html) == (503, False)
