@@ -27,6 +27,7 @@ from service.console import (
     json_option,
     passphrase_option,
     read_passphrase,
+    say,
     server_options,
     shown,
     write_private,
@@ -205,7 +206,7 @@ def settings(
 def policy(context: click.Context, path: Path | None, example: bool, as_json: bool) -> None:
     """Publish what is conduct to act on, the criteria and the consequences. A policy only adds to the baseline."""
     if example:
-        click.echo(msgspec.json.format(msgspec.json.encode(baseline()), indent=2).decode())
+        say(msgspec.json.format(msgspec.json.encode(baseline()), indent=2).decode())
         return
     read = baseline() if path is None else decode_policy(read_whole(path, MAX_POLICY))
     append(context, rosters.Publish(policy=read), as_json)

@@ -19,7 +19,7 @@ from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
 from service.cases.receipts import Receipt
 from service.cases.reports import LANGUAGE_TAG, MAX_JSON, MAX_PLAINTEXT, File, Report, Unsealed
-from service.console import check_shows, command, emit, passphrase_option, shown, write_private
+from service.console import check_shows, command, emit, passphrase_option, say, shown, write_private
 from service.member_keys import FILE as KEY_FILE
 from service.member_keys import HOME
 from service.reporter.answers import EXAMPLE, Answers, read_answers
@@ -43,9 +43,10 @@ from service.wire.client import Client
 from service.wire.patience import patiently
 
 
+@command
 def _example(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        click.echo(EXAMPLE)
+        say(EXAMPLE)
         context.exit()
 
 

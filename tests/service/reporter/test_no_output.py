@@ -181,6 +181,34 @@ def test_a_terminal_without_the_letters_is_told_before_anything_is_sent(
     assert mailboxes(client, group) == [address(words)]
 
 
+@full_disk
+@pytest.mark.parametrize("where", ["/dev/full", "&-"])
+@pytest.mark.parametrize("example", [("report",), ("poll", "create"), ("group", "policy")])
+def test_an_example_that_cannot_be_printed_is_said(example: tuple[str, ...], where: str) -> None:
+    """A sentence and the exit code of every other result; nothing written is no success."""
+    done = subprocess.run(
+        [
+            "/bin/sh",
+            "-c",
+            f'exec "$@" >{where}',
+            "sh",
+            sys.executable,
+            "-m",
+            "service.cli",
+            *example,
+            "--example",
+        ],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 7, done.stderr
+    assert done.stderr.startswith("sottovoce: standard output takes nothing: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_closed_standard_output_is_told_before_anything_is_sent(
     server: RunningServer, client: Client, group: Group, answers: Path
 ) -> None:
