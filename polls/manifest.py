@@ -31,7 +31,7 @@ MAX_TEXT: Final = 500
 DAY: Final = 86_400
 MAX_PAGES: Final = 100_000
 LAST_SECOND: Final = 2**33
-"""In the year 2242. Every moment of a poll is before it, so that each can be written as a date."""
+"""In March 2242. Every moment of a poll is before it, so that each can be written as a date."""
 FEW: Final = 5
 """Fewer ballots than that, opened together, protect little: whoever knows who voted may tell how. SPEC.md §6."""
 
@@ -112,7 +112,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                 _check_text(measure)
                 if not self.opens_at < ends_at < LAST_SECOND:
                     raise Refused(
-                        "manifest: the temporary measure must end after the poll opens, and before the year 2242"
+                        "manifest: the temporary measure must end after the poll opens, and before 16 March 2242"
                     )
 
     def _check_times(self) -> None:
@@ -120,7 +120,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise Refused("manifest: must close after it opens")
         if self.cooling_off_s < DAY or self.archive_at < self.closes_at + self.cooling_off_s:
             raise Refused("manifest: is archived after a cooling-off of at least a day")
-        if self.archive_at > self.closes_at + 3660 * DAY:
+        if self.archive_at > self.closes_at + 3660 * DAY or self.archive_at >= LAST_SECOND:
             raise Refused("manifest: the archive date is too far away")
         if self.page_s >= LAST_SECOND:
             raise Refused("manifest: the board's interval is too long")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -77,13 +78,18 @@ def test_without_no_action_and_abstain_there_is_no_manifest(
         ({"closes_at": OPENS}, "close after it opens"),
         ({"cooling_off_s": 60}, "cooling-off"),
         ({"archive_at": OPENS + 8 * DAY}, "cooling-off"),
+        ({"opens_at": 2**33 - DAY, "closes_at": 2**33, "archive_at": 2**33 + 30 * DAY}, "after it opens"),
+        (
+            {"opens_at": 2**33 - 40 * DAY, "closes_at": 2**33 - 31 * DAY, "archive_at": 2**33},
+            "archive date is too far",
+        ),
         ({"page_s": 0}, "interval"),
         ({"basis": Conduct(())}, "conduct issues"),
         ({"basis": Conduct(("a", "a"))}, "conduct issues"),
         ({"page_s": 10**30}, "interval is too long"),
         ({"basis": Urgent("Muted", OPENS)}, "must end"),
-        ({"basis": Urgent("Muted", 2**33)}, "before the year 2242"),
-        ({"basis": Urgent("Muted", 10**15)}, "before the year 2242"),
+        ({"basis": Urgent("Muted", 2**33)}, "before 16 March 2242"),
+        ({"basis": Urgent("Muted", 10**15)}, "before 16 March 2242"),
         ({"summary": "cc" * 31}, "digest or key"),
         ({"summary": "CC" * 32}, "digest or key"),
         ({"server_key": "zz" * 32}, "digest or key"),
@@ -95,6 +101,13 @@ def test_rules_that_can_not_be_got_round(twelve: Finished, changes: dict[str, An
     """Each is refused by name, when built and when read."""
     with pytest.raises(Refused, match=reason):
         twelve.world.make_manifest(**changes)
+
+
+def test_the_last_second_of_a_poll_is_still_a_date(twelve: Finished) -> None:
+    """Archived a second before 2³³, or its measure ended: that is a poll, and each moment can be written."""
+    times = {"opens_at": 2**33 - 40 * DAY, "closes_at": 2**33 - 31 * DAY, "archive_at": 2**33 - 1}
+    last = twelve.world.make_manifest(basis=Urgent("Muted", 2**33 - 1), page_s=DAY, **times)
+    assert datetime.fromtimestamp(parse_manifest(encode(last)).archive_at, UTC).year == 2242
 
 
 def test_an_urgent_poll_has_a_measure_that_ends(twelve: Finished) -> None:
