@@ -1,12 +1,13 @@
 """Which entries that say nothing go along with an upload, so that its letters answer any of eight reports.
 
-A report has the same seven companions at every upload and at every desk: with companions drawn anew each time, what
-two letters to one mailbox have in common would be its report. They follow from the report's content key, which its
-handlers have and the server has not, and are taken from the reports that were there when it was first acted on; so
-that later ones take nobody's place. Each of them gets as many entries as the report itself, of the same sizes.
+With companions drawn anew each time, what two letters to one mailbox have in common would be its report. So they follow
+from the report's content key, which its handlers have and the server has not, and are taken from reports of days before
+the one on which it was first acted on, so that later ones take nobody's place; first from those that all of its
+recipients have, so that their desks choose the same. Where there are seven such reports, a report has the same seven
+companions at every upload and at every desk of its recipients that stepped out of none of them. Each of them gets as
+many entries as the report itself, of the same sizes.
 
-A desk with fewer than eight reports has fewer companions to give, and so has the upload that first answers a report
-when it is the newest: who watches then may guess (service/DATA.md).
+Where there are fewer, desks fill up with what they have, and who watches may guess (service/DATA.md).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from service.desk.records import Held, Waiting
 
 COMPANIONS: Final = 7
 RECENT: Final = 24
-"""Companions are among so many of the latest: long closed cases would be no cover for an open one."""
+"""Companions are among so many of the latest that will do: long closed cases would be no cover for an open one."""
 _DAY_S: Final = 86_400
 
 
@@ -66,12 +67,18 @@ def companions(report: Held, firsts: Iterable[Held], until_day: int) -> list[Hel
     def drawn(other: Held) -> bytes:
         return keyed(key, Label.COVER, bytes.fromhex(report.id), bytes.fromhex(other.id), size=16)
 
-    def far(other: Held) -> tuple[bool, bool, int, bytes]:
-        return other.group != report.group, other.day > until_day, abs(other.day - until_day), drawn(other)
+    def partial(other: Held) -> bool:
+        return not set(report.recipients).issubset(other.recipients)
+
+    def far(other: Held) -> tuple[bool, bool, int, bool, bytes]:
+        distance = abs(other.day - until_day)
+        return other.group != report.group, other.day >= until_day, distance, partial(other), drawn(other)
 
     others = sorted((one for one in firsts if one.id != report.id), key=far)
-    early = [one for one in others if one.group == report.group and one.day <= until_day][:RECENT]
-    chosen = sorted(early, key=drawn)[:COMPANIONS]
+    early = [one for one in others if one.group == report.group and one.day < until_day]
+    shared = [one for one in early if not partial(one)][:RECENT]
+    rest = [one for one in early if partial(one)][:RECENT]
+    chosen = [*sorted(shared, key=drawn), *sorted(rest, key=drawn)][:COMPANIONS]
     # Too few of this group by then: those that came next, and after them other groups', in an order that stays.
     return chosen + others[len(early) :][: COMPANIONS - len(chosen)]
 

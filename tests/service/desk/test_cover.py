@@ -22,9 +22,11 @@ DRAW = seeded(b"cover")
 DESK = Desk(Author("Ada", SigningKey(DRAW(32))), NOW, DRAW)
 
 
-def reports(count: int, day: int = DAY, first: int = 1, group: str = "0" * 32) -> list[Held]:
+def reports(
+    count: int, day: int = DAY, first: int = 1, group: str = "0" * 32, recipients: tuple[str, ...] = ()
+) -> list[Held]:
     return [
-        held(n, f"{n:064x}", day=day, group=group, content_key=f"{n:064x}")
+        held(n, f"{n:064x}", day=day, group=group, content_key=f"{n:064x}", recipients=recipients)
         for n in range(first, first + count)
     ]
 
@@ -51,12 +53,30 @@ def letter(one: Held) -> Waiting:
 @given(older=st.integers(7, 60), later=st.integers(0, 60), draw=st.randoms(use_true_random=False))
 def test_later_reports_take_nobodys_place(older: int, later: int, draw: object) -> None:
     """Once there are seven others: the same seven, whatever comes, in whatever order they are held."""
-    here = reports(older + 1)
+    here = reports(older + 1, DAY - 1)
     more = here + reports(later, DAY + 1, first=1_000) + reports(later, DAY, 2_000, group="1" * 32)
+    more += reports(later, DAY, first=3_000)
     draw.shuffle(more)  # type: ignore[attr-defined]
     at_first = companions(here[0], here, DAY)
     assert companions(here[0], more, DAY) == at_first
     assert len(ids(at_first) - {here[0].id}) == COMPANIONS
+
+
+@settings(max_examples=50, deadline=None)
+@given(missing=st.sets(st.integers(0, 39)))
+def test_desks_with_different_reports_choose_the_same(missing: set[int]) -> None:
+    """Of the reports that went to all of its recipients: others, which one desk lacks, are drawn after these."""
+    shared = reports(COMPANIONS + 3, DAY - 9, 100, recipients=("a", "b", "c"))
+    others = reports(40, DAY - 1, 200, recipients=("a", "c"))
+    [report] = reports(1, recipients=("a", "b"))
+    ours = companions(report, [report, *shared, *others], DAY)
+    theirs = companions(
+        report, [report, *shared, *(one for n, one in enumerate(others) if n not in missing)], DAY
+    )
+    assert theirs == ours
+    assert ids(ours) <= ids(shared)
+    few = shared[:3]
+    assert ids(few) < ids(companions(report, [report, *few, *others], DAY))
 
 
 def test_too_few_by_then_only_gain() -> None:
