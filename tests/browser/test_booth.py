@@ -124,7 +124,7 @@ def test_a_vote_from_summary_to_receipt(
         page.goto(address)
         assert page.get_by_text(LEFT_OUT).count() == 1
         assert page.locator(".trustees li").all_inner_texts() == [
-            f"{card.name}: {card_words(card)}" for card in BOARD.trustees
+            f"{card_words(card)}\nnamed {card.name}" for card in BOARD.trustees
         ]
         assert page.get_by_text("2 of these 3 trustees together").count() == 1
         assert page.get_by_text("Even a single ballot is opened").count() == 1

@@ -114,7 +114,7 @@ class World:
         return board
 
     def shows_trustees(self, face: str, home: Path, *arguments: str) -> None:
-        """Run it: everybody who holds the key is there, in a line each, with the words that are on their own card."""
+        """Run it: everybody who holds the key is there, by name, under the words that are on their own card."""
         told, shown = (
             self.at(face, home, *arguments),
             self.run(face, home, *arguments, "--server", self.server.base),

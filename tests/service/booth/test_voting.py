@@ -592,7 +592,7 @@ async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_pa
         assert SUMMARY in page
         assert "left out: github.com/m0." in page
         for card in poll.definition.trustees:
-            assert f"<li><strong>{card.name}</strong>: {card_words(card)}</li>" in page
+            assert f"<li>{card_words(card)}<br>named <strong>{card.name}</strong></li>" in page
         assert "Your ballot is in" in done
         kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
