@@ -228,7 +228,10 @@ def shown(text: str) -> str:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten."""
+    """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten.
+
+    Refused too when the disk is full: then no file is left that is cut short.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -236,7 +239,13 @@ def write_private(path: Path, content: bytes) -> None:
         raise Refused("a file of that name exists already; it was not touched") from None
     except OSError as error:
         raise Refused(f"the file can't be written: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise Refused(f"the file can't be written: {error.strerror}") from None
+        raise

@@ -94,13 +94,14 @@ def init(
     setup = Setup(server=server, group=group, pseudonym=name, proxy=proxy)
     with Client(server, proxy=proxy):
         pass  # refuses an address that is not safe to talk to, before anything is written
-    if (home / KEY_FILE).exists():  # a power cut, or a full disk: what was begun is finished
-        raw = _read(home / KEY_FILE)
-        key = HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
-    else:
-        key = HandlerKey.draw(system)
-        passphrase = read_passphrase(passphrase_file, "New passphrase", confirm=True)
-        write_private(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
+    with alone(home / LOCK_FILE):
+        if (home / KEY_FILE).exists():  # a power cut, or a full disk: what was begun is finished
+            raw = _read(home / KEY_FILE)
+            key = HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
+        else:
+            key = HandlerKey.draw(system)
+            passphrase = read_passphrase(passphrase_file, "New passphrase", confirm=True)
+            write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
     write_whole(home / CARD_FILE, msgspec.json.encode(key.card(name)))
     write_whole(home / SETUP_FILE, msgspec.json.encode(setup))  # last: with it all is there
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))

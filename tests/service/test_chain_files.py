@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import resource
 import stat
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from click.testing import CliRunner
 from crypto.errors import Refused
 from service.chain_files import alone, write_whole
 from service.cli import main
+from service.console import write_private
+from tests.support.disks import full_disk
 
 
 def test_the_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,13 +42,8 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "file" / "x", tmp_path / "file" / "y" / "x", tmp_path / "folder"):
         with pytest.raises(Refused, match="the file can't be written: "):
             write_whole(path, b"after")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # as a full disk does, writing fails half-way
-    try:
-        with pytest.raises(Refused, match="the file can't be written: "):
-            write_whole(tmp_path / "file", bytes(1_000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(), pytest.raises(Refused, match="the file can't be written: "):
+        write_whole(tmp_path / "file", bytes(1_000))
     assert (tmp_path / "file").read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
@@ -72,3 +68,14 @@ def test_a_folder_that_has_no_locks_is_said(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(Refused, match="No locks available"), alone(tmp_path / "lock"):
         pytest.fail("two commands could be in here")
     assert opened is None or len(list(Path("/proc/self/fd").iterdir())) == opened
+
+
+def test_a_full_disk_leaves_no_file_that_is_cut_short(tmp_path: Path) -> None:
+    """Neither a new one that could not be made a second time, nor in the place of one that was there."""
+    (tmp_path / "kept").write_bytes(b"before")
+    with full_disk():
+        for write, name in ((write_private, "new"), (write_whole, "other"), (write_whole, "kept")):
+            with pytest.raises(Refused, match="can't be written"):
+                write(tmp_path / name, bytes(41))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"kept": b"before"}
+    write_private(tmp_path / "new", bytes(41))

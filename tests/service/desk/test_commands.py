@@ -17,9 +17,11 @@ from crypto.errors import Refused
 from service.cases.answers import Answers
 from service.cases.reports import File, Person
 from service.cli import main
+from service.desk.cli import KEY_FILE
 from service.wire import calls
 from service.wire.client import Client
 from tests.support.desks import desk_at, home_of
+from tests.support.disks import full_disk
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer, running_server
@@ -458,8 +460,12 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
 def test_a_desk_is_made_once(ada: Handler, server: RunningServer) -> None:
     """Key file and card; a second time nothing is touched; an unsafe address is refused before anything is written."""
     options = ("--server", server.base, "--group", ada.group.id.hex(), "--name", "New")
+    with full_disk():
+        refused = ada.type("init", *options, home="new")
+    assert (refused.exit_code, "can't be written" in refused.output) == (3, True), refused.output
     made = ada.type("init", *options, "--json", home="new")
     assert made.exit_code == 0, made.output
+    assert (ada.folder / "new" / KEY_FILE).stat().st_mode & 0o777 == 0o600
     assert Path(json.loads(made.stdout)["card"]).exists()
     again = ada.type("init", *options, home="new")
     assert again.exit_code == 3
