@@ -29,7 +29,8 @@ from service.cases.texts import LONG_TEXT, tidy
 from service.console import Unwritten, check_shows, command, emit, say, shown
 from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
 from service.reporter.questionnaire import paragraphs
-from service.reporter.recipients import Chosen, ask_left_out, introduce, readers, recipients, roster_of
+from service.reporter.recipients import Chosen, ask_left_out, introduce, readers, recipients
+from service.reporter.rosters import Rosters
 from service.reporter.sending import send
 from service.reporter.terminal import (
     FILE_OR_DASH,
@@ -113,7 +114,8 @@ def mailbox(
     with Client(server, proxy=proxy) as client, Admission(client, NO_GROUP, "mailbox") as opening:
         letters, seen = read_mailbox(client, used, opening)
         key = VerifyKey(client.do(calls.server_info()).verify_key)
-        views = [_letter_view(client, gid, letter) for letter in letters]
+        rosters = Rosters(client)
+        views = [_letter_view(rosters, gid, letter) for letter in letters]
         if not as_json:
             say(shown("\n\n".join(_letter_text(view) for view in views)) if views else _NOTHING)
         asking = not as_json and message_file is None
@@ -121,7 +123,7 @@ def mailbox(
         roster = client.do(calls.roster(gid)).latest
         chosen: Chosen | None = None
         if letters:
-            chosen = readers(client, roster, letters, leave_out)
+            chosen = readers(rosters, roster, letters, leave_out)
             if not as_json:
                 say(shown(f"\nAn answer goes to {chosen.told}."))
         elif asking or message or files:
@@ -152,7 +154,7 @@ def mailbox(
             while not _burn(used, seen, envelope, to, key, sending):
                 # Something lies there that was not seen: look at it, show it if it is a letter, and go on.
                 came, seen = read_next(client, used, seen, opening)
-                new_views = [_letter_view(client, gid, letter) for letter in came]
+                new_views = [_letter_view(rosters, gid, letter) for letter in came]
                 views += new_views
                 if new_views and not as_json:
                     say(shown("\n\n".join(_letter_text(view) for view in new_views)))
@@ -275,11 +277,12 @@ def _confirm(code: ReplyCode) -> None:
         click.echo("That is not it. Look at what you wrote down; the old code is still good.", err=True)
 
 
-def _letter_view(client: Client, gid: bytes, letter: Letter) -> dict[str, object]:
+def _letter_view(rosters: Rosters, gid: bytes, letter: Letter) -> dict[str, object]:
     """Show a letter. `known`: whether its author is, under that name, in a group that it names."""
-    rosters = [roster_of(client, bytes.fromhex(group)) for group in reach_of(letter)]
     key = bytes.fromhex(letter.author_key)
-    known = [(one, one.by_verify_key(key)) for one in rosters if one is not None]
+    known = [
+        (one, one.by_verify_key(key)) for group in reach_of(letter) if (one := rosters.of(group)) is not None
+    ]
     theirs = next((one for one, author in known if author and author.pseudonym == letter.author), None)
     return {
         "day": letter.day,

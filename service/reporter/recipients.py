@@ -16,9 +16,9 @@ from service.cases.letters import Letter, handed_on, reach_of
 from service.cases.names import folded
 from service.cases.rosters import Handler, Roster
 from service.console import shown
+from service.reporter.rosters import Rosters
 from service.wire import calls
-from service.wire.client import Client, Declined
-from service.wire.problems import Kind
+from service.wire.client import Client
 
 _NOBODYS: Final = "one of the names to leave out is not in the list: type it as it is shown"
 _HANDED_ON: Final = (
@@ -49,7 +49,7 @@ def recipients(client: Client, roster: Roster, leave_out: Sequence[str]) -> Chos
 
 
 def readers(
-    client: Client, roster: Roster, letters: Sequence[Letter], leave_out: Sequence[str] = ()
+    rosters: Rosters, roster: Roster, letters: Sequence[Letter], leave_out: Sequence[str] = ()
 ) -> Chosen:
     """Find to whom the answer to letters, oldest first, goes, by the rosters that the groups' roots signed.
 
@@ -61,7 +61,7 @@ def readers(
     and for somebody to whom it would be handed on: they have the report, and nothing that is sealed keeps it from them.
     """
     for group in dict.fromkeys(letter.group for letter in letters):
-        answered = roster_of(client, bytes.fromhex(group))
+        answered = rosters.of(group)
         if answered is None:
             continue
         for letter in reversed([letter for letter in letters if letter.group == group]):
@@ -72,7 +72,7 @@ def readers(
                 known = (*roster.active, *answered.active)
                 out = [handler for handler in known if folded(handler.pseudonym) in wanted_out]
                 kept = without(handlers, out)
-                reach = _reach(client, letter, answered, kept)
+                reach = _reach(rosters, letter, answered, kept)
                 others = [one for _, people in reach for one in people]
                 named = {folded(handler.pseudonym) for handler in others}
                 if wanted_out & named or len(without(others, out)) < len(others):
@@ -87,26 +87,16 @@ def readers(
 
 
 def _reach(
-    client: Client, letter: Letter, answered: Roster, kept: Sequence[Handler]
+    rosters: Rosters, letter: Letter, answered: Roster, kept: Sequence[Handler]
 ) -> list[tuple[Roster, tuple[Handler, ...]]]:
     """Find to whom the answer to a letter is handed on, by their group: all but kept, to whom it is sealed."""
     found = []
     for group in reach_of(letter):
-        other = roster_of(client, bytes.fromhex(group))
+        other = rosters.of(group)
         people = () if other is None else handed_on(letter, other, answered, kept)
         if other is not None and people:
             found.append((other, people))
     return found
-
-
-def roster_of(client: Client, group: bytes) -> Roster | None:
-    """Give a group's roster in force; None when the server has no such group, whatever a letter says."""
-    try:
-        return client.do(calls.roster(group)).latest
-    except Declined as problem:
-        if problem.kind is not Kind.NOT_FOUND:
-            raise
-        return None
 
 
 def to_handlers(roster: Roster, handlers: Sequence[Handler]) -> Recipients:

@@ -80,16 +80,23 @@ def test_junk_hides_no_letter_and_none_is_burned_unread(
 def test_a_letter_of_who_was_told_is_believed_and_says_who_reads_the_answer(
     server: RunningServer, browser: Browser, client: Client
 ) -> None:
-    """As without scripts: its author is in another group that it names."""
+    """As without scripts: its author is in another group that it names. The lists of all groups are asked for, once."""
     group, other = Group.draw(), Group.draw("Borealis", ["Dina", "Emil"])
     group.found(client)
     other.found(client)
     code = ReplyCode.draw(system)
     letter = sealed_letter(code, group, "Dina", "Hello.", told=other)
     client.do(calls.batch(group.signer("Bo"), posting(code, [letter])))
+    Group.draw("Uninvolved").found(client)
+    asked: list[str] = []
     with visit(browser, server.base, scripts=True) as reporter:
+        reporter.page.on("request", lambda request: asked.append(request.url))
         assert reporter.open(to_words(code)) == ["Hello."]
         reporter.page.locator("#readers bdi").first.wait_for()
+        rosters = [
+            f"{server.base}/v1/groups/{head.group}/roster" for head in client.do(calls.groups()).groups
+        ]
+        assert sorted(url for url in asked if url.endswith("/roster")) == sorted(rosters)
         assert reporter.page.locator("#readers").inner_text() == "Aurora: Ada, Bo, Cy; Borealis: Dina, Emil"
         assert reporter.page.locator(".letter h3").inner_text().startswith("Dina (Borealis) ·")
         assert reporter.page.locator(".letter .error").count() == 0

@@ -306,6 +306,33 @@ def test_nobody_left_out_is_named_or_handed_anything_by_a_false_entry(world: Wor
     assert letter.handed_to == ()
 
 
+def test_what_is_asked_for_tells_no_forward(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rosters of all groups are fetched for every letter: the server sees the same before the forward and after."""
+    asked: list[str] = []
+    do = Client.do
+
+    def seen(client: Client, call: Any) -> Any:
+        asked.append(call.target)
+        return do(client, call)
+
+    def rosters() -> list[str]:
+        asked.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Client, "do", seen)
+            read = world.mailbox(message="Yes.")
+        world.reporter.code = from_words(" ".join(read["code"]))
+        world.sync()
+        return [target for target in asked if target.startswith("/v1/groups")]
+
+    world.write("Bo", "Hello.")
+    before = rosters()
+    world.forward("Bo", world.other, "Dina")
+    world.write("Bo", "Dina helps us.")
+    world.write("Dina", "I do.")
+    assert rosters() == before
+    assert {f"/v1/groups/{group.id.hex()}/roster" for group in (world.group, world.other)} <= set(before)
+
+
 def test_a_stranger_in_a_letter_s_words_is_told_of(world: World) -> None:
     """Whoever signs with a key that no group of the letter has is not in the group's list."""
     letter = sealed_letter(world.reporter.code, world.other, "Dina", "Hello.", [world.other.member("Dina")])

@@ -1,6 +1,6 @@
 // The server's API as the pages use it: what is sent holds no secret in an address, and no answer is believed unread.
 
-import { type Bytes, fromBase64, toBase64, toHex } from "./bytes.ts";
+import { type Bytes, fromBase64, fromHex, toBase64, toHex } from "./bytes.ts";
 import type { Claim } from "./codes.ts";
 import { Refused } from "./errors.ts";
 import { checkReceipt, LETTER_SLOTS, type Receipt } from "./filing.ts";
@@ -68,6 +68,13 @@ export class Api {
       onion: typeof onion === "string" ? onion : null,
       now: Number(now),
     };
+  }
+
+  /** List the ids of the server's groups, in hex. Unsigned: only a group's chain says what is true of it. */
+  async groups(): Promise<string[]> {
+    const { groups } = await this.#json("/v1/groups");
+    if (!Array.isArray(groups)) throw new Refused("the server's answer is not what was asked for");
+    return groups.map((head: { group?: unknown } | null) => toHex(fromHex(String(head?.group))));
   }
 
   /** Fetch and verify a group's chain. Gives all rosters, oldest first; the last is in force. */

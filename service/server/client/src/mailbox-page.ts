@@ -35,7 +35,9 @@ class MailboxPage {
   #seen = 0;
   #files: Files | undefined;
   #sealed: { readonly same: string; readonly body: Bytes } | undefined;
-  readonly #rosters = new Map<string, Promise<Roster>>();
+  /** Of all groups, by their ids, as far as they came; and why the others did not. */
+  readonly #rosters = new Map<string, Roster>();
+  readonly #failed = new Map<string, unknown>();
 
   constructor() {
     this.#token = this.#api.admission(null, { worker: WORKER }).catch(() => undefined);
@@ -142,9 +144,31 @@ class MailboxPage {
   }
 
   async #render(): Promise<void> {
-    const shown = await Promise.all(this.#letters.map(async (letter) => article(letter, await this.#authors(letter))));
-    at("letters").replaceChildren(...shown);
-    if (this.#letters.length > 0) await this.#readers().catch(() => undefined); // asked for again before burning
+    if (this.#letters.length === 0) return;
+    await this.#fetch().catch(() => undefined); // asked for again before burning
+    at("letters").replaceChildren(...this.#letters.map((letter) => article(letter, this.#authors(letter))));
+    try {
+      this.#readers();
+    } catch {
+      // as above
+    }
+  }
+
+  /**
+   * Fetch the rosters of all groups that did not come yet: a request for those alone that a letter names would tell the
+   * server to whom its report was forwarded, and so, as it knows who was handed which, whose mailbox this is.
+   */
+  async #fetch(): Promise<void> {
+    const missing = (await this.#api.groups()).filter((group) => !this.#rosters.has(group));
+    this.#failed.clear();
+    const fetched = async (group: string): Promise<void> => {
+      try {
+        this.#rosters.set(group, (await this.#api.rosters(fromHex(group))).at(-1)!);
+      } catch (error) {
+        if (!(error instanceof Declined && error.status === 404)) this.#failed.set(group, error);
+      }
+    };
+    await Promise.all(missing.map(fetched));
   }
 
   /**
@@ -153,15 +177,15 @@ class MailboxPage {
    * answer to another group. In it, to those whom the newest letter names who are still there. Shown with those to whom
    * that letter says they hand it on.
    */
-  async #readers(): Promise<{ roster: Roster; handlers: Handler[] } | undefined> {
+  #readers(): { roster: Roster; handlers: Handler[] } | undefined {
     for (const group of new Set(this.#letters.map((letter) => letter.group))) {
-      const roster = await this.#found(group);
+      const roster = this.#found(group);
       for (const letter of this.#letters.filter((one) => one.group === group).reverse()) {
         const handlers = roster === undefined ? [] : answerTo(letter, roster);
         if (roster === undefined || handlers.length === 0) continue;
         const shown = named(roster, handlers);
         for (const other of reachOf(letter).keys()) {
-          const theirs = await this.#found(other);
+          const theirs = this.#found(other);
           const people = theirs === undefined ? [] : handedOn(letter, theirs, roster, handlers);
           if (theirs !== undefined && people.length > 0) shown.push("; ", ...named(theirs, people));
         }
@@ -173,27 +197,15 @@ class MailboxPage {
   }
 
   /** Find the group of a letter's author, of those that it names; undefined when none has them under that name. */
-  async #authors(letter: Letter): Promise<Roster | undefined> {
-    for (const group of reachOf(letter).keys()) {
-      const roster = await this.#roster(group).catch(() => undefined);
-      if (roster !== undefined && authorOf(letter, roster)?.name === letter.author) return roster;
-    }
-    return undefined;
+  #authors(letter: Letter): Roster | undefined {
+    const rosters = [...reachOf(letter).keys()].map((group) => this.#rosters.get(group));
+    return rosters.find((roster) => roster !== undefined && authorOf(letter, roster)?.name === letter.author);
   }
 
-  /** A group's roster; undefined where the server has no such group, whatever a letter says. */
-  #found(group: string): Promise<Roster | undefined> {
-    return this.#roster(group).catch((error: unknown) => {
-      if (error instanceof Declined && error.status === 404) return undefined;
-      throw error;
-    });
-  }
-
-  #roster(group: string): Promise<Roster> {
-    const known = this.#rosters.get(group) ?? this.#api.rosters(fromHex(group)).then((rosters) => rosters.at(-1)!);
-    this.#rosters.set(group, known);
-    known.catch(() => this.#rosters.delete(group));
-    return known;
+  /** A group's roster; undefined where the server has no such group, whatever a letter says. Throws why it did not come. */
+  #found(group: string): Roster | undefined {
+    if (this.#failed.has(group)) throw this.#failed.get(group);
+    return this.#rosters.get(group);
   }
 
   async #burn(): Promise<void> {
@@ -219,7 +231,8 @@ class MailboxPage {
   /** Whether it was burned; otherwise the page says what to do first. */
   async #burned(message: string): Promise<boolean> {
     const last = this.#letters.at(-1)!;
-    const [server, readers] = await Promise.all([this.#api.server(), this.#readers()]);
+    const [server] = await Promise.all([this.#api.server(), this.#fetch()]);
+    const readers = this.#readers();
     if (readers === undefined) {
       at("burn-status").textContent = sentence("nobody-left");
       return false;
