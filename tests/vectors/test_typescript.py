@@ -430,8 +430,9 @@ def test_letters_of_the_desk_are_read_and_forged_ones_refused(browser: Browser) 
     assert browser.call("read_letter", raw=forwarded, address=address)["handedTo"] == [
         {"group": handed.group, "recipients": list(handed.recipients)}
     ]
-    for good, bad in ((b'"handed_to":[{', b'"handed_to":[{"more":1,'), (b"[{", b"[[{"), (b"}]}", b"},{}]}")):
-        wrong_body = forwarded[4:-64].replace(good, bad)
+    null = forwarded[4:-64].split(b',"handed_to":')[0] + b',"handed_to":null}'
+    changes = ((b'"handed_to":[{', b'"handed_to":[{"more":1,'), (b"[{", b"[[{"), (b"}]}", b"},{}]}"))
+    for wrong_body in (null, *(forwarded[4:-64].replace(good, bad) for good, bad in changes)):
         assert wrong_body != forwarded[4:-64]
         signature = sign(author, Label.LETTER, address, wrong_body)
         wrong_raw = len(wrong_body).to_bytes(4, "big") + wrong_body + signature

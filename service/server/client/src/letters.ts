@@ -127,6 +127,6 @@ function parse(body: Uint8Array): Letter {
     question,
     text: checkedText(text("text"), MAX_TEXT, "the letter"),
     recipients,
-    handedTo: handedTo(found["handed_to"] ?? []),
+    handedTo: handedTo("handed_to" in found ? found["handed_to"] : []),
   };
 }
