@@ -1,8 +1,8 @@
 """Everything the server stores: one registry of names and shapes, which service/DATA.md explains field by field.
 
 Values are msgpack arrays of the Structs below, or raw bytes. Nothing here holds an address of the network, a browser's
-name, or a time of day other than the moment at which a batch was released, the times of a poll's manifest, and the
-quarter of an hour at whose end the mark of a signed request expires.
+name, or a time of day other than the moment at which a batch was released, the times of a poll's manifest, the quarter
+of an hour at whose end the mark of a signed request expires, and the second at which the server last called handlers.
 """
 
 from __future__ import annotations
