@@ -115,9 +115,8 @@ class _Mailbox:
         try:
             shown = open_token(self._deps.keys.cookie, posted.text("token"), "mailbox", self._deps.now_s())
         except StaleToken:
-            return await self._asking(
-                language, [Wrong("codewords", self._site.say(language, messages.PAGE_TOO_OLD))]
-            )
+            late = Wrong("codewords", self._site.say(language, messages.PAGE_TOO_OLD))
+            return await self._asking(language, [late], posted.text("message"))
         letters, _ = await letters_of(self._deps, ReplyCode(shown.used))
         errors = wrong_words(shown, posted, self._site.say(language, messages.WORD_WRONG))
         if len(posted.text("message")) > LONG_TEXT:
@@ -234,7 +233,8 @@ class _Mailbox:
         counted = "words; these are" in str(typo)
         return self._site.say(language, messages.CODE_COUNT if counted else messages.CODE_CHECKSUM)
 
-    async def _asking(self, language: Language, errors: list[Wrong]) -> Response[bytes]:
+    async def _asking(self, language: Language, errors: list[Wrong], typed: str = "") -> Response[bytes]:
+        """Ask for the code. typed: an answer that can't be sent before that, to be copied."""
         challenge = await self._deps.gate.admission.challenge(NO_GROUP, Route.MAILBOX)
         return self._site.page(
             language,
@@ -243,6 +243,7 @@ class _Mailbox:
             status=422 if errors else 200,
             form={"ticket": challenge.ticket, "message": "", "original": False},
             errors=errors,
+            typed=typed,
             **_NO_CODE,
         )
 

@@ -267,6 +267,23 @@ async def test_of_two_answers_at_the_same_moment_one_is_received_and_the_other_g
     assert await followed(world, group) == ["First."]
 
 
+async def test_an_answer_from_a_page_of_yesterday_is_given_back(
+    world: World, group: Group, visitor: Visitor, code: ReplyCode
+) -> None:
+    """To be copied: the code has to be opened again. Whether it was received before, nobody knows."""
+    await put(world, group, code, sealed_letter(code, group, "Ada", "Who saw it?"))
+    mailbox = await visitor.open(to_words(code))
+    world.clock.forward(86_401)
+    late = await visitor.answer(mailbox, "Two <friends>.")
+    assert (late.status, late.words, late.value("message")) == (422, [], "Two <friends>.")
+    assert [field for field, _ in late.errors] == ["codewords"]
+    assert "Nothing was sent" not in late.summary
+    assert (await visitor.answer(mailbox)).html.count("readonly") == 0
+    again = await visitor.open(to_words(code))
+    assert (await visitor.answer(again, late.value("message"))).heading == "Done"
+    assert await followed(world, group) == ["Two <friends>."]
+
+
 async def test_what_an_answer_leaves_leads_to_no_mailbox(
     world: World, group: Group, visitor: Visitor, code: ReplyCode
 ) -> None:
