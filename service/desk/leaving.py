@@ -37,7 +37,7 @@ def leave_all(session: Session, now_s: int) -> None:
     while doomed := [
         held
         for held in session.vault.every("held", Held)
-        if not _passed(session, held) and _follows(session, held)
+        if _follows(session, held) and not _passed(session, held)
     ]:
         for held in doomed:
             hand_on(session, held, now_s)
