@@ -22,8 +22,8 @@ from service.wire.client import Client
 
 _NOBODYS: Final = "one of the names to leave out is not in the list: type it as it is shown"
 _HANDED_ON: Final = (
-    "one of the people to leave out was given your report by those who read it, and what you answer is handed on to"
-    " them too: you can't keep it from them, so nothing was sent"
+    "one of the people to leave out is not among those whom this answer is sealed to, but those may have given them "
+    "your report, and then hand on what you answer: you can't keep it from them, so nothing was sent"
 )
 
 
@@ -56,9 +56,10 @@ def readers(
     To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
     takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
     by name, with those to whom that letter says they hand it on: whoever writes a letter may say it wrongly.
-    leave_out: names, in `roster` (the reporter's own group's) or in the one that is answered; whoever has one, or a key
-    of somebody who has, doesn't get the answer. Raises Refused when nobody is left, when nobody has one of the names,
-    and for somebody to whom it would be handed on: they have the report, and nothing that is sealed keeps it from them.
+    leave_out: names of recipients of the group that is answered; whoever has one, or a key of somebody who has, doesn't
+    get the answer, nor is it handed on to them: the server refuses that. Raises Refused when nobody is left, when
+    nobody has one of the names, and for anybody else in it or in `roster` (the reporter's own group's), or to whom the
+    letter says that it is handed on: they may have been told since, and nothing sealed keeps the answer from them.
     """
     for group in dict.fromkeys(letter.group for letter in letters):
         answered = rosters.of(group)
@@ -69,16 +70,16 @@ def readers(
             handlers = tuple(h for h in answered.active if wanted & set(h.key_ids))
             if handlers:
                 wanted_out = {folded(name) for name in leave_out}
-                known = (*roster.active, *answered.active)
-                out = [handler for handler in known if folded(handler.pseudonym) in wanted_out]
+                out = [one for one in answered.recipients if folded(one.pseudonym) in wanted_out]
                 kept = without(handlers, out)
                 reach = _reach(rosters, letter, answered, kept)
                 others = [one for _, people in reach for one in people]
-                named = {folded(handler.pseudonym) for handler in others}
-                if wanted_out & named or len(without(others, out)) < len(others):
-                    raise Refused(_HANDED_ON)
-                if wanted_out - {folded(handler.pseudonym) for handler in out}:
+                missing = wanted_out - {folded(one.pseudonym) for one in out}
+                elsewhere = {folded(one.pseudonym) for one in (*others, *roster.active, *answered.active)}
+                if missing - elsewhere:
                     raise NoSuchHandler(_NOBODYS)
+                if missing or len(without(others, out)) < len(others):
+                    raise Refused(_HANDED_ON)
                 if not kept:
                     raise Refused("nobody is left to whom the answer could go: leave fewer people out")
                 told = [f"{group.name}: {_names(people)}" for group, people in ((answered, kept), *reach)]

@@ -222,7 +222,7 @@ def test_nobody_to_whom_the_answer_is_handed_on_can_be_left_out_of_it(world: Wor
     world.write("Bo", "Who saw it?")
     refused = world.typed("--leave-out", name.upper(), message="Tom.")
     assert refused.exit_code == 3
-    assert "handed on to them too" in refused.stderr
+    assert "keep it from them" in refused.stderr
     assert len(world.reporter.letters()) == 1
     assert world.typed("--leave-out", "Nobody", message="Tom.").exit_code == 3
     assert world.mailbox(message="Tom.")["sent"]
@@ -235,8 +235,20 @@ def test_a_member_of_the_own_council_cannot_be_left_out_for_show(world: World) -
     world.sync()
     world.forward("Bo", world.group, "Hal")
     world.write("Bo", "Who saw it?")
-    assert "handed on to them too" in world.typed("--leave-out", "Hal", message="Tom.").stderr
+    assert "keep it from them" in world.typed("--leave-out", "Hal", message="Tom.").stderr
     assert world.mailbox("--leave-out", "Cy", message="Tom.")["recipients"] == "Aurora: Bo; Aurora: Hal"
+
+
+def test_who_may_have_been_told_since_the_letter_cannot_be_left_out_for_show(world: World) -> None:
+    """The letter says nothing of a forward that came after it, and desks hand follow-ups on by their log."""
+    world.group.add(Member.draw("Hal", "council"))
+    world.group.found(world.client)
+    world.sync()
+    world.write("Bo", "Who saw it?")
+    world.forward("Bo", world.group, "Hal")
+    refused = world.typed("--leave-out", "Hal", message="It was Hal.")
+    assert (refused.exit_code, "keep it from them" in refused.stderr) == (3, True), refused.output
+    assert world.mailbox("--leave-out", "Cy", message="Tom.")["recipients"] == "Aurora: Bo"
 
 
 def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:
