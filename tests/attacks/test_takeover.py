@@ -33,7 +33,7 @@ from service.wire.shapes import FeedPage
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, burned
 from tests.support.reporters import Reporter
-from tests.support.server import running_server
+from tests.support.server import RunningServer, running_server
 
 T = TypeVar("T")
 NOW = 1_900_000_000
@@ -94,10 +94,16 @@ class Scene:
         return [content.message for content in contents if isinstance(content, FollowUp)]
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("takeover")) as running:
+        yield running
+
+
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(server: RunningServer, tmp_path: Path) -> Iterator[Scene]:
     """Two letters were read and one answered: the reporter opened the second mailbox and has not answered yet."""
-    with running_server(tmp_path / "server") as server, Malicious(server.base) as client:
+    with Malicious(server.base) as client:
         client.received = []
         group = Group.draw()
         group.found(client)
