@@ -219,12 +219,11 @@ def _opened(
     A colleague may grant what a recipient can open anyway, and a false grant must not keep them from it.
     """
     ours = any(envelope.wrap_for(pair.key_id) is not None for pair in key.pairs)
-    if sent is not None:
+    for sealed in () if sent is None else (sent.sealed, *sent.earlier):
         try:
-            return open_with_content_key(envelope, key.open_grant(sent.sealed, report_id)), not ours
+            return open_with_content_key(envelope, key.open_grant(sealed, report_id)), not ours
         except DoesNotOpen:
-            if not ours:
-                raise
+            continue
     return key.open_report(envelope), False
 
 

@@ -159,8 +159,11 @@ async def _grant(deps: Deps, caller: Caller, action: shapes.Grant) -> shapes.Out
         return "done"  # they have it; whoever lost the key that it is sealed to has it no more
     if not without([grantee], ours.left_out(ours.rosters[record.roster], record.recipients)):
         return "left-out"
-    if before is None or decode(before, Granted).key_id != to_key:  # the key of an earlier grant may be lost
-        new = encode(Granted(to_key, action.sealed))
+    last = None if before is None else decode(before, Granted)
+    if last is None or last.key_id != to_key:  # the key of the last grant may be lost
+        # What was granted before stays: it may open what a false grant to the new key doesn't.
+        kept = () if last is None else (last.sealed, *last.earlier)[: shapes.EARLIER_GRANTS]
+        new = encode(Granted(to_key, action.sealed, kept))
         changes: list[Change] = [
             Insert(name, new) if before is None else Replace(name, before, new),
             Put(b"handover/" + report + mark, encode(Handover(report, to_group, grantee.id))),

@@ -109,10 +109,11 @@ class Calling(Struct, frozen=True, array_like=True):
 
 
 class Granted(Struct, frozen=True, array_like=True):
-    """A content key sealed to a handler."""
+    """A content key sealed to a handler. `earlier`: as it was granted to keys they had before, latest first."""
 
     key_id: bytes
     sealed: bytes
+    earlier: tuple[bytes, ...] = ()
 
 
 class Logged(Struct, frozen=True, array_like=True):

@@ -20,6 +20,7 @@ LOG_PAGE = 100
 MAX_ACTIONS = 64
 SEALED_ENTRY_SIZES = (1_064, 16_424)  # crypto.opening, which the server can't import
 GRANT_SIZE = 1_168
+EARLIER_GRANTS = 7  # to keys that a handler had before the last
 MAX_STATEMENT = 520 * 1_024
 MAX_STATEMENTS = 1_024
 MAX_SMALL_JSON = 16 * 1_024
@@ -30,6 +31,7 @@ Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z", min_length=32, max_lengt
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", min_length=64, max_length=64)]
 Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Bytes64 = Annotated[bytes, Meta(min_length=64, max_length=64)]
+SealedKey = Annotated[bytes, Meta(min_length=GRANT_SIZE, max_length=GRANT_SIZE)]
 Day = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 """Days since 1970-01-01 UTC."""
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -156,7 +158,9 @@ class GrantShape(Struct, frozen=True, forbid_unknown_fields=True):
     """A content key sealed to one handler."""
 
     key_id: Hex16
-    sealed: Annotated[bytes, Meta(min_length=GRANT_SIZE, max_length=GRANT_SIZE)]
+    sealed: SealedKey
+    earlier: Annotated[tuple[SealedKey, ...], Meta(max_length=EARLIER_GRANTS)] = ()
+    """As it was granted to keys that the handler had before, latest first: the last grant may be false."""
 
 
 class AppendLog(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", tag="log"):
@@ -184,7 +188,7 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", ta
     report: Hex16
     to_group: Hex16
     to_key: Hex16
-    sealed: Annotated[bytes, Meta(min_length=GRANT_SIZE, max_length=GRANT_SIZE)]
+    sealed: SealedKey
 
 
 class Recuse(Struct, frozen=True, forbid_unknown_fields=True, tag_field="act", tag="recuse"):

@@ -106,7 +106,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         granted = await caseload.granted(deps, caller, gid, rid)
         if granted is None:
             raise ProblemError(Kind.NOT_FOUND)
-        return json_answer(GrantShape(granted.key_id.hex(), granted.sealed))
+        return json_answer(GrantShape(granted.key_id.hex(), granted.sealed, granted.earlier))
 
     read = Described(
         "Read a report's sealed log.",

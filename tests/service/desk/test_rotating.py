@@ -230,6 +230,39 @@ def test_who_was_told_and_lost_their_keys_is_told_again(
             assert (again.new_reports, again.warnings) == (0, [])
 
 
+def test_a_false_grant_to_a_new_key_takes_nothing_away(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """Dina was told and has rotated; before her desk syncs, a colleague of Bo grants nonsense to her new key."""
+    other = Group.draw("Borealis", ["Dina"])
+    other.found(client)
+    Reporter(client, group).report(Answers(what="It happened."))
+    with desk_of(tmp_path, server.base, group, "Bo") as bo:
+        synced(bo, client, NOW)
+        bo.keep_chain(other.id, [one.raw for one in other.chain.statements], other.histories[other.id.hex()])
+        [case], mine, theirs = bo.cases().values(), bo.history_of(group.id), bo.history_of(other.id)
+        bo.enqueue(actions.forward(bo.desk(NOW + 1), case, mine, theirs, None, ""))
+        assert synced(bo, client, NOW + 1).warnings == []
+    old = other.member("Dina")
+    key = HandlerKey(old.signing, old.sealing).rotated(system)
+    published(other, client, "Dina", key)
+    false = shapes.Grant(
+        system(16).hex(),
+        group.id.hex(),
+        case.first.id,
+        other.id.hex(),
+        key.pairs[0].key_id.hex(),
+        system(GRANT_SIZE),
+    )
+    done = client.do(calls.batch(group.signer("Cy"), [false]))
+    assert [one.outcome for one in done.outcomes] == ["done"]
+    vault = Vault(tmp_path / "dina.db", key.store_key())
+    dina = Session(vault, key, Setup(server.base, other.id.hex(), "Dina"), system)
+    came = synced(dina, client, NOW + 2)
+    assert (came.new_reports, came.warnings, headlines(dina)) == (1, [], {"It happened."})
+    vault.close()
+
+
 def test_a_false_grant_hides_nothing_from_who_can_open_it(
     tmp_path: Path, server: RunningServer, client: Client, group: Group
 ) -> None:

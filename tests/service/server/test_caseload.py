@@ -290,7 +290,7 @@ async def test_a_recipient_with_a_new_key_can_be_handed_the_report(world: World,
 
 
 async def test_a_grant_is_replaced_by_one_to_a_newer_key_only(world: World, group: Group) -> None:
-    """Once for each key: nobody replaces what can be opened."""
+    """Once for each key, and what was granted before is kept: nobody takes away what can be opened."""
     other = Group.draw("Borealis", ["Pat", "Quin"])
     await world.found(other)
     report = await filed(world, group)
@@ -310,5 +310,17 @@ async def test_a_grant_is_replaced_by_one_to_a_newer_key_only(world: World, grou
         assert await did(world, group, "Ada", handing(group, report, other, new)) == ["done"]
     second = await world.client.do(calls.fetch_grant(other.signer("Pat"), group.id, report))
     assert (second.key_id, open_grant(new.sealing, second.sealed, report)) == (new.key_id.hex(), CONTENT)
+    assert second.earlier == (first.sealed,)
     entries = (await world.client.do(calls.feed(other.signer("Pat")))).entries
     assert [entry.report for entry in entries] == [report.hex()] * 2
+    kept = [second.sealed, first.sealed]
+    for number in range(shapes.EARLIER_GRANTS):
+        new = replace(Member.draw("Pat"), id=pat.id)
+        other.say(rosters.Rotate(handler=pat.id.hex(), card=new.card()))
+        other.handlers[0] = new
+        await world.found(other)
+        world.clock.forward(1)
+        kept.insert(0, bytes([number + 1]) * shapes.GRANT_SIZE)
+        assert await did(world, group, "Bo", handing(group, report, other, new, kept[0])) == ["done"]
+    last = await world.client.do(calls.fetch_grant(other.signer("Pat"), group.id, report))
+    assert [last.sealed, *last.earlier] == kept[: 1 + shapes.EARLIER_GRANTS]
