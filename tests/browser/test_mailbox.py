@@ -102,6 +102,33 @@ def test_a_letter_of_who_was_told_is_believed_and_says_who_reads_the_answer(
         assert reporter.page.locator(".letter .error").count() == 0
 
 
+def test_a_code_opened_in_two_windows_loses_no_answer_in_silence(
+    server: RunningServer, browser: Browser, client: Client
+) -> None:
+    """The first answer uses it up; the second is not sent, stays on its page, and says which words are good."""
+    group = Group.draw()
+    group.found(client)
+    code = ReplyCode.draw(system)
+    letter = sealed_letter(code, group, "Ada", "Who saw it?")
+    client.do(calls.batch(group.signer("Bo"), posting(code, [letter])))
+    with (
+        visit(browser, server.base, scripts=True) as one,
+        visit(browser, server.base, scripts=True) as two,
+    ):
+        assert one.open(to_words(code)) == two.open(to_words(code)) == ["Who saw it?"]
+        one.fill(message="Two friends.")
+        one.confirmed()
+        two.fill(message="And Ann.")
+        words = two.words()
+        for number in (1, 2):
+            position = int(two.page.locator(f'[data-position="{number}"]').inner_text())
+            two.page.locator(f"#word{number}").fill(words[position - 1])
+        two.page.locator("#burn button[type=submit]").click()
+        two.page.locator("#burn-status", has_text="Only the new words that were shown with that").wait_for()
+        assert two.page.locator("#message").input_value() == "And Ann."
+    assert len(client.do(calls.feed(group.signer("Ada"))).entries) == 1
+
+
 def test_an_answer_goes_where_the_first_letter_came_from_and_the_page_says_so(
     server: RunningServer, browser: Browser, client: Client
 ) -> None:

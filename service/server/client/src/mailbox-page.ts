@@ -33,6 +33,8 @@ class MailboxPage {
   #letters: readonly Letter[] = [];
   /** Slots that are known to be taken and were looked at. */
   #seen = 0;
+  /** Of them, the last one that something opened in. */
+  #last = 0;
   #files: Files | undefined;
   #sealed: { readonly same: string; readonly body: Bytes } | undefined;
   /** Of all groups, by their ids, as far as they came; and why the others did not. */
@@ -89,6 +91,7 @@ class MailboxPage {
     }
     this.#letters = letters;
     this.#seen = seen;
+    this.#last = seen - 1;
   }
 
   /** Look at the slot behind those seen, which the server said is taken. Whether letters came. */
@@ -98,6 +101,15 @@ class MailboxPage {
     this.#letters = [...this.#letters, ...found.letters];
     this.#seen = Math.max(found.seen, next + 1);
     return found.letters.length > 0;
+  }
+
+  /**
+   * Whether the letters are still there: a code that was opened in two windows is used up by the first one's answer, and
+   * the server takes a second one without a word. Not to be asked once an answer was sent: it may have been received.
+   */
+  async #lasts(): Promise<boolean> {
+    const { seen } = await this.#readPage(this.#used!, Math.floor(this.#last / LETTER_SLOTS), this.#last % LETTER_SLOTS);
+    return seen > 0;
   }
 
   /** Open what opens of a page's slots from the `first` on. seen: all slots up to the last that does; 0 when none does. */
@@ -240,6 +252,10 @@ class MailboxPage {
     const { roster, handlers } = readers;
     const files = await this.#files!.attachments();
     at("burn-status").textContent = sentence("sealing");
+    if (this.#sealed === undefined && !(await this.#lasts())) {
+      at("burn-status").textContent = sentence("used");
+      return false;
+    }
     const followUp = { message, language: last.language, filedOn: dayOf(server) };
     // The same answer is sent as the same envelope: repeating that is harmless after a lost response.
     const same = JSON.stringify([message, last.language, toHex(roster.digest), handlers.map(({ id }) => id), files.map((file) => file.sha256)]);
