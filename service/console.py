@@ -115,11 +115,20 @@ def passphrase_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def read_passphrase(path: Path | None, prompt: str = "Passphrase", *, confirm: bool = False) -> Passphrase:
-    """Get a passphrase from a file, from standard input (`-`), or by asking without echo. Never from an argument."""
+def read_passphrase(
+    path: Path | None,
+    prompt: str = "Passphrase",
+    *,
+    confirm: bool = False,
+    option: str = "--passphrase-file",
+) -> Passphrase:
+    """Get a passphrase from a file, from standard input (`-`), or by asking without echo. Never from an argument.
+
+    option: what gives the file, to name it where there is no terminal to ask on.
+    """
     if path is None:
         if not sys.stdin.isatty() and not _testing():
-            raise Refused("no terminal to ask on: give the passphrase with --passphrase-file")
+            raise Refused(f"no terminal to ask on: give the passphrase with {option}")
         try:
             text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
         except UnicodeDecodeError:

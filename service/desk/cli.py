@@ -114,21 +114,28 @@ def init(
 
 
 @desk.command()
+@click.option(
+    "--new-passphrase-file",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Read the new passphrase from this file, or from standard input with -. Default: ask.",
+)
 @json_option
 @click.pass_context
 @command
-def rotate(context: click.Context, as_json: bool) -> None:
-    """Make new keys, and the card for `sottovoce group rotate`; all your cases stay.
+def rotate(context: click.Context, new_passphrase_file: Path | None, as_json: bool) -> None:
+    """Make new keys under a new passphrase, and the card for `sottovoce group rotate`; all your cases stay.
 
     The key file keeps the former keys: they open what was sealed to them, and sign until the group has published the
-    new ones. So an old copy of the key file still opens those reports, and this desk's store; nothing that comes later.
+    new ones. So a copy of the former key file, with its passphrase, still opens those reports, and this desk's store,
+    also as it is later. If others may have both, or your machine may be known to them, make a new desk instead
+    (`sottovoce desk init`), and have colleagues forward your reports.
     """
     home, passphrase_file = context.obj
     setup = _read_setup(home)
     with alone(home / LOCK_FILE):
         raw = _read(home / KEY_FILE)
-        passphrase = read_passphrase(passphrase_file)
-        key = HandlerKey.from_payload(unlock(raw, passphrase, kind=KIND))
+        former = read_passphrase(passphrase_file)
+        key = HandlerKey.from_payload(unlock(raw, former, kind=KIND))
         vault = Vault(home / STORE_FILE, key.store_key())
         try:
             waiting = Session(vault, key, setup, system).in_force != key.pairs[0]
@@ -136,6 +143,10 @@ def rotate(context: click.Context, as_json: bool) -> None:
             vault.close()
         if not waiting:  # else the card is made again: new keys are drawn once for each rotation
             key = key.rotated(system)
+        if not waiting or new_passphrase_file is not None:
+            passphrase = read_passphrase(
+                new_passphrase_file, "New passphrase", confirm=True, option="--new-passphrase-file"
+            )
             write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
         write_whole(home / CARD_FILE, msgspec.json.encode(key.card(setup.pseudonym)))
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))

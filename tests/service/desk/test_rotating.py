@@ -34,6 +34,7 @@ from tests.support.server import RunningServer, running_server
 
 NOW = 1_900_000_000
 PASSPHRASE = "open sesame"
+NEW_PASSPHRASE = "open wheat"
 
 
 @pytest.fixture(scope="module")
@@ -72,24 +73,31 @@ class Home:
         self.folder = home_of(folder / "ada", server.base, group, "Ada", PASSPHRASE)
         (folder / "right").write_text(PASSPHRASE)
         (folder / "wrong").write_text("open barley")
+        (folder / "new").write_text(NEW_PASSPHRASE)
 
-    def type(self, *arguments: object, wrong: bool = False) -> Result:
+    def type(self, *arguments: object, wrong: bool = False, answers: str | None = None) -> Result:
         options = [
             "--home",
             str(self.folder),
             "--passphrase-file",
             str(self.folder.parent / ("wrong" if wrong else "right")),
         ]
-        return CliRunner().invoke(main, ["desk", *options, *map(str, arguments), "--json"])
+        return CliRunner().invoke(main, ["desk", *options, *map(str, arguments), "--json"], input=answers)
 
     def does(self, *arguments: object) -> Any:
         result = self.type(*arguments)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    def key(self) -> HandlerKey:
+    def rotates(self) -> Any:
+        """Make new keys under a new passphrase, which is used from then on."""
+        told = self.does("rotate", "--new-passphrase-file", self.folder.parent / "new")
+        (self.folder.parent / "right").write_text(NEW_PASSPHRASE)
+        return told
+
+    def key(self, passphrase: str = NEW_PASSPHRASE) -> HandlerKey:
         raw = (self.folder / "handler.key").read_bytes()
-        return HandlerKey.from_payload(unlock(raw, Passphrase(PASSPHRASE), kind=KIND))
+        return HandlerKey.from_payload(unlock(raw, Passphrase(passphrase), kind=KIND))
 
 
 def published(group: Group, client: Client, name: str, key: HandlerKey) -> None:
@@ -123,7 +131,7 @@ def test_a_case_stays_before_and_after_new_keys_are_published(
     text = tmp_path / "letter.txt"
     text.write_text("Where was it?")
     home.does("ask", case["id"], "--text-file", text)  # waits while the keys change
-    first = home.does("rotate")
+    first = home.rotates()
     assert first["former"] == 1
     published(group, client, "Ada", home.key())
     assert home.does("sync")["sent"] > 0
@@ -148,19 +156,40 @@ def test_rotating_again_before_it_is_published_makes_the_same_card(
     """The desk works on with the keys in force; afterwards a rotation makes new ones. Nothing else is changed."""
     home = Home(tmp_path, server, group)
     home.does("sync")
-    first = home.does("rotate")
+    first = home.rotates()
     kept = home.key()
     assert home.does("sync")["warnings"] == []
     assert home.does("rotate") == first
     assert home.key().payload() == kept.payload()
     published(group, client, "Ada", kept)
     home.does("sync")
-    assert home.does("rotate")["former"] == 2
+    assert home.rotates()["former"] == 2
     assert home.key().former[-1].key_id == kept.sealing.public_key().key_id
     assert (home.folder / "handler.key").stat().st_mode & 0o777 == 0o600
     before = (home.folder / "handler.key").read_bytes()
     assert home.type("rotate", wrong=True).exit_code == 4
     assert (home.folder / "handler.key").read_bytes() == before
+
+
+def test_new_keys_are_under_a_new_passphrase(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """It is asked for, twice; the former one opens the new file no more. While a card waits, only where it is given."""
+    home = Home(tmp_path, server, group)
+    home.does("sync")
+    before = (home.folder / "handler.key").read_bytes()
+    assert home.type("rotate", answers="").exit_code == 130
+    assert (home.folder / "handler.key").read_bytes() == before
+    result = home.type("rotate", answers="open rye\nopen rye\n")
+    assert result.exit_code == 0, result.output
+    assert home.type("sync").exit_code == 4
+    assert home.type("rotate").exit_code == 4
+    kept = home.key("open rye")
+    (tmp_path / "right").write_text("open rye")
+    home.does("rotate")
+    home.rotates()
+    assert home.key().payload() == kept.payload()
+    assert home.does("sync")["warnings"] == []
 
 
 def test_whose_key_file_is_lost_is_handed_their_cases_by_a_colleague(
