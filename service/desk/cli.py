@@ -119,10 +119,17 @@ def init(
     type=click.Path(path_type=Path, allow_dash=True),
     help="Read the new passphrase from this file, or from standard input with -. Default: ask.",
 )
+@click.option(
+    "--newer-is-lost",
+    is_flag=True,
+    help="Go on from this key file though the group has newer keys of yours, which are in none that you have.",
+)
 @json_option
 @click.pass_context
 @command
-def rotate(context: click.Context, new_passphrase_file: Path | None, as_json: bool) -> None:
+def rotate(
+    context: click.Context, new_passphrase_file: Path | None, newer_is_lost: bool, as_json: bool
+) -> None:
     """Make new keys under a new passphrase, and the card for `sottovoce group rotate`; all your cases stay.
 
     The key file keeps the former keys: they open what was sealed to them, and sign until the group has published the
@@ -138,9 +145,15 @@ def rotate(context: click.Context, new_passphrase_file: Path | None, as_json: bo
         key = HandlerKey.from_payload(unlock(raw, former, kind=KIND))
         vault = Vault(home / STORE_FILE, key.store_key())
         try:
-            waiting = Session(vault, key, setup, system).in_force != key.pairs[0]
+            roster = Session(vault, key, setup, system).own_roster
         finally:
             vault.close()
+        if key.superseded(roster) and not newer_is_lost:
+            raise Refused(
+                "your group's list has newer keys of yours, which this key file lacks: copy handler.key from the "
+                "machine on which you made them, or from its backup. If they are lost, add --newer-is-lost"
+            )
+        waiting = key.waits(roster)
         if not waiting:  # else the card is made again: new keys are drawn once for each rotation
             key = key.rotated(system)
         if not waiting or new_passphrase_file is not None:
@@ -150,13 +163,17 @@ def rotate(context: click.Context, new_passphrase_file: Path | None, as_json: bo
             write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
         write_whole(home / CARD_FILE, msgspec.json.encode(key.card(setup.pseudonym)))
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))
+    again = (
+        "Your keys of the last time are not published yet, as of your last sync: no newer ones were made.\n"
+    )
     emit(
         {"card": str(home / CARD_FILE), "fingerprint": words, "former": len(key.former)},
         as_json,
-        f"Your new card is {home / CARD_FILE}. Give it to who holds the group's root key, for `sottovoce group "
+        f"{again if waiting else ''}Your new card is {home / CARD_FILE}. Give it to who holds the group's root key, for `sottovoce group "
         f"rotate`, and read these words to each other:\n  {words}\n"
         "Until that is published, this desk goes on with your former keys. "
-        f"Make a new backup of {home / KEY_FILE}: one from before lacks the new keys.",
+        f"Make a new backup of {home / KEY_FILE}: one from before lacks the new keys. "
+        "Copy it to every other machine on which you use this desk.",
     )
 
 

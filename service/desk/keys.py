@@ -98,6 +98,18 @@ class HandlerKey:
                 return pair
         return self.pairs[0]
 
+    def waits(self, roster: Roster | None) -> bool:
+        """Whether the present pair came by a rotation that `roster` doesn't know of. None: no roster is known."""
+        return bool(self.former) and (roster is None or roster.by_key(self.pairs[0].key_id) is None)
+
+    def superseded(self, roster: Roster | None) -> bool:
+        """Whether the roster names, for the handler whose keys these are, newer ones that are not in this file."""
+        if roster is None:
+            return False
+        ours = {pair.key_id for pair in self.pairs}
+        handlers = (roster.by_key(key_id) for key_id in ours)
+        return any(one is not None and one.active and one.key_id not in ours for one in handlers)
+
     def open_report(self, envelope: Envelope) -> OpenedReport:
         """Open a report with the key that it is sealed to. Raises DoesNotOpen; Refused when it isn't padded."""
         sealed_to = (pair for pair in self.pairs if envelope.wrap_for(pair.key_id) is not None)

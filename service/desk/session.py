@@ -58,10 +58,14 @@ class Session:
         return bytes.fromhex(self.setup.group)
 
     @property
+    def own_roster(self) -> Roster | None:
+        """The roster in force of the handler's own group; None before the first sync."""
+        return None if self.vault.read("chain", self.group) is None else self.roster_of(self.group)
+
+    @property
     def in_force(self) -> Pair:
         """The keys that the group's roster names: the former ones, until new ones are in the chain that was synced."""
-        known = self.key.former and self.vault.read("chain", self.group) is not None
-        return self.key.in_force(self.roster_of(self.group) if known else None)
+        return self.key.in_force(self.own_roster if self.key.former else None)
 
     @property
     def signer(self) -> Signer:

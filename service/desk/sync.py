@@ -55,6 +55,11 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused."""
     result = SyncResult()
     result.warnings += pull_rosters(session, client)
+    if session.key.superseded(session.own_roster):
+        raise Refused(
+            "your group's list has newer keys of yours, which this key file lacks: copy handler.key from the machine "
+            "on which you made them, or from its backup"
+        )
     look_again(session)
     judge_again(session)
     leave_all(session, now_s)

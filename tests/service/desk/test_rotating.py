@@ -171,6 +171,43 @@ def test_rotating_again_before_it_is_published_makes_the_same_card(
     assert (home.folder / "handler.key").read_bytes() == before
 
 
+def test_a_second_rotation_before_the_first_sync_makes_no_newer_keys(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """The desk doesn't know yet whether the group has the first ones."""
+    home = Home(tmp_path, server, group)
+    assert home.rotates() == home.does("rotate")
+    assert home.does("sync")["warnings"] == []
+    assert home.does("rotate")["former"] == 1
+
+
+def test_an_older_key_file_makes_no_other_keys(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """Its owner is told to copy the newer one; if that is lost, a new card can be made from the older."""
+    home = Home(tmp_path, server, group)
+    home.does("sync")
+    old = (home.folder / "handler.key").read_bytes()
+    home.rotates()
+    published(group, client, "Ada", home.key())
+    home.does("sync")
+    newer = (home.folder / "handler.key").read_bytes()
+    (home.folder / "handler.key").write_bytes(old)
+    (tmp_path / "right").write_text(PASSPHRASE)
+    for command in ("sync", "rotate"):
+        refused = home.type(command)
+        assert (refused.exit_code, "newer keys of yours" in refused.output) == (3, True)
+    assert (home.folder / "handler.key").read_bytes() == old
+    told = home.does("rotate", "--newer-is-lost", "--new-passphrase-file", tmp_path / "new")
+    assert told["former"] == 1
+    (tmp_path / "right").write_text(NEW_PASSPHRASE)
+    assert home.type("sync").exit_code == 3
+    published(group, client, "Ada", home.key())
+    assert home.does("sync")["warnings"] == []
+    (home.folder / "handler.key").write_bytes(newer)
+    assert home.type("sync").exit_code == 3
+
+
 def test_new_keys_are_under_a_new_passphrase(
     tmp_path: Path, server: RunningServer, client: Client, group: Group
 ) -> None:
