@@ -163,13 +163,13 @@ def rotate(
             write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
         write_whole(home / CARD_FILE, msgspec.json.encode(key.card(setup.pseudonym)))
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))
-    again = (
-        "Your keys of the last time are not published yet, as of your last sync: no newer ones were made.\n"
-    )
+    said = f"Your new card is {home / CARD_FILE}."
+    if waiting:
+        said = f"As of your last sync your keys of the last time are not published: no newer ones were made.\n{said}"
     emit(
         {"card": str(home / CARD_FILE), "fingerprint": words, "former": len(key.former)},
         as_json,
-        f"{again if waiting else ''}Your new card is {home / CARD_FILE}. Give it to who holds the group's root key, for `sottovoce group "
+        f"{said} Give it to who holds the group's root key, for `sottovoce group "
         f"rotate`, and read these words to each other:\n  {words}\n"
         "Until that is published, this desk goes on with your former keys. "
         f"Make a new backup of {home / KEY_FILE}: one from before lacks the new keys. "

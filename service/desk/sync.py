@@ -58,7 +58,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     if session.key.superseded(session.own_roster):
         raise Refused(
             "your group's list has newer keys of yours, which this key file lacks: copy handler.key from the machine "
-            "on which you made them, or from its backup"
+            "on which you made them, or from its backup. If you made others here since, wait until they are published"
         )
     look_again(session)
     judge_again(session)
