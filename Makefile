@@ -14,7 +14,8 @@ BUNDLE := service/server/static/app
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
 LOCKED := $(PIP) --require-hashes --only-binary :all:
 NODE   := .ci/with-node
-PYTEST_FLAGS ?= -n 2 --dist loadgroup
+# One more than the two cores that it is meant for: many tests wait for servers.
+PYTEST_FLAGS ?= -n 3 --dist loadgroup
 
 .PHONY: help run test unit lint types imports client client-test bench lock screens system clean
 

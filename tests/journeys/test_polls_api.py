@@ -81,7 +81,6 @@ async def verify_and_decrypt(poll: ServerPoll, folder: Path, words_compared: boo
 @pytest.mark.parametrize(
     ("store", "words_compared"),
     [
-        ("sqlite", False),
         ("sqlite", True),
         pytest.param("redis", False, marks=pytest.mark.redis),
     ],
