@@ -53,7 +53,11 @@ def create_app(deps: Deps) -> Litestar:
     @asynccontextmanager
     async def housekept(_app: Litestar) -> AsyncIterator[None]:
         await housekeeping.once(deps)
-        tasks = [asyncio.create_task(work.forever(deps)) for work in (housekeeping, paging)]
+        works = (
+            (housekeeping.once, housekeeping.EVERY_S, "housekeeping"),
+            (paging.once, paging.EVERY_S, "paging"),
+        )
+        tasks = [asyncio.create_task(housekeeping.repeat(deps, *work)) for work in works]
         try:
             yield
         finally:

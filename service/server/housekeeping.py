@@ -7,11 +7,11 @@ idempotent, expiry is in the records.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from service.server import activity, caseload, events, mailboxes, polls_archive
 from service.server.deps import Deps
-from service.storage.protocol import StoreRefused, StoreUnavailable
 
 EVERY_S: Final = 60.0
 
@@ -26,11 +26,14 @@ async def once(deps: Deps) -> None:
     await deps.store.sweep(deps.now_s())
 
 
-async def forever(deps: Deps) -> None:
-    """Do it every minute until cancelled; a store that is away is tried again the next time."""
+async def repeat(deps: Deps, once: Callable[[Deps], Awaitable[None]], every_s: float, name: str) -> None:
+    """Do something now and then until cancelled. What goes wrong is logged, and it is tried again the next time.
+
+    name: a fixed word for the log.
+    """
     while True:
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(every_s)
         try:
             await once(deps)
-        except (StoreUnavailable, StoreRefused) as error:
-            events.failure("housekeeping", error)
+        except Exception as error:  # noqa: BLE001 - the edge: one damaged record must not end all that comes after it
+            events.failure(name, error)

@@ -20,7 +20,7 @@ from service.server import events
 from service.server.deps import Deps
 from service.server.records import Call, Calling, decode, encode, group_partition, u64
 from service.server.settings import ENV, Settings, SettingsRefused
-from service.storage.protocol import Conflict, Delete, Insert, Replace, StoreRefused, StoreUnavailable
+from service.storage.protocol import Conflict, Delete, Insert, Replace
 
 EVERY_S: Final = 5.0
 AGAIN_S: Final = 60
@@ -51,20 +51,23 @@ def call_for(report: bytes, readers: tuple[bytes, ...], release_ms: int) -> Inse
 
 async def once(deps: Deps) -> None:
     """Make the calls that are due. Raises StoreUnavailable."""
-    if deps.settings.paging is None:
+    program = deps.settings.paging
+    if program is None:
         return
     groups = [group for group, _ in await deps.groups.listed()]
     room = asyncio.Semaphore(AT_ONCE)
-    done = await asyncio.gather(*(_call(deps, group, room) for group in groups), return_exceptions=True)
+    done = await asyncio.gather(
+        *(_call(deps, program, group, room) for group in groups), return_exceptions=True
+    )
     for failed in done:
         if isinstance(failed, BaseException):
             raise failed
 
 
-async def _call(deps: Deps, group: bytes, room: asyncio.Semaphore) -> None:
+async def _call(deps: Deps, program: str, group: bytes, room: asyncio.Semaphore) -> None:
     partition = group_partition(group)
     due, readers = await _due(deps, partition)
-    if not due or deps.settings.paging is None:
+    if not due:
         return
     now_s, raw = deps.now_s(), await deps.store.read(partition, _CALLING)
     if raw is not None and decode(raw, Calling).again_s > now_s:
@@ -75,7 +78,7 @@ async def _call(deps: Deps, group: bytes, room: asyncio.Semaphore) -> None:
     if isinstance(await deps.store.commit(partition, [claim]), Conflict):
         return
     async with room:
-        if not await _ran(deps.settings.paging, group, readers):
+        if not await _ran(program, group, readers):
             return
     for at in range(0, len(due), _PAGE):
         await deps.store.commit(partition, [Delete(name) for name in due[at : at + _PAGE]])
@@ -95,16 +98,6 @@ async def _due(deps: Deps, partition: str) -> tuple[list[bytes], list[bytes]]:
             readers |= dict.fromkeys(decode(raw, Call).readers)
         after = page[-1][0]
     return names, list(readers)
-
-
-async def forever(deps: Deps) -> None:
-    """Do it every five seconds until cancelled; a store that is away is tried again the next time."""
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            await once(deps)
-        except (StoreUnavailable, StoreRefused) as error:
-            events.failure("paging", error)
 
 
 async def _ran(program: str, group: bytes, readers: Sequence[bytes]) -> bool:

@@ -69,7 +69,6 @@ def problem_page(site: Site, language: Language, status: int, *, form: bool) -> 
         case _:
             said = messages.MALFORMED if status < 500 else messages.UNAVAILABLE
     if form and status >= 500:
-        said = said[
-            :1
-        ]  # perhaps it was stored, and only the answer failed: nobody says that nothing was sent
+        # Perhaps it was stored, and only the answer failed: nobody says that nothing was sent.
+        said = said[:1]
     return site.problem(language, said, status, again=form and (status in {408, 429} or status >= 500))

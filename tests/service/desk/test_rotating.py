@@ -22,6 +22,7 @@ from service.cases.answers import Answers
 from service.cases.filing import Recipients, file_report
 from service.cli import main
 from service.desk import actions
+from service.desk.casebook import Case
 from service.desk.keys import KIND, HandlerKey
 from service.desk.session import Session, Setup, handlers_named
 from service.desk.vault import Vault
@@ -118,6 +119,20 @@ def send(client: Client, group: Group, what: str, to: Recipients) -> None:
 
 def headlines(session: Session) -> set[str]:
     return {case.first.headline for case in session.cases().values()}
+
+
+def grant_nonsense(client: Client, group: Group, by: str, case: Case, to: Group, key: HandlerKey) -> None:
+    """Grant a report, as a colleague who does wrong, to a key in force with a grant that nothing opens."""
+    false = shapes.Grant(
+        system(16).hex(),
+        group.id.hex(),
+        case.first.id,
+        to.id.hex(),
+        key.pairs[0].key_id.hex(),
+        system(GRANT_SIZE),
+    )
+    done = client.do(calls.batch(group.signer(by), [false]))
+    assert [one.outcome for one in done.outcomes] == ["done"]
 
 
 def test_a_case_stays_before_and_after_new_keys_are_published(
@@ -312,16 +327,7 @@ def test_a_false_grant_to_a_new_key_takes_nothing_away(
     old = other.member("Dina")
     key = HandlerKey(old.signing, old.sealing).rotated(system)
     published(other, client, "Dina", key)
-    false = shapes.Grant(
-        system(16).hex(),
-        group.id.hex(),
-        case.first.id,
-        other.id.hex(),
-        key.pairs[0].key_id.hex(),
-        system(GRANT_SIZE),
-    )
-    done = client.do(calls.batch(group.signer("Cy"), [false]))
-    assert [one.outcome for one in done.outcomes] == ["done"]
+    grant_nonsense(client, group, "Cy", case, other, key)
     vault = Vault(tmp_path / "dina.db", key.store_key())
     dina = Session(vault, key, Setup(server.base, other.id.hex(), "Dina"), system)
     came = synced(dina, client, NOW + 2)
@@ -340,16 +346,7 @@ def test_a_false_grant_hides_nothing_from_who_can_open_it(
     with desk_of(tmp_path, server.base, group, "Bo") as bo:
         synced(bo, client, NOW)
         [case] = bo.cases().values()
-    nonsense = shapes.Grant(
-        system(16).hex(),
-        group.id.hex(),
-        case.first.id,
-        group.id.hex(),
-        key.pairs[0].key_id.hex(),
-        system(GRANT_SIZE),
-    )
-    done = client.do(calls.batch(group.signer("Bo"), [nonsense]))
-    assert [one.outcome for one in done.outcomes] == ["done"]
+    grant_nonsense(client, group, "Bo", case, group, key)
     vault = Vault(tmp_path / "fresh.db", key.store_key())
     ada = Session(vault, key, Setup(server.base, group.id.hex(), "Ada"), system)
     assert synced(ada, client, NOW).warnings == []
