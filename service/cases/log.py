@@ -214,6 +214,8 @@ class CaseState:
     checked: dict[str, Checked] = field(default_factory=dict)
     """The last finding for each item."""
     out_of_order: tuple[Entry, ...] = ()
+    taken_up: Entry | None = None
+    """What last moved it out of `closed`; None where that never happened."""
 
 
 # A case can go back (a closed one is taken up again), but never to "received", which is how it begins.
@@ -275,4 +277,4 @@ def _move(case: CaseState, then: State, entry: Entry) -> CaseState:
         return case
     if not may_become(case.state, then):
         return replace(case, out_of_order=(*case.out_of_order, entry))
-    return replace(case, state=then)
+    return replace(case, state=then, taken_up=entry if case.state == "closed" else case.taken_up)

@@ -145,20 +145,3 @@ def _folded_one(lines: list[LogLine]) -> tuple[CaseState, int]:
     # Every trusted line was verified when it came (sync.py) or was signed here; the vault's seal binds it to its place.
     entries = [known_entry(line.raw) for line in ordered if line.trusted]
     return fold(entries), sum(not line.trusted for line in ordered)
-
-
-def by_urgency(cases: Iterable[Case]) -> list[Case]:
-    """Order for a person with little time: danger first, then priority, then who has waited longest for an answer."""
-    urgency = {"danger": 0, "soon": 1, "normal": 2}
-    return sorted(
-        cases,
-        key=lambda case: (
-            case.state.state == "closed",
-            case.first.urgency != "danger",
-            case.state.priority or "P3",
-            not case.waiting_for_answer,
-            urgency.get(case.first.urgency, 2),
-            case.first.day,
-            case.first.id,
-        ),
-    )

@@ -19,6 +19,7 @@ from crypto.codes import fingerprint_words
 from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.keyfiles import lock, unlock
+from service.cases.receipts import day_of
 from service.chain_files import alone, write_whole
 from service.console import (
     command,
@@ -30,13 +31,13 @@ from service.console import (
     shown,
     write_private,
 )
-from service.desk.casebook import by_urgency
 from service.desk.keys import KIND, HandlerKey
 from service.desk.reading import voices_told
 from service.desk.records import Held
 from service.desk.session import Session, Setup
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines, unreadable_view
 from service.desk.sync import sync as run_sync
+from service.desk.touch import by_urgency
 from service.desk.vault import Vault
 from service.wire.client import Client
 
@@ -191,6 +192,9 @@ def sync(context: click.Context, as_json: bool) -> None:
         f"{result.sent} items sent, {result.waiting} waiting."
     )
     lines = [text, *(f"WARNING: {warning}" for warning in result.warnings)]
+    if result.letters_due:
+        due = f"Letters due: {result.letters_due}, after a week or longer without a word."
+        lines.insert(1, f"{due} See `sottovoce desk list`.")
     if result.urgent:
         lines.insert(0, f"URGENT: {result.urgent} new reports say that someone is in danger.")
     emit(asdict(result), as_json, shown("\n".join(lines)))
@@ -202,13 +206,18 @@ def sync(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 @command
 def list_(context: click.Context, everything: bool, as_json: bool) -> None:
-    """List cases, most urgent first. `!` danger, `*` the reporter waits for an answer, `?` what could not be opened."""
+    """List cases, most urgent first. `!` danger, `*` the reporter waits for an answer, `?` what could not be opened.
+
+    Under a case whose reporter has had no word for a week stands that a letter is due.
+    """
+    today = day_of(time.time())
     with opened(context) as session:
-        cases = by_urgency(c for c in session.cases().values() if everything or c.state.state != "closed")
+        open_ = (c for c in session.cases().values() if everything or c.state.state != "closed")
+        cases = by_urgency(open_, today)
         unreadable = session.unreadable()
-    lines = list_lines(cases) or ["No open cases."]
+    lines = list_lines(cases, today) or ["No open cases."]
     lines += unreadable_lines(unreadable, everything=everything)
-    view = [*(list_view(case) for case in cases), *(unreadable_view(one) for one in unreadable)]
+    view = [*(list_view(case, today) for case in cases), *(unreadable_view(one) for one in unreadable)]
     emit(view, as_json, shown("\n".join(lines)))
 
 
@@ -223,7 +232,9 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
         case = session.find(report)
         bodies = {one.id: session.body_of(one) for one in (case.first, *case.follow_ups, *case.doubtful)}
         voices = voices_told(session, case)
-    emit(case_view(case, bodies, voices), as_json, shown("\n".join(case_lines(case, bodies, voices))))
+    today = day_of(time.time())
+    lines = case_lines(case, bodies, today, voices)
+    emit(case_view(case, bodies, today, voices), as_json, shown("\n".join(lines)))
 
 
 @desk.command()

@@ -22,6 +22,7 @@ from service.cases.log import (
 from service.cases.reports import Content, FollowUp, Report
 from service.desk.casebook import Case
 from service.desk.records import Body, Held, Unreadable
+from service.desk.touch import days_without_letter, letter_due
 
 ID_SHOWN = 8
 _KINDS = {
@@ -48,8 +49,8 @@ def _when(at_s: int) -> str:
     return datetime.fromtimestamp(min(at_s, LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def list_view(case: Case) -> dict[str, Any]:
-    """One row of the list, for --json."""
+def list_view(case: Case, today: int) -> dict[str, Any]:
+    """One row of the list, for --json. today: days since 1970-01-01 UTC."""
     return {
         "id": case.first.id,
         "day": day_text(case.first.day),
@@ -63,14 +64,16 @@ def list_view(case: Case) -> dict[str, Any]:
         "follow_ups": len(case.follow_ups),
         "letters": len(case.state.letters),
         "waiting_for_answer": case.waiting_for_answer,
+        "letter_due": letter_due(case, today),
+        "days_without_letter": days_without_letter(case, today),
         "voice": case.first.has_voice,
         "forwarded_here": case.first.forwarded,
         "warnings": list(_warnings(case)),
     }
 
 
-def list_lines(cases: list[Case]) -> list[str]:
-    """Rows for a terminal, most urgent first as given."""
+def list_lines(cases: list[Case], today: int) -> list[str]:
+    """Rows for a terminal, most urgent first as given. today: days since 1970-01-01 UTC."""
     lines = []
     for case in cases:
         mark = "!" if case.first.urgency == "danger" else "*" if case.waiting_for_answer else " "
@@ -78,7 +81,15 @@ def list_lines(cases: list[Case]) -> list[str]:
             f"{mark} {case.first.id[:ID_SHOWN]}  {day_text(case.first.day)}  {case.state.priority or '--'}  "
             f"{case.state.state:<9}  {_KINDS.get(case.first.kind, case.first.kind):<14}  {case.first.headline}"
         )
+        lines += [f"{'':12}{told}" for told in _due_lines(case, today)]
     return lines
+
+
+def _due_lines(case: Case, today: int) -> list[str]:
+    if not letter_due(case, today):
+        return []
+    days = days_without_letter(case, today)
+    return [f"A letter is due: {days} days without a word to its reporter."]
 
 
 def unreadable_view(one: Unreadable) -> dict[str, Any]:
@@ -102,10 +113,13 @@ def unreadable_lines(some: Sequence[Unreadable], *, everything: bool) -> list[st
     ]
 
 
-def case_view(case: Case, bodies: dict[str, Body], voices: Sequence[str] = ()) -> dict[str, Any]:
-    """A whole case, for --json and the local page. voices: what became of its voices (`voices.told`)."""
+def case_view(case: Case, bodies: dict[str, Body], today: int, voices: Sequence[str] = ()) -> dict[str, Any]:
+    """A whole case, for --json and the local page. voices: what became of its voices (`voices.told`).
+
+    today: days since 1970-01-01 UTC.
+    """
     return {
-        **list_view(case),
+        **list_view(case, today),
         "report": _report_view(case, bodies[case.first.id].content),
         "voices": list(voices),
         "conversation": _conversation(case, bodies),
@@ -136,15 +150,16 @@ def _report_view(case: Case, content: Content) -> dict[str, Any]:
     }
 
 
-def case_lines(case: Case, bodies: dict[str, Body], voices: Sequence[str] = ()) -> list[str]:
-    """A whole case for a terminal."""
-    view = case_view(case, bodies, voices)
+def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence[str] = ()) -> list[str]:
+    """A whole case for a terminal. today: days since 1970-01-01 UTC."""
+    view = case_view(case, bodies, today, voices)
     report = view["report"]
     lines = [
         f"{case.first.id}",
         f"{_KINDS.get(case.first.kind, case.first.kind)} of {view['day']}, {view['state']}"
         + (f", {view['priority']}" if view["priority"] else "")
         + (", SOMEONE IS IN DANGER" if case.first.urgency == "danger" else ""),
+        *_due_lines(case, today),
         *(f"WARNING: {warning}" for warning in view["warnings"]),
         "",
         report["what"],

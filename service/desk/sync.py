@@ -17,6 +17,7 @@ from crypto.envelope import Envelope, Header, parse_envelope
 from crypto.errors import Refused
 from crypto.opening import OpenedReport, open_with_content_key
 from crypto.seal import DoesNotOpen
+from service.cases.receipts import day_of
 from service.cases.reports import Unsealed
 from service.desk.keys import HandlerKey
 from service.desk.leaving import hand_on, leave_all
@@ -26,6 +27,7 @@ from service.desk.registries import pull_registries
 from service.desk.rosters import look_again, pull_other, pull_rosters, roster_warnings
 from service.desk.session import Session
 from service.desk.sync_logs import judge_again, note_grown, pull_activity, pull_logs
+from service.desk.touch import letter_due
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
 from service.wire.signing import Signer
@@ -48,6 +50,8 @@ class SyncResult:
     urgent: int = 0
     voices: int = 0
     """Reports whose voices were checked."""
+    letters_due: int = 0
+    """Cases in which nobody has written to the reporter for a week (touch.py)."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -77,6 +81,8 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.sent = sent.count
     result.warnings += sent.warnings
     result.waiting = len(session.outbox())
+    today = day_of(now_s)
+    result.letters_due = sum(letter_due(case, today) for case in session.cases().values())
     return result
 
 

@@ -164,7 +164,7 @@ def test_the_server_cannot_answer_as_the_reporter(scene: Scene, before: bool) ->
     if not before:
         assert burned(scene.client, scene.group, Claim(claim), 1, forgery) is not None
     assert scene.messages() == ["Ann did.", "Yes, but not at work."]
-    (apart,) = (list_view(one) for one in scene.ada.cases().values() if one.stray)
+    (apart,) = (list_view(one, 0) for one in scene.ada.cases().values() if one.stray)
     assert apart["headline"].startswith("I made it all up")
     assert "somebody made it up" in apart["warnings"][0]
     scene.write("We will meet Ann on Monday.")

@@ -74,7 +74,7 @@ def test_nobody_writes_into_the_log_under_anothers_name(
         for desk in (ada, bo):
             assert notes(desk) == [("Bo", "I called.")]
             assert only(desk).untrusted == 1
-            assert any("not shown" in warning for warning in list_view(only(desk))["warnings"])
+            assert any("not shown" in warning for warning in list_view(only(desk), 0)["warnings"])
 
 
 def test_what_somebody_wrote_under_a_former_name_stays_theirs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
-from service.desk.casebook import Case, assemble, by_envelope, by_urgency
+from service.desk.casebook import Case, assemble, by_envelope
 from service.desk.records import Held
 
 
@@ -106,9 +106,3 @@ def test_many_lone_messages_are_assembled_in_their_number() -> None:
     cases = assemble(lone, {})
     assert len(cases) == 3_000
     assert sum(len(case.doubtful) for case in cases.values()) == 3_000
-
-
-def test_danger_comes_first() -> None:
-    """Then who waits longest."""
-    cases = assemble([held(1, "a", day=10), held(2, "b", day=5), held(3, "c", day=20, urgency="danger")], {})
-    assert [case.first.day for case in by_urgency(cases.values())] == [20, 5, 10]

@@ -40,15 +40,15 @@ def case(*lines: LogLine) -> Case:
 @pytest.mark.parametrize("act", [Note(text="n"), LetterSent("0" * 32, "1" * 64, "Hello.", False, None)])
 def test_no_time_stops_a_case_from_being_shown(act: Act) -> None:
     """Stores of older desks hold entries of times that no calendar has."""
-    view = case_view(case(line(act, at_s=2**40)), BODIES)
+    view = case_view(case(line(act, at_s=2**40)), BODIES, 20_001)
     assert view["log"][0]["when"] == "9999-12-31 23:59"
-    assert case_lines(case(line(act, at_s=2**40)), BODIES)
+    assert case_lines(case(line(act, at_s=2**40)), BODIES, 20_001)
 
 
 def test_entries_of_one_id_are_each_shown() -> None:
     """Somebody who takes another's id hides neither."""
     rogue = SigningKey(bytes([1] * 32))
-    view = case_view(case(line(Note(text="one")), line(Note(text="two"), 1, key=rogue)), BODIES)
+    view = case_view(case(line(Note(text="one")), line(Note(text="two"), 1, key=rogue)), BODIES, 20_001)
     assert [one["said"] for one in view["log"]] == ["note: one", "note: two"]
 
 
@@ -62,7 +62,7 @@ def test_what_was_said_on_a_lone_message_is_shown_when_its_report_has_come() -> 
     assert (alone.stray, alone.state.state) == (True, "closed")
     [whole] = assemble([FIRST, lone], logs).values()
     assert (whole.stray, whole.state.state) == (False, "received")
-    said = [one["said"] for one in case_view(whole, BODIES)["log"]]
+    said = [one["said"] for one in case_view(whole, BODIES, 20_001)["log"]]
     assert said == ["note: n", "wrote a letter", "set the case to closed"]
     assert [letter.act for letter in whole.state.letters] == [
         LetterSent("0" * 32, "1" * 64, "We are here.", False, None)
@@ -135,5 +135,5 @@ def test_a_conversation_reads_alike_at_every_desk() -> None:
         letter(c, "Bye.", 4),
     ]
     [whole] = assemble(records, {records[0].id: lines}).values()
-    said = [turn["text"] for turn in case_view(whole, bodies)["conversation"]]
+    said = [turn["text"] for turn in case_view(whole, bodies, 20_001)["conversation"]]
     assert said == ["Who?", "A thief.", "And then.", "Where?", "When?", "Thanks.", "Bye."]
