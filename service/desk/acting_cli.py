@@ -179,12 +179,12 @@ def forward(
     with opened(context) as session:
         case = session.find(report)
         to = _group_of(session, hex_id(to_group, 16, "a group's id"))
-        history = session.history_of(bytes.fromhex(case.first.group))
+        histories = session.histories()
         wanted = handlers_named(to.latest, names) if names else None
         items = actions.forward(
-            session.desk(int(time.time())), case, history, to, wanted, remark(reason, _WHY)
+            session.desk(int(time.time())), case, histories, to, wanted, remark(reason, _WHY)
         )
-        kept = not_left_out(case, history, to.latest.recipients)
+        kept = not_left_out(case.first, histories, to.latest.recipients)
         not_to = [] if names else [one.pseudonym for one in to.latest.recipients if one not in kept]
         session.enqueue(items)
     told = "".join(f"Not to {name}, whom the reporter left out.\n" for name in not_to)

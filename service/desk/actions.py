@@ -31,7 +31,7 @@ from service.cases.log import (
 from service.cases.rosters import Handler, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case
-from service.desk.readers import Histories, answering, not_left_out
+from service.desk.readers import Histories, answering, knows_left_out, not_left_out
 from service.desk.records import Held, Waiting
 
 
@@ -175,28 +175,35 @@ def recuse(desk: Desk, case: Case, reason: str) -> list[Waiting]:
 def forward(
     desk: Desk,
     case: Case,
-    history: RosterHistory,
+    histories: Histories,
     to: RosterHistory,
     wanted: Sequence[Handler] | None,
     reason: str,
 ) -> list[Waiting]:
     """Hand a report, with what followed, to members of a group by sealing its content keys to them.
 
-    history: of the report's group; to: of the other; wanted: None for all its recipients but those left out.
-    Refused when somebody wanted was left out or can open all of it already, when nobody is left, and when everybody of
-    a group is wanted whose reporters come to this one if they leave out too many there: whom they left out is in no
-    report (design.md §4).
+    to: of the other group; wanted: None for all its recipients but those left out. Whom the reporter left out of an
+    answer gets the rest. Refused when somebody wanted was left out of the report or can open all of it already, when
+    nobody is left, and when everybody of a group is wanted whose reporters come to the report's if they leave out too
+    many there: whom they left out is in no report (design.md §4).
     """
-    if wanted is None and any(roster.alternate == history.latest.group for roster in to.rosters):
+    if wanted is None and any(roster.alternate == bytes.fromhex(case.first.group) for roster in to.rosters):
         raise Refused("perhaps its reporter left out people of that group: name who is to have it with --to")
     asked = to.latest.recipients if wanted is None else wanted
-    handlers = not_left_out(case, history, asked)
+    handlers = not_left_out(case.first, histories, asked)
     if wanted is not None and len(handlers) < len(asked):
         raise Refused("the reporter left out one of these people")
     if not handlers:
         raise Refused("nobody is left to forward it to")
-    envelopes = (case.first, *case.follow_ups)
-    lacking = [one for one in handlers if any(_lacks(held, to.latest.group, one) for held in envelopes)]
+    # Of an answer from another list than this desk has, nobody can tell: outbox.grant_follow_ups hands it on later.
+    envelopes = [one for one in (case.first, *case.follow_ups) if knows_left_out(one, histories)]
+    wanting = [
+        (held, one)
+        for held in envelopes
+        for one in not_left_out(held, histories, handlers)
+        if _lacks(held, to.latest.group, one)
+    ]
+    lacking = [one for one in handlers if any(one == person for _, person in wanting)]
     if not lacking or (wanted is not None and len(lacking) < len(handlers)):
         raise Refused("it was sent to these people, or to one of them, by the reporter already")
     handlers = tuple(lacking)
@@ -206,12 +213,7 @@ def forward(
         key_ids=tuple(handler.key_id.hex() for handler in handlers),
         reason=tidy(reason),
     )
-    grants = [
-        grant_to(desk, one, to.latest.group.hex(), handler.seal_key)
-        for one in envelopes
-        for handler in handlers
-        if _lacks(one, to.latest.group, handler)
-    ]
+    grants = [grant_to(desk, held, to.latest.group.hex(), one.seal_key) for held, one in wanting]
     return [log(desk, case.first, told), *grants]
 
 

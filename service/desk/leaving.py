@@ -13,7 +13,7 @@ from msgspec import Struct
 from service.cases.letters import HandedTo
 from service.desk.actions import grant_to
 from service.desk.casebook import Case, by_envelope
-from service.desk.readers import told_of
+from service.desk.readers import knows_left_out, not_left_out, told_of
 from service.desk.records import Body, Held, LogLine
 from service.desk.session import Session
 
@@ -60,6 +60,7 @@ def leave(session: Session, case: Case, report: str) -> None:
 def hand_on(session: Session, held: Held, now_s: int) -> bool:
     """Whether an envelope follows a report that this handler stepped out of: then it is handed on and not kept.
 
+    To nobody whom its reporter left out of it; where this desk can't tell, it is looked at again with the next sync.
     The server sees no more of it than when another desk hands on a follow-up.
     """
     left = _follows(session, held)
@@ -67,15 +68,17 @@ def hand_on(session: Session, held: Held, now_s: int) -> bool:
         return False
     histories = session.histories()
     desk = session.desk(now_s)
+    known = knows_left_out(held, histories)
     grants = []
-    for told in left.handed_to:
+    for told in left.handed_to if known else ():
         theirs = histories.get(told.group)
-        for key_id in told.recipients if theirs else ():
-            handler = None if theirs is None else theirs.latest.by_key(bytes.fromhex(key_id))
-            if handler is not None and handler.active:
-                grants.append(grant_to(desk, held, told.group, handler.seal_key))
+        found = [theirs.latest.by_key(bytes.fromhex(key_id)) for key_id in told.recipients] if theirs else []
+        people = [one for one in found if one is not None and one.active]
+        reached = not_left_out(held, histories, people)
+        grants += [grant_to(desk, held, told.group, one.seal_key) for one in reached]
     with session.vault.transaction():
-        session.vault.put("passed", bytes.fromhex(held.id), b"1")
+        if known or not left.handed_to:
+            session.vault.put("passed", bytes.fromhex(held.id), b"1")
         _mark(session, held, left)
         session.enqueue(grants)
     return True

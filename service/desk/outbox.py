@@ -20,7 +20,7 @@ from service.desk.actions import grant_to
 from service.desk.casebook import Case, by_envelope
 from service.desk.cover import cover
 from service.desk.leaving import forget, leave
-from service.desk.readers import told_of
+from service.desk.readers import knows_left_out, not_left_out, told_of
 from service.desk.records import Held, Waiting
 from service.desk.session import Session
 from service.wire import calls, shapes
@@ -39,21 +39,29 @@ class Sent:
     warnings: list[str] = field(default_factory=list)
 
 
-def grant_follow_ups(session: Session, now_s: int) -> None:
+def grant_follow_ups(session: Session, now_s: int) -> list[str]:
     """Hand follow-ups of a forwarded report to everybody it was forwarded to, by the keys they hold now.
 
     Once for each person; when they came is not asked, since that is by several clocks. The server counts a repeat once.
+    Nobody whom the reporter left out of a follow-up is handed it; gives a warning for each, the first time.
     """
     desk = session.desk(now_s)
     histories = session.histories()
+    warnings = []
     for case in session.cases().values():
         for group, people in told_of(case, histories).items():
-            for person in people:
-                for follow_up in case.follow_ups:
+            for follow_up in (one for one in case.follow_ups if knows_left_out(one, histories)):
+                reached = not_left_out(follow_up, histories, people)
+                for person in people:
                     mark = bytes.fromhex(follow_up.id) + bytes.fromhex(group) + person.id
-                    if session.vault.read("regranted", mark) is None:
+                    if session.vault.read("regranted", mark) is not None:
+                        continue
+                    if person in reached:
                         session.enqueue([grant_to(desk, follow_up, group, person.seal_key)])
-                        session.vault.put("regranted", mark, b"1")
+                    else:
+                        warnings.append(_not_handed(person.pseudonym))
+                    session.vault.put("regranted", mark, b"1")
+    return warnings
 
 
 def push(session: Session, client: Client, now_s: int) -> Sent:
@@ -101,19 +109,22 @@ def _send(
                     result.warnings.append("a mailbox is full: the letter waits until the reporter has read")
                 case "left-out":
                     _settle(session, item, cases, result)
-                    result.warnings.append(_not_handed(session, item))
+                    result.warnings.append(_not_handed(_grantee(session, item)))
                 case "gone":
                     _settle(session, item, cases, result)
                     if item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
 
 
-def _not_handed(session: Session, item: Waiting) -> str:
+def _grantee(session: Session, item: Waiting) -> str:
     groups = session.histories()
     person = (
         groups[item.to_group].latest.by_key(bytes.fromhex(item.key_id)) if item.to_group in groups else None
     )
-    name = "one person" if person is None else person.pseudonym
+    return "one person" if person is None else person.pseudonym
+
+
+def _not_handed(name: str) -> str:
     return (
         f"nothing was handed to {name}: the list that the reporter saw has them, and it was not sent to them"
     )

@@ -13,6 +13,7 @@ from service.cases.choosing import without
 from service.cases.letters import MAX_HANDED_TO, MAX_READERS, HandedTo
 from service.cases.rosters import Handler, Roster, RosterHistory
 from service.desk.casebook import Case
+from service.desk.records import Held
 
 Histories = Mapping[str, RosterHistory]
 """Verified histories by the group's hex id: of the report's group, and of those it was forwarded to."""
@@ -56,8 +57,7 @@ def told_of(case: Case, histories: Histories) -> dict[str, tuple[Handler, ...]]:
 
     Nobody, while this desk can't know whom the reporter left out.
     """
-    history = histories.get(case.first.group)
-    if history is None or history.at(bytes.fromhex(case.first.roster)) is None:
+    if not knows_left_out(case.first, histories):
         return {}
     found: dict[str, dict[bytes, Handler]] = {}
     for told in case.state.forwarded:
@@ -66,21 +66,31 @@ def told_of(case: Case, histories: Histories) -> dict[str, tuple[Handler, ...]]:
             handler = None if theirs is None else theirs.latest.by_key(bytes.fromhex(key_id))
             if handler is not None and handler.active and not _stepped_out(case, handler):
                 found.setdefault(told.group, {})[handler.id] = handler
-    return {group: not_left_out(case, history, list(people.values())) for group, people in found.items()}
+    return {
+        group: not_left_out(case.first, histories, list(people.values())) for group, people in found.items()
+    }
 
 
-def not_left_out(case: Case, history: RosterHistory, handlers: Sequence[Handler]) -> tuple[Handler, ...]:
-    """Give those of `handlers` whom the reporter didn't leave out, by any name or key of theirs.
+def not_left_out(held: Held, histories: Histories, handlers: Sequence[Handler]) -> tuple[Handler, ...]:
+    """Give those of `handlers` whom the reporter didn't leave out of an envelope, by any name or key of theirs.
 
-    history: of the report's group. Refused when it lacks the roster that the reporter saw.
+    Of a report, or of one answer: the server refuses to hand it to the others, and might not.
+    Refused when this desk lacks the list that the reporter saw.
     """
-    then = history.at(bytes.fromhex(case.first.roster))
-    if then is None:
+    history = histories.get(held.group)
+    then = None if history is None else history.at(bytes.fromhex(held.roster))
+    if history is None or then is None:
         raise Refused(
             "this desk has never seen the list that the reporter saw: nobody can tell whom they left out"
         )
-    recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
+    recipients = {bytes.fromhex(key_id) for key_id in held.recipients}
     return without(handlers, history.left_out(then, recipients))
+
+
+def knows_left_out(held: Held, histories: Histories) -> bool:
+    """Whether this desk can tell whom the reporter left out of an envelope: it has the list that they saw."""
+    history = histories.get(held.group)
+    return history is not None and history.at(bytes.fromhex(held.roster)) is not None
 
 
 def readers(case: Case, roster: Roster) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.new_entries += pull_logs(session, client)
     result.voices, told = pull_registries(session, client)
     result.warnings += told
-    grant_follow_ups(session, now_s)
+    result.warnings += grant_follow_ups(session, now_s)
     sent = push(session, client, now_s)
     held = {one.id for one in session.vault.every("held", Held)} if sent.touched else set()
     note_grown(session, (one for one in sent.touched if one[1] in held))

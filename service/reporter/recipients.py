@@ -57,7 +57,7 @@ def readers(
     takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
     by name, with those to whom that letter says they hand it on: whoever writes a letter may say it wrongly.
     leave_out: names of recipients of the group that is answered; whoever has one, or a key of somebody who has, doesn't
-    get the answer, nor is it handed on to them: the server refuses that. Raises Refused when nobody is left, when
+    get the answer, nor is it handed on to them: desks and server refuse that. Raises Refused when nobody is left, when
     nobody has one of the names, and for anybody else in it or in `roster` (the reporter's own group's), or to whom the
     letter says that it is handed on: they may have been told since, and nothing sealed keeps the answer from them.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from service.cli import main
 from service.desk import actions
 from service.desk.readers import told_of
 from service.desk.session import Session, handlers_named
-from service.wire import calls
+from service.wire import calls, shapes
 from service.wire.client import Client
+from service.wire.signing import Signer
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, Member
 from tests.support.letters import posting, sealed_letter
@@ -86,8 +87,8 @@ class World:
         self.sync()
 
     def forward(self, name: str, to: Group, *names: str) -> None:
-        mine, theirs = (self.desks[name].history_of(group.id) for group in (self.group, to))
-        self.do(name, actions.forward, mine, theirs, handlers_named(theirs.latest, names), "help")
+        groups, theirs = self.desks[name].histories(), self.desks[name].history_of(to.id)
+        self.do(name, actions.forward, groups, theirs, handlers_named(theirs.latest, names), "help")
 
     def write(self, name: str, text: str) -> None:
         self.do(name, actions.write_letter, self.desks[name].histories(), text)
@@ -249,6 +250,45 @@ def test_who_may_have_been_told_since_the_letter_cannot_be_left_out_for_show(wor
     refused = world.typed("--leave-out", "Hal", message="It was Hal.")
     assert (refused.exit_code, "keep it from them" in refused.stderr) == (3, True), refused.output
     assert world.mailbox("--leave-out", "Cy", message="Tom.")["recipients"] == "Aurora: Bo"
+
+
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Collect what desks ask the server to hand on, as (report, key id)."""
+    asked: list[tuple[str, str]] = []
+    batch = calls.batch
+
+    def seen(signer: Signer, actions: Sequence[shapes.Action]) -> Any:
+        asked.extend((one.report, one.to_key) for one in actions if isinstance(one, shapes.Grant))
+        return batch(signer, actions)
+
+    monkeypatch.setattr(calls, "batch", seen)
+    return asked
+
+
+def test_no_desk_hands_an_answer_to_whom_its_reporter_left_out_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dee, and a Dee elsewhere, have the report. A server that refuses nothing gets nothing to hand them."""
+    world.other.add(Member.draw("Dee"))
+    world.other.found(world.client)
+    world.join("Dee")
+    world.forward("Bo", world.group, "Dee")
+    world.forward("Bo", world.other, "Dee", "Emil")
+    world.write("Bo", "Who saw it?")
+    asked = handed(monkeypatch)
+    read = world.mailbox("--leave-out", "Dee", message="It was Dee.")
+    assert read["recipients"] == "Aurora: Bo, Cy; Borealis: Emil"
+    told = {name: synced(world.desks[name], world.client, world.now_s).warnings for name in ("Bo", "Cy")}
+    assert {key_id for _, key_id in asked} == {world.other.member("Emil").key_id.hex()}
+    assert all(len(warnings) == 2 and "handed to Dee" in warnings[0] for warnings in told.values()), told
+    assert synced(world.desks["Bo"], world.client, world.now_s).warnings == []
+    asked.clear()
+    world.forward("Cy", world.other, "Dee", "Dina")
+    [case] = world.desks["Cy"].cases().values()
+    [answer] = case.follow_ups
+    dees = {group.member("Dee").key_id.hex() for group in (world.group, world.other)}
+    assert dees.isdisjoint(key_id for report, key_id in asked if report == answer.id)
+    assert [len(world.desks[name].cases()) for name in ("Dina", "Emil")] == [1, 1]
 
 
 def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:

@@ -254,8 +254,8 @@ def test_recusal_and_forwarding(tmp_path: Path, server: RunningServer, client: C
         synced(ada, client, NOW + 3)
         case = next(iter(ada.cases().values()))
         assert group.member("Bo").signing.verify_key().raw.hex() in case.state.recused
-        mine, theirs = ada.history_of(group.id), ada.history_of(other.id)
-        ada.enqueue(actions.forward(ada.desk(NOW + 4), case, mine, theirs, None, "too close"))
+        groups, theirs = ada.histories(), ada.history_of(other.id)
+        ada.enqueue(actions.forward(ada.desk(NOW + 4), case, groups, theirs, None, "too close"))
         synced(ada, client, NOW + 4)
         assert synced(dan, client, NOW + 5).new_reports == 1
         handed = next(iter(dan.cases().values()))

@@ -96,9 +96,9 @@ def test_follow_ups_reach_everybody_it_was_forwarded_to(
             synced(desk, client, NOW)
         for ahead, name in ((NOW + 9_000, "Dan"), (NOW + 9_001, "Eve")):
             [case] = ada.cases().values()
-            mine, theirs = ada.history_of(group.id), ada.history_of(other.id)
+            groups, theirs = ada.histories(), ada.history_of(other.id)
             wanted = handlers_named(theirs.latest, [name])
-            ada.enqueue(actions.forward(ada.desk(ahead), case, mine, theirs, wanted, ""))
+            ada.enqueue(actions.forward(ada.desk(ahead), case, groups, theirs, wanted, ""))
             synced(ada, client, NOW + 1)
             reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, f"after {name}"), 0)
             synced(bo, client, NOW + 2)

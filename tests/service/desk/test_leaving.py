@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from service.desk.leaving import forget, hand_on, leave, leave_all
+from service.cases.letters import HandedTo
+from service.desk.leaving import Left, forget, hand_on, leave, leave_all
 from service.desk.records import Held, Waiting
 from service.desk.session import Session
 from tests.service.desk.test_casebook import held
@@ -90,3 +92,31 @@ def test_a_letter_that_waits_goes_with_its_report(session: Session) -> None:
     session.enqueue([waiting(report, "letter"), waiting(other, "letter")])
     assert forget(session, bytes.fromhex(report.id)) == 1
     assert [item.report for item in session.outbox()] == [other.id]
+
+
+def test_nobody_left_out_of_an_answer_is_handed_it(session: Session) -> None:
+    """Bo, and who is called so elsewhere. While this desk lacks the list that the reporter saw, it asks for nobody."""
+    other = Group.draw("Borealis", ["Bo", "Dina"])
+    group = Group.draw()
+    told = {
+        one.id.hex(): tuple(one.member(name).key_id.hex() for name in names)
+        for one, names in ((group, ["Bo"]), (other, ["Bo", "Dina"]))
+    }
+    left = Left(tuple(HandedTo(one, key_ids) for one, key_ids in told.items()))
+    answer = msgspec.structs.replace(
+        held(2, "a2", "a1"),
+        group=group.id.hex(),
+        roster=group.roster.digest.hex(),
+        recipients=tuple(group.member(name).key_id.hex() for name in ("Ada", "Cy")),
+    )
+    session.vault.put("left", bytes.fromhex("a1"), left)
+    for known in (other, group):
+        assert hand_on(session, answer, NOW)
+        assert session.outbox() == []
+        assert session.vault.read("passed", bytes.fromhex(answer.id)) is None
+        session.keep_chain(
+            known.id, [one.raw for one in known.chain.statements], known.histories[known.id.hex()]
+        )
+    assert hand_on(session, answer, NOW)
+    assert [item.key_id for item in session.outbox()] == [other.member("Dina").key_id.hex()]
+    assert session.vault.read("passed", bytes.fromhex(answer.id)) is not None

@@ -99,7 +99,7 @@ def test_a_colleague_who_joined_later_is_known_everywhere(
         def forwarded(case: Case, to: Group, name: str, at_s: int) -> None:
             theirs = ada.history_of(to.id)
             wanted = handlers_named(theirs.latest, [name])
-            ada.enqueue(actions.forward(ada.desk(at_s), case, ada.history_of(group.id), theirs, wanted, ""))
+            ada.enqueue(actions.forward(ada.desk(at_s), case, ada.histories(), theirs, wanted, ""))
             synced(ada, client, at_s)
 
         synced(ada, client, NOW)

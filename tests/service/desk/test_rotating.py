@@ -264,8 +264,11 @@ def test_whose_key_file_is_lost_is_handed_their_cases_by_a_colleague(
         [case], mine = bo.cases().values(), bo.history_of(group.id)
         for who in (["Cy"], ["Ada", "Cy"]):
             with pytest.raises(Refused, match="by the reporter already"):
-                actions.forward(bo.desk(NOW), case, mine, mine, handlers_named(mine.latest, who), "")
-        items = actions.forward(bo.desk(NOW + 2), case, mine, mine, handlers_named(mine.latest, ["Ada"]), "")
+                actions.forward(
+                    bo.desk(NOW), case, bo.histories(), mine, handlers_named(mine.latest, who), ""
+                )
+        ada_again = handlers_named(mine.latest, ["Ada"])
+        items = actions.forward(bo.desk(NOW + 2), case, bo.histories(), mine, ada_again, "")
         assert [item.what for item in items] == ["entry", "grant"], "the follow-up is sealed to her new key"
         bo.enqueue(items)
         assert synced(bo, client, NOW + 2).warnings == []
@@ -294,8 +297,8 @@ def test_who_was_told_and_lost_their_keys_is_told_again(
         bo.keep_chain(other.id, [one.raw for one in other.chain.statements], other.histories[other.id.hex()])
 
         def forward(at_s: int) -> None:
-            [case], mine, theirs = bo.cases().values(), bo.history_of(group.id), bo.history_of(other.id)
-            bo.enqueue(actions.forward(bo.desk(at_s), case, mine, theirs, None, ""))
+            [case], theirs = bo.cases().values(), bo.history_of(other.id)
+            bo.enqueue(actions.forward(bo.desk(at_s), case, bo.histories(), theirs, None, ""))
             assert synced(bo, client, at_s).warnings == []
 
         forward(NOW + 1)
@@ -321,8 +324,8 @@ def test_a_false_grant_to_a_new_key_takes_nothing_away(
     with desk_of(tmp_path, server.base, group, "Bo") as bo:
         synced(bo, client, NOW)
         bo.keep_chain(other.id, [one.raw for one in other.chain.statements], other.histories[other.id.hex()])
-        [case], mine, theirs = bo.cases().values(), bo.history_of(group.id), bo.history_of(other.id)
-        bo.enqueue(actions.forward(bo.desk(NOW + 1), case, mine, theirs, None, ""))
+        [case], theirs = bo.cases().values(), bo.history_of(other.id)
+        bo.enqueue(actions.forward(bo.desk(NOW + 1), case, bo.histories(), theirs, None, ""))
         assert synced(bo, client, NOW + 1).warnings == []
     old = other.member("Dina")
     key = HandlerKey(old.signing, old.sealing).rotated(system)

@@ -127,8 +127,7 @@ def test_a_sync_that_broke_off_loses_nothing_of_a_forwarded_report(
         [case] = ada.cases().values()
         [dan, _] = other.roster.active
         theirs = verified_history(other.id, [statement.raw for statement in other.chain.statements])
-        ours = ada.history_of(group.id)
-        ada.enqueue(actions.forward(ada.desk(NOW + 1), case, ours, theirs, [dan], "please help"))
+        ada.enqueue(actions.forward(ada.desk(NOW + 1), case, ada.histories(), theirs, [dan], "please help"))
         synced(ada, client, NOW + 2)
     for desk in syncs_broken_off(tmp_path, server, other, "Dan"):
         assert notes_of(desk) == ["Seen by two people."]
