@@ -5,6 +5,7 @@ A desk with 10,000 reports asks once instead of 10,000 times. Numbers count the 
 
 from __future__ import annotations
 
+from service.server import events
 from service.server.deps import Deps
 from service.server.records import MARK, Grew, Report, decode, encode, group_partition
 from service.server.signed import Caller
@@ -83,7 +84,8 @@ async def nudge_all(deps: Deps, group: bytes) -> int:
     done, after = 0, b""
     while page := await deps.store.scan(group_partition(group), b"nudge/", after, 100):
         for name, _ in page:
-            await nudge(deps, group, name[len(b"nudge/") :])
-            done += 1
+            with events.one_of_many("nudge"):
+                await nudge(deps, group, name[len(b"nudge/") :])
+                done += 1
         after = page[-1][0]
     return done

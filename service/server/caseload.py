@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from service.cases.choosing import without
-from service.server import activity, mailboxes
+from service.server import activity, events, mailboxes
 from service.server.deps import Deps
 from service.server.intake import release_ms
 from service.server.records import (
@@ -203,11 +203,12 @@ async def hand_over_all(deps: Deps, group: bytes) -> int:
     """Finish the handovers of a group that a crash left half done. Returns how many there were."""
     done, after = 0, b""
     while page := await deps.store.scan(group_partition(group), b"handover/", after, 100):
-        for name, value in page:
-            handover = decode(value, Handover)
-            await hand_over(deps, group, handover.report, handover.to_group + handover.to_handler)
-            done += 1
-            after = name
+        for _, value in page:
+            with events.one_of_many("handover"):
+                handover = decode(value, Handover)
+                await hand_over(deps, group, handover.report, handover.to_group + handover.to_handler)
+                done += 1
+        after = page[-1][0]
     return done
 
 

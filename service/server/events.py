@@ -8,7 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+
+from service.storage.protocol import StoreRefused, StoreUnavailable
 
 _logger = logging.getLogger("sottovoce.server")
 
@@ -30,6 +34,20 @@ def event(name: str) -> None:
 def failure(name: str, error: BaseException) -> None:
     """Write that something failed: the kind of error and where, without its message, which could hold input."""
     _logger.error("%s %s at %s", name, type(error).__name__, _place(error.__traceback__))
+
+
+@contextmanager
+def one_of_many(name: str) -> Iterator[None]:
+    """Log what goes wrong with one record of many, so that those after it have their turn.
+
+    Raises StoreUnavailable and StoreRefused: no other would do better. name: a fixed word for the log.
+    """
+    try:
+        yield
+    except (StoreUnavailable, StoreRefused):
+        raise
+    except Exception as error:  # noqa: BLE001 - the edge: it may be a damaged record
+        failure(name, error)
 
 
 def _place(at: TracebackType | None) -> str:

@@ -1,7 +1,8 @@
 """What the server does by itself: finish what a crash left half done, and collect what has expired.
 
 It runs once before the server takes requests and then every minute. Nothing here decides anything: relays are
-idempotent, expiry is in the records.
+idempotent, expiry is in the records. A record that can't be read is logged, and keeps neither the others nor the server
+waiting.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ EVERY_S: Final = 60.0
 async def once(deps: Deps) -> None:
     """Do it all once. Raises StoreUnavailable."""
     await mailboxes.relay_all(deps)
-    for group, _ in await deps.groups.listed():
-        await caseload.hand_over_all(deps, group)
-        await activity.nudge_all(deps, group)
+    with events.one_of_many("housekeeping"):
+        for group, _ in await deps.groups.listed():
+            await caseload.hand_over_all(deps, group)
+            await activity.nudge_all(deps, group)
     await polls_archive.keep_house(deps)
     await deps.store.sweep(deps.now_s())
 

@@ -191,7 +191,8 @@ async def relay_all(deps: Deps) -> int:
     carried, after = 0, b""
     while page := await deps.store.scan(MAIL, b"outbox/", after, 20):
         for name, _ in page:
-            carried += await relay(deps, name[len(b"outbox/") :]) is not None
+            with events.one_of_many("relay"):
+                carried += await relay(deps, name[len(b"outbox/") :]) is not None
         after = page[-1][0]
     return carried
 

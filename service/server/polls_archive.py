@@ -42,19 +42,18 @@ async def keep_house(deps: Deps) -> None:
     after = b""
     while page := await deps.store.scan(SERVER, b"poll/", after, 200):
         for name, _ in page:
-            phi = name[len(b"poll/") :]
-            try:
-                await _keep(deps, phi)
-            except ProblemError as problem:
-                if (
-                    problem.kind is not Kind.NOT_FOUND
-                ):  # listed, and not made (yet): service.server.polls_making
-                    events.failure("poll-housekeeping", problem)
+            with events.one_of_many("poll-housekeeping"):
+                await _keep(deps, name[len(b"poll/") :])
         after = page[-1][0]
 
 
 async def _keep(deps: Deps, phi: bytes) -> None:
-    standing = await deps.polls.standing(phi)
+    try:
+        standing = await deps.polls.standing(phi)
+    except ProblemError as problem:
+        if problem.kind is Kind.NOT_FOUND:  # listed, and not made (yet): service.server.polls_making
+            return
+        raise
     await polls_pages.flush(deps, standing)
     if is_due(standing):
         await destroy(deps, standing)
