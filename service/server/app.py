@@ -53,9 +53,10 @@ def create_app(deps: Deps) -> Litestar:
     @asynccontextmanager
     async def housekept(_app: Litestar) -> AsyncIterator[None]:
         await housekeeping.once(deps)
+        pager = paging.Pager()
         works = (
             (housekeeping.once, housekeeping.EVERY_S, "housekeeping"),
-            (paging.once, paging.EVERY_S, "paging"),
+            (pager.once, paging.EVERY_S, "paging"),
         )
         tasks = [asyncio.create_task(housekeeping.repeat(deps, *work)) for work in works]
         try:
@@ -65,6 +66,7 @@ def create_app(deps: Deps) -> Litestar:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            await pager.stop()
 
     site = Site(deps)
 

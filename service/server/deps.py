@@ -30,6 +30,8 @@ class Deps:
     registries: Registries = field(init=False)
     polls: Polls = field(init=False)
     checker: Checker = field(init=False)
+    to_call: set[bytes] = field(default_factory=set, init=False)
+    """Ids of groups for which calls may wait, to be looked at by this process: service.server.paging."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "groups", Groups(self.store))

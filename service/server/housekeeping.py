@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from service.server import activity, caseload, events, mailboxes, polls_archive
+from service.server import activity, caseload, events, mailboxes, paging, polls_archive
 from service.server.deps import Deps
 
 EVERY_S: Final = 60.0
@@ -24,6 +24,7 @@ async def once(deps: Deps) -> None:
         for group, _ in await deps.groups.listed():
             await caseload.hand_over_all(deps, group)
             await activity.nudge_all(deps, group)
+            await paging.find(deps, group)
     await polls_archive.keep_house(deps)
     await deps.store.sweep(deps.now_s())
 

@@ -181,6 +181,8 @@ async def store(
         if earlier is None:  # can't be: the report's own name is the first that could conflict
             raise ProblemError(Kind.UNAVAILABLE)
         return earlier
+    if urgent:
+        deps.to_call.add(accepted.group)
     return receipt
 
 

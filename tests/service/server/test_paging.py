@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from service.server import paging
-from service.server.records import group_partition
+from service.server.app import create_app
+from service.server.records import Calling, encode, group_partition
 from service.server.settings import Settings, SettingsRefused
+from service.storage.protocol import Put
 from tests.support.groups import Group
 from tests.support.inprocess import World
 from tests.support.pages import Visitor
@@ -37,6 +42,20 @@ def called(world: World, tmp_path: Path) -> Path:
     return told
 
 
+async def pages(world: World) -> None:
+    """Make the calls that a worker knows of, to their end."""
+    pager = paging.Pager()
+    await pager.once(world.deps)
+    await pager.done()
+
+
+def another(world: World) -> World:
+    """A second worker on the same store, after its housekeeping."""
+    deps = replace(world.deps)
+    deps.to_call.update(world.deps.to_call)
+    return replace(world, deps=deps)
+
+
 def calls(told: Path) -> list[str]:
     return told.read_text().splitlines() if told.exists() else []
 
@@ -54,16 +73,35 @@ async def test_who_can_read_an_urgent_report_is_called_when_it_can_be_read(
     readers = [group.member("Ada"), group.member("Bo")]
     await world.submit(group, group.seal(b"help", readers), urgent=True)
     await world.submit(group, group.seal(b"no hurry"))
-    await paging.once(world.deps)
+    await pages(world)
     assert calls(called) == []
     world.clock.forward(70)
     for _ in range(2):
-        await paging.once(world.deps)
+        await pages(world)
     [told] = calls(called)
     first, *ids, ours = told.split()
     assert (first, ours) == (group.id.hex(), "0")
     assert set(ids) == {reader.id.hex() for reader in readers}
     assert await waiting(world, group) == 0
+
+
+async def test_the_server_calls_by_itself_while_it_serves(
+    world: World, group: Group, called: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for a report that a worker took which is gone; and it ends while a program runs."""
+    monkeypatch.setattr(paging, "EVERY_S", 0.01)
+    await world.submit(group, group.seal(b"help"), urgent=True)
+    world.deps.to_call.clear()
+    world.clock.forward(70)
+    async with create_app(world.deps).lifespan(), asyncio.timeout(20):
+        while not calls(called):
+            await asyncio.sleep(0.01)
+        (called.parent / "call").write_text(f"#!/bin/sh\necho hangs >> {called}\nexec sleep 60\n")
+        await world.submit(group, group.seal(b"help again"), urgent=True)
+        world.clock.forward(70)
+        while "hangs" not in calls(called):
+            await asyncio.sleep(0.01)
+    assert await waiting(world, group) == 1
 
 
 async def test_a_call_that_fails_is_made_again_for_a_day(world: World, group: Group, called: Path) -> None:
@@ -72,14 +110,14 @@ async def test_a_call_that_fails_is_made_again_for_a_day(world: World, group: Gr
     await world.submit(group, group.seal(b"help"), urgent=True)
     world.clock.forward(70)
     for expected in (1, 1):
-        await paging.once(world.deps)
+        await pages(world)
         assert len(calls(called)) == expected
     world.clock.forward(61)
-    await paging.once(world.deps)
+    await pages(world)
     assert len(calls(called)) == 2
     world.clock.forward(paging.LIVES_S)
     await world.keep_house()
-    await paging.once(world.deps)
+    await pages(world)
     assert len(calls(called)) == 2
     assert await waiting(world, group) == 0
 
@@ -88,8 +126,120 @@ async def test_one_of_two_workers_calls(world: World, group: Group, called: Path
     """Both have seen that a call is due."""
     await world.submit(group, group.seal(b"help"), urgent=True)
     world.clock.forward(70)
-    await asyncio.gather(paging.once(world.deps), paging.once(world.deps))
+    await asyncio.gather(pages(world), pages(another(world)))
     assert len(calls(called)) == 1
+
+
+async def test_a_call_made_between_the_look_and_the_claim_is_not_made_again(
+    world: World, group: Group, called: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This worker saw that it is due; the other was done with it before this one asked who calls."""
+    await world.submit(group, group.seal(b"help"), urgent=True)
+    world.clock.forward(70)
+    other, store = another(world), world.deps.store
+    real = store.read
+
+    async def late(partition: str, name: bytes) -> bytes | None:
+        if name == b"calling":
+            monkeypatch.setattr(store, "read", real)
+            await pages(other)
+        return await real(partition, name)
+
+    monkeypatch.setattr(store, "read", late)
+    await pages(world)
+    assert len(calls(called)) == 1
+    assert await world.rows(group_partition(group.id)) == await other.rows(group_partition(group.id))
+    assert b"calling" not in await world.rows(group_partition(group.id))
+
+
+async def test_the_store_is_asked_about_no_group_that_nobody_waits_in(
+    world: World, group: Group, called: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: every few seconds would be too often. After the call it is asked no more either."""
+    asked: list[bytes] = []
+    real = world.deps.store.scan
+
+    async def seen(partition: str, prefix: bytes, *rest: Any, **more: Any) -> Any:
+        asked.append(prefix)
+        return await real(partition, prefix, *rest, **more)
+
+    await world.submit(group, group.seal(b"no hurry"))
+    await world.keep_house()
+    monkeypatch.setattr(world.deps.store, "scan", seen)
+    await pages(world)
+    assert asked == []
+    await world.submit(group, group.seal(b"help"), urgent=True)
+    asked.clear()
+    await pages(world)  # not yet due, so it is looked at again
+    assert asked == [b"call/"]
+    world.clock.forward(70)
+    await pages(world)
+    assert len(calls(called)) == 1
+    asked.clear()
+    await pages(world)
+    assert asked == []
+
+
+async def test_a_damaged_record_and_a_clock_that_was_ahead_hold_up_no_call(
+    world: World, group: Group, called: Path
+) -> None:
+    """Somebody is in danger: a claim of next year, or one that can't be read, is no reason to wait."""
+    partition, now_s = group_partition(group.id), world.deps.now_s()
+    broken = msgspec.structs.replace(paging.call_for(bytes(16), (), now_s * 1_000), value=b"damaged")
+    claims = (b"damaged", encode(Calling(now_s + 365 * 86_400)))
+    for number, claim in enumerate(claims, 1):
+        await world.submit(group, group.seal(b"help"), urgent=True)
+        await world.deps.store.commit(
+            partition, [Put(broken.name, broken.value), Put(b"calling", claim, now_s + 86_400)]
+        )
+        world.clock.forward(70)
+        await pages(world)
+        assert len(calls(called)) == number
+    assert await waiting(world, group) == 1
+
+
+def runs(process: int) -> bool:
+    """Whether there is such a process that didn't end: nobody may have asked yet how it did."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_program_that_hangs_holds_up_no_other_group_and_leaves_nothing(
+    world: World, group: Group, called: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its script waits for something else: both are ended, and the call is made again."""
+    other = Group.draw("Borealis", ["Dan", "Eve"])
+    await world.found(other)
+    hanging = called.parent / "hanging"
+    (called.parent / "call").write_text(
+        f'#!/bin/sh\n[ "$1" = {group.id.hex()} ] && {{ sleep 600 & echo $! > {hanging}; wait; exit 1; }}\n'
+        f'echo "$@" >> {called}\n'
+    )
+    pager = paging.Pager()
+    await world.submit(group, group.seal(b"help"), urgent=True)
+    world.clock.forward(70)
+    await pager.once(world.deps)
+    while not (hanging.exists() and hanging.read_text().strip()):
+        await asyncio.sleep(0.01)
+    await world.submit(other, other.seal(b"help"), urgent=True)
+    world.clock.forward(70)
+    await pager.once(world.deps)
+    while not calls(called):
+        await asyncio.sleep(0.01)
+    assert calls(called)[0].startswith(other.id.hex())
+    await pager.stop()
+    os.kill(int(hanging.read_text()), 9)
+    hanging.unlink()
+    monkeypatch.setattr(paging, "PATIENCE_S", 0.5)
+    await world.keep_house()
+    await pages(world)
+    assert len(calls(called)) == 1
+    assert await waiting(world, group) == 1
+    async with asyncio.timeout(10):
+        while runs(int(hanging.read_text())):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_flood_of_urgent_reports_is_one_call_to_all_who_can_read_one(
@@ -106,12 +256,13 @@ async def test_a_flood_of_urgent_reports_is_one_call_to_all_who_can_read_one(
         await world.deps.store.commit(partition, batch)
     await world.deps.store.commit(partition, [paging.call_for(b"z" * 16, (ada,), due_ms + 1_000)])
     world.clock.forward(1)
-    await paging.once(world.deps)
+    await world.keep_house()  # another worker took them
+    await pages(world)
     [told] = calls(called)
     assert set(told.split()[1:-1]) == {bo.hex(), ada.hex()}
     (called.parent / "code").write_text("0")
     world.clock.forward(61)
-    await paging.once(world.deps)
+    await pages(world)
     assert len(calls(called)) == 2
     assert await waiting(world, group) == 0
 
