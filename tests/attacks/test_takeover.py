@@ -33,7 +33,7 @@ from service.wire.shapes import FeedPage
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, burned
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 T = TypeVar("T")
 NOW = 1_900_000_000
@@ -92,12 +92,6 @@ class Scene:
         """What the desk takes for the reporter's follow-ups."""
         contents = [self.ada.body_of(held).content for held in self.sync().follow_ups]
         return [content.message for content in contents if isinstance(content, FollowUp)]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("takeover")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,33 +22,9 @@ from tests.support.redis_server import redis_server
 from tests.support.server import RunningServer, running_server
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    folder: Path = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        with running_server(folder) as running:
-            yield running
-        return
-    with (
-        redis_server(folder / "redis") as redis,
-        running_server(folder / "server", redis_url=redis.url, settings={"workers": 2}) as running,
-    ):
-        yield running
-
-
 @pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    drawn = Group.draw()
-    drawn.found(client)
-    return drawn
+def server(server_on_each_store: RunningServer) -> RunningServer:
+    return server_on_each_store
 
 
 def test_a_report_goes_in_and_an_answer_comes_back(client: Client, group: Group) -> None:

@@ -27,21 +27,9 @@ from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, Member
 from tests.support.letters import posting, sealed_letter
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 NOW = 1_900_000_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
 
 
 class World:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,31 +10,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from crypto import keyfiles
 from service.cases.roster_statements import Members
 from service.cli import main
 from service.wire.client import Client
 from tests.support.brigades import text
 from tests.support.desks import desk_at, home_of, synced
 from tests.support.groups import Group
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 from tests.support.ssh import SshSigner
 
+pytestmark = pytest.mark.usefixtures("quick_key_files")
+
 PASSPHRASE = "correct horse"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Stretch little, so that the tests take seconds; the parameters are in the file as always."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
-        yield
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("joining")) as running:
-        yield running
 
 
 @dataclass(frozen=True)

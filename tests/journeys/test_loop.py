@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +22,8 @@ from service.wire import calls
 from service.wire.client import Client, Declined
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
-from tests.support.redis_server import redis_server
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 WORDS = (
     "أرسل إليّ رسائل تهديد كل ليلة.\n"
@@ -35,33 +33,9 @@ WORDS = (
 NOW = 1_900_000_000
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    folder: Path = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        with running_server(folder) as running:
-            yield running
-        return
-    with (
-        redis_server(folder / "redis") as redis,
-        running_server(folder / "server", redis_url=redis.url, settings={"workers": 2}) as running,
-    ):
-        yield running
-
-
 @pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    drawn = Group.draw()
-    drawn.found(client)
-    return drawn
+def server(server_on_each_store: RunningServer) -> RunningServer:
+    return server_on_each_store
 
 
 def photograph() -> bytes:

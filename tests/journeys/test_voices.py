@@ -30,29 +30,17 @@ from tests.support.brigades import text
 from tests.support.desks import desk_at, home_of, synced
 from tests.support.groups import Group, admitted, server_key
 from tests.support.members import Keeper
-from tests.support.redis_server import redis_server
 from tests.support.reporters import recipients
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 PASSPHRASE = "correct horse"
 HOUR = 3_600
 NAMES = ("alice", "bob", "carol", "dan", "eve")
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    folder: Path = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        with running_server(folder) as running:
-            yield running
-        return
-    with (
-        redis_server(folder / "redis") as redis,
-        running_server(folder / "server", redis_url=redis.url, settings={"workers": 2}) as running,
-    ):
-        yield running
+@pytest.fixture
+def server(server_on_each_store: RunningServer) -> RunningServer:
+    return server_on_each_store
 
 
 @dataclass

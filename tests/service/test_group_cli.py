@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,19 +18,11 @@ from service.group_home import CHAIN_FILE, KEY_FILE
 from service.wire import calls
 from service.wire.client import Client
 from tests.support.groups import Member
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
+
+pytestmark = pytest.mark.usefixtures("quick_key_files")
 
 PASSPHRASE = "correct horse battery staple"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Stretch little, so that the tests take seconds; the parameters are in the file as always."""
-    from crypto import keyfiles
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
-        yield
 
 
 @pytest.fixture
@@ -248,12 +239,6 @@ def test_a_secret_in_an_argument_is_not_an_option() -> None:
         shown = CliRunner().invoke(main, [*arguments, "--help"]).output
         assert "--passphrase " not in shown
         assert "--password" not in shown
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("groups")) as running:
-        yield running
 
 
 def test_publishing_sends_what_is_missing(home: Path, server: RunningServer) -> None:

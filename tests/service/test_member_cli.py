@@ -26,29 +26,10 @@ from service.wire.registry_pins import load_chain, save_chain, verified
 from tests.support.server import RunningServer, running_server
 from tests.support.ssh import SshSigner
 
+pytestmark = pytest.mark.usefixtures("quick_key_files")
+
 PASSPHRASE = "correct horse battery staple"
 KEYS_URL = "https://git.example/dana.keys"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Stretch little, so that the tests take seconds; the parameters are in the file as always."""
-    from crypto import keyfiles
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
-        yield
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("registries")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> SshSigner:
-    return SshSigner.draw(tmp_path_factory.mktemp("ssh"))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 from pathlib import Path
@@ -29,17 +28,9 @@ from service.booth.trustees import (
 )
 from service.cli import main
 
+pytestmark = pytest.mark.usefixtures("quick_key_files")
+
 BOARD, PHI, ONE, OTHER = bytes(16), bytes(32), hash_hex(b"one"), hash_hex(b"other")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """Stretch little, so that the tests take seconds; the parameters are in the file as always."""
-    from crypto import keyfiles
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
-        yield
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,27 +20,14 @@ from service.wire.client import Client
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 NOW = 1_900_000_000
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
 @pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as client:
-        yield client
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    group = Group.draw()
-    group.found(client)
+def group(client: Client, group: Group) -> Group:
+    """With one report."""
     Reporter(client, group).report(Answers(what="It happened here."))
     return group
 

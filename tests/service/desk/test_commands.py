@@ -24,15 +24,9 @@ from tests.support.desks import desk_at, home_of
 from tests.support.disks import full_disk
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 PASSPHRASE = "open sesame"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
 
 
 @dataclass

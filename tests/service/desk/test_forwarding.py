@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from crypto.codes import ReplyCode
 from crypto.entropy import system
@@ -21,21 +18,9 @@ from service.wire.client import Client
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, Member
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 NOW = 1_900_000_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
 
 
 def to_cy(group: Group, desk: Session, at_s: int) -> None:

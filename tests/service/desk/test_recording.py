@@ -19,7 +19,7 @@ from service.wire.patience import patiently
 from service.wire.problems import Kind
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 T = TypeVar("T")
 NOW = 1_900_000_000
@@ -39,24 +39,11 @@ class Breaking(Client):
         raise self.breaks
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
 @pytest.fixture
 def client(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Breaking]:
     monkeypatch.setattr(recording, "patiently", partial(patiently, sleep=lambda _: None))
     with Breaking(server.base) as breaking:
         yield breaking
-
-
-@pytest.fixture
-def group(client: Breaking) -> Group:
-    drawn = Group.draw()
-    drawn.found(client)
-    return drawn
 
 
 @pytest.mark.parametrize("answer", [Unreachable, KeyboardInterrupt])

@@ -22,7 +22,7 @@ from service.wire.pins import RolledBack
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, Member
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 T = TypeVar("T")
 NOW = 1_900_000_000
@@ -40,12 +40,6 @@ class Lying(Client):
                 raws = tuple(statement.raw for statement in group.chain.statements[:statements])
                 return call.parse(msgspec.json.encode(shapes.RosterChain(group.id.hex(), raws)))
         return super().do(call)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
 
 
 @pytest.fixture

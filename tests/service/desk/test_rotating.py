@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,30 +30,11 @@ from service.wire.client import Client
 from tests.support.desks import desk_of, home_of, synced
 from tests.support.groups import Group, admitted, server_key
 from tests.support.reporters import TODAY, Reporter, recipients
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 NOW = 1_900_000_000
 PASSPHRASE = "open sesame"
 NEW_PASSPHRASE = "open wheat"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    group = Group.draw()
-    group.found(client)
-    return group
 
 
 @pytest.fixture(autouse=True)

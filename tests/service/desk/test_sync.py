@@ -20,7 +20,7 @@ from service.wire.client import Client, Unreachable
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, admitted, server_key
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 from tests.support.timed_server import timed_server
 
 T = TypeVar("T")
@@ -49,18 +49,6 @@ class Asked(Client):
     def do(self, call: calls.Call[T]) -> T:
         self.targets.append(call.target)
         return super().do(call)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
 
 
 def note(desk: Session, text: str, at_s: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,10 @@ from service.wire import calls, shapes
 from service.wire.client import Client
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 NOW = 1_900_000_000
 REPORT = 'what = "It happened, and 再び."\nlanguage = "ja"\nwho = [{platform="irc", handle="x"}]\n'
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

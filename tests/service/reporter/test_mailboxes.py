@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,7 @@ from service.wire.admitting import Admission
 from service.wire.client import Client
 from tests.support.groups import Group, burned
 from tests.support.letters import junk, posting, sealed_letter
-from tests.support.server import RunningServer, running_server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("mailboxes")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    drawn = Group.draw()
-    drawn.found(client)
-    return drawn
+from tests.support.server import RunningServer
 
 
 @pytest.fixture

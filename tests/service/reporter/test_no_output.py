@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -23,30 +22,11 @@ from tests.support.desks import home_of
 from tests.support.groups import Group
 from tests.support.letters import posting, sealed_letter
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 Done = subprocess.CompletedProcess[str]
 FULL = Path("/dev/full")
 full_disk = pytest.mark.skipif(not FULL.exists(), reason="no device here is full")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    drawn = Group.draw()
-    drawn.found(client)
-    return drawn
 
 
 @pytest.fixture

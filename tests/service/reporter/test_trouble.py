@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,25 +19,11 @@ from service.wire.calls import Call
 from service.wire.client import Client, Unreachable
 from service.wire.patience import TRIES, patiently
 from tests.support.groups import Group
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer
 
 T = TypeVar("T")
 ANEW = "y\n\n"
 """Typed where no letter waits: write all the same, and leave nobody out."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def group(server: RunningServer) -> Group:
-    group = Group.draw()
-    with Client(server.base) as client:
-        group.found(client)
-    return group
 
 
 @pytest.fixture

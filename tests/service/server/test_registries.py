@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,6 @@ from tests.support.server import running_server
 from tests.support.ssh import SshSigner
 
 draw = seeded(b"registries over http")
-
-
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> SshSigner:
-    return SshSigner.draw(tmp_path_factory.mktemp("ssh"))
 
 
 @pytest.fixture
@@ -568,9 +563,3 @@ def test_lying_answers_are_refused(call: calls.Call[Any], answer: object) -> Non
     """Another registry, another part, circles, misnamed requests, another shape: the server's answer is bad."""
     with pytest.raises(BadAnswer):
         call.parse(answer_of(answer))
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with in_process(tmp_path) as opened:
-        yield opened

@@ -1,0 +1,74 @@
+"""What many tests stand on: a running server, a client of it, and a group that it knows.
+
+A server takes a second to start, so each process that runs tests starts one, for all of them: tests draw groups,
+registries and reply codes of their own, and meet nothing of each other. A module that needs another server, client or
+group defines a fixture of the same name; a test that ends a server, counts what it holds or measures its time starts
+its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from crypto import keyfiles
+from service.wire.client import Client
+from tests.support.groups import Group
+from tests.support.redis_server import redis_server
+from tests.support.server import RunningServer, running_server
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One worker over SQLite."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis_backed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Two workers over one Redis."""
+    folder = tmp_path_factory.mktemp("redis")
+    with (
+        redis_server(folder / "redis") as redis,
+        running_server(folder / "server", redis_url=redis.url, settings={"workers": 2}) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def server_on_each_store(request: pytest.FixtureRequest) -> RunningServer:
+    """Each of the two in turn."""
+    name = "sqlite_server" if request.param == "sqlite" else "redis_backed_server"
+    running: RunningServer = request.getfixturevalue(name)
+    return running
+
+
+@pytest.fixture(scope="session")
+def server(sqlite_server: RunningServer) -> RunningServer:
+    """The server that tests talk to unless their module says otherwise."""
+    return sqlite_server
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    """A connection to the server."""
+    with Client(server.base) as opened:
+        yield opened
+
+
+@pytest.fixture
+def group(client: Client) -> Group:
+    """Ada, Bo and Cy, whom the server knows."""
+    drawn = Group.draw()
+    drawn.found(client)
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def quick_key_files() -> Iterator[None]:
+    """Stretch little, so that the tests take seconds; the parameters are in the file as always."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
+        yield
