@@ -22,13 +22,6 @@ from tests.support.pages import Visitor
 
 
 @pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw("Aurora", ["Ada", "Bo", "Cy"])
-    await world.found(drawn)
-    return drawn
-
-
-@pytest.fixture
 def called(world: World, tmp_path: Path) -> Path:
     """Where the program of this server writes down how it was called, and with which of our variables."""
     told, program = tmp_path / "told", tmp_path / "call"

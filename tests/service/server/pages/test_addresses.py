@@ -13,13 +13,6 @@ BROWSER = {"accept": "text/html,application/xhtml+xml", "accept-language": "de"}
 
 
 @pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw()
-    await world.found(drawn)
-    return drawn
-
-
-@pytest.fixture
 def http(world: World) -> httpx.AsyncClient:
     return world.http
 

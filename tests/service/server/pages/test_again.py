@@ -16,13 +16,6 @@ from tests.support.pages import Visitor
 FILE = ("a.txt", b"x" * 100_000)
 
 
-@pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw()
-    await world.found(drawn)
-    return drawn
-
-
 async def test_too_many_at_once(world: World, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same form, sent by a reload, goes through when there is room; the page leads nowhere else."""
     visitor = Visitor(world.http)

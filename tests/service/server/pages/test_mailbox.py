@@ -26,20 +26,8 @@ from tests.support.pages import Page, Visitor
 
 
 @pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw()
-    await world.found(drawn)
-    return drawn
-
-
-@pytest.fixture
 def code() -> ReplyCode:
     return ReplyCode.draw(system)
-
-
-@pytest.fixture
-def visitor(world: World) -> Visitor:
-    return Visitor(world.http)
 
 
 async def put(world: World, group: Group, code: ReplyCode, *letters: bytes) -> None:

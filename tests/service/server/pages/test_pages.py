@@ -5,9 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,28 +27,11 @@ from service.server.pages.site import POLICY
 from service.server.pages.tokens import COOKIE
 from service.wire import calls, shapes
 from tests.support.groups import Group
-from tests.support.inprocess import World, in_process
+from tests.support.inprocess import World
 from tests.support.pages import Page, Visitor
 
 PART = b'--b\r\nContent-Disposition: form-data; name="what"\r\n\r\nvalue\r\n'
 PHOTO = b"\xff\xd8\xff\xe1\x00\x08Exif\x00\x00\xff\xda\x00\x02" + b"\x55" * 5_000 + b"\xff\xd9"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with in_process(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def group() -> Group:
-    return Group.draw("Aurora", ["Ada", "Bo", "Cy"])
-
-
-@pytest.fixture
-async def visitor(world: World, group: Group) -> Visitor:
-    await world.found(group)
-    return Visitor(world.http)
 
 
 async def fetched(world: World, group: Group, name: str, report: str) -> bytes:

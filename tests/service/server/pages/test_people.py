@@ -32,11 +32,6 @@ async def group(world: World, elders: Group) -> Group:
     return drawn
 
 
-@pytest.fixture
-def visitor(world: World) -> Visitor:
-    return Visitor(world.http)
-
-
 def path(group: Group) -> str:
     return f"groups/{group.id.hex()}/report/conduct"
 

@@ -20,18 +20,6 @@ from tests.support.letters import posting, sealed_letter
 from tests.support.pages import Visitor
 
 
-@pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw()
-    await world.found(drawn)
-    return drawn
-
-
-@pytest.fixture
-def visitor(world: World) -> Visitor:
-    return Visitor(world.http)
-
-
 async def reports(world: World, group: Group, name: str) -> list[str]:
     """What happened, in all reports that a handler can read."""
     found = []

@@ -20,13 +20,6 @@ PICTURE = ("big.jpg", bytes(MAX_FORM))
 STORY = "It happened. " * 5_000
 
 
-@pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw()
-    await world.found(drawn)
-    return drawn
-
-
 async def test_what_was_typed_comes_back_without_the_files(world: World, group: Group) -> None:
     """With both sentences at the files, and the ticket unspent: a smaller file goes through."""
     visitor = Visitor(world.http)

@@ -52,13 +52,6 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     cleaning.go.set()
 
 
-@pytest.fixture
-async def group(world: World) -> Group:
-    drawn = Group.draw()
-    await world.found(drawn)
-    return drawn
-
-
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not true():
