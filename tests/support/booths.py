@@ -1,0 +1,90 @@
+"""A voter at their own machine for tests: a folder with a key file, and `sottovoce vote` as typed, or the page.
+
+async with prepared(server) as poll:                      # a tests.support.timed_server
+    server.forward(60)
+    home = home_of(tmp_path, keys_of(poll, "github.com/m1"))
+    result = await vote(server, poll, home, "--yes", typed="1")
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from crypto.entropy import system
+from crypto.keyfiles import lock
+from crypto.secrets import Passphrase
+from service.booth import voting
+from service.booth.page import BoothPage
+from service.cases.rosters import Members
+from service.cli import main
+from service.demo import LIGHT
+from service.member_keys import FILE, KIND, MemberKeys
+from service.wire import calls
+from service.wire.admitting import Admission
+from service.wire.client import AsyncClient, Client
+from service.wire.poll_shapes import DefineBoard, TrusteeCard
+from tests.support.groups import Group
+from tests.support.server_polls import Community, ServerPoll
+from tests.support.timed_server import TimedServer
+
+BOARD = DefineBoard("The board", 2, (TrusteeCard("Ana", bytes(32)),) * 3)
+PASSPHRASE = "correct horse"
+UNSIGNED = "on the board; the trustees have not signed its outcome yet"
+"""What a voter is told of a ballot that waits for the outcome."""
+
+
+@asynccontextmanager
+async def prepared(server: TimedServer, members: int = 7, **options: object) -> AsyncIterator[ServerPoll]:
+    """A poll among `members`, not open yet."""
+    community, group = Community.draw(members + 1), Group.draw(council=["Zoe"])
+    group.say(Members(registry=community.id.hex()))
+    async with AsyncClient(server.base, clock=server.clock) as client:
+        for statement in group.chain.statements:
+            await client.do(calls.append_statement(group.id, statement.raw))
+        await community.publish(client)
+        yield await ServerPoll.ready(client, server.clock, group, community, **options)
+
+
+def home_of(folder: Path, keys: MemberKeys) -> Path:
+    """A member's folder with a key file and the passphrase beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = lock(keys.payload(), Passphrase(PASSPHRASE), LIGHT, entropy=system, kind=KIND)
+    (folder / FILE).write_bytes(raw)
+    (folder / "passphrase").write_text(PASSPHRASE)
+    return folder
+
+
+def keys_of(poll: ServerPoll, account: str) -> MemberKeys:
+    return MemberKeys(*poll.community.keys[account])
+
+
+async def vote(server: TimedServer, poll: ServerPoll, home: Path, *words: str, typed: str = "") -> Result:
+    """Type `sottovoce vote`."""
+    line = ["vote", poll.phi.hex(), "--server", server.base, "--home", str(home)]
+    line += ["--passphrase-file", str(home / "passphrase"), *words]
+    return await asyncio.to_thread(CliRunner().invoke, main, line, input=typed)
+
+
+def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
+    """Cast option 1 as m1 in the booth's page; gives what it shows then."""
+    keys = keys_of(poll, "github.com/m1")
+    with Client(server.base, clock=server.clock) as client:
+        checked = voting.check_poll(client, poll.phi, home)
+        with Admission(client, poll.group.id, "casts") as admission:
+            page = BoothPage(
+                checked.manifest,
+                voting.Summary(),
+                lambda option: voting.cast(client, checked, keys, option, admission, home),
+                host="h",
+                secret="s",
+                moment=str,
+                sent="",
+                voters="",
+                board=BOARD,
+            )
+            return page.answer("POST", "/s/cast", {"host": "h"}, b"option=1").body.decode()
