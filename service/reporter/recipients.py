@@ -54,8 +54,9 @@ def readers(
     """Find to whom the answer to letters, oldest first, goes, by the rosters that the groups' roots signed.
 
     To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
-    takes the answer to another group. In it, to those whom the newest letter names who are still there. They are shown
-    by name, with those to whom that letter says they hand it on: whoever writes a letter may say it wrongly.
+    takes the answer to another group. In it, to those whom the newest letter names who are still there as handlers: the
+    server takes nothing else, so a letter that names others would lock the reporter out. They are shown by name, with
+    those to whom that letter says they hand it on: whoever writes a letter may say it wrongly.
     leave_out: names of recipients of the group that is answered; whoever has one, or a key of somebody who has, doesn't
     get the answer, nor is it handed on to them: desks and server refuse that. Raises Refused when nobody is left, when
     nobody has one of the names, and for anybody else in it or in `roster` (the reporter's own group's), or to whom the
@@ -67,7 +68,7 @@ def readers(
             continue
         for letter in reversed([letter for letter in letters if letter.group == group]):
             wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
-            handlers = tuple(h for h in answered.active if wanted & set(h.key_ids))
+            handlers = tuple(h for h in answered.recipients if wanted & set(h.key_ids))
             if handlers:
                 wanted_out = {folded(name) for name in leave_out}
                 out = [one for one in answered.recipients if folded(one.pseudonym) in wanted_out]

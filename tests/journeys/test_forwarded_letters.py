@@ -228,6 +228,17 @@ def test_a_member_of_the_own_council_cannot_be_left_out_for_show(world: World) -
     assert world.mailbox("--leave-out", "Cy", message="Tom.")["recipients"] == "Aurora: Bo; Aurora: Hal"
 
 
+def test_a_letter_that_names_who_is_no_handler_locks_nobody_out(world: World) -> None:
+    """Bo names the council as a recipient, to whom the server lets nothing be sealed: it is named as handed it."""
+    world.group.add(Member.draw("Hal", "council"))
+    world.group.found(world.client)
+    named = [world.group.member(name) for name in ("Bo", "Hal")]
+    rogue = sealed_letter(world.reporter.code, world.group, "Bo", "Tell us.", named)
+    world.client.do(calls.batch(world.group.signer("Bo"), posting(world.reporter.code, [rogue])))
+    read = world.mailbox(message="Tom.")
+    assert (read["recipients"], read["sent"]) == ("Aurora: Bo; Aurora: Hal", True)
+
+
 def test_who_may_have_been_told_since_the_letter_cannot_be_left_out_for_show(world: World) -> None:
     """The letter says nothing of a forward that came after it, and desks hand follow-ups on by their log."""
     world.group.add(Member.draw("Hal", "council"))

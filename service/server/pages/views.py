@@ -162,7 +162,8 @@ async def readers(deps: Deps, letters: Sequence[Letter]) -> Readers | None:
     """Find to whom the answer to some letters, oldest first, goes; None when nobody of them is there any more.
 
     To the group of the first letter, as long as it still has somebody whom one of its letters names: no later letter
-    takes the answer to another group. In it, to those whom the newest letter names who are in the roster in force.
+    takes the answer to another group. In it, to those whom the newest letter names who are handlers in the roster in
+    force: nothing else is taken, so a letter that names others would lock the reporter out.
     The page shows them by name, with those to whom that letter says they hand it on: whoever writes a letter may say it
     wrongly.
     """
@@ -172,7 +173,7 @@ async def readers(deps: Deps, letters: Sequence[Letter]) -> Readers | None:
             continue
         for letter in reversed([letter for letter in letters if letter.group == group]):
             wanted = {bytes.fromhex(key_id) for key_id in letter.recipients}
-            people = tuple(h for h in history.latest.active if wanted & set(h.key_ids))
+            people = tuple(h for h in history.latest.recipients if wanted & set(h.key_ids))
             if people:
                 return Readers(history.latest, people, await _handed_to(deps, letter, history.latest, people))
     return None

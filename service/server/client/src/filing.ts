@@ -117,9 +117,13 @@ export function authorOf(letter: Letter, roster: Roster): Handler | undefined {
   return roster.handlers.find((handler) => handler.verifyKeys.some((key) => toHex(key.raw) === letter.authorKey));
 }
 
-/** Find whom a follow-up goes to: those who read the report and are still there, with their keys in force. */
+/**
+ * Find whom a follow-up goes to: those who read the report and are still there as handlers, with their keys in force.
+ * The server takes nothing else, so a letter that names others would lock the reporter out.
+ */
 export function answerTo(letter: Letter, roster: Roster): Handler[] {
-  return holders(new Set(letter.recipients), roster);
+  const named = holders(new Set(letter.recipients), roster);
+  return recipientsOf(roster).filter((handler) => named.includes(handler));
 }
 
 /**

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fromHex, toHex } from "../src/bytes.ts";
 import { mailboxOf, ReplyCode } from "../src/codes.ts";
 import { system } from "../src/entropy.ts";
-import { handedOn } from "../src/filing.ts";
+import { answerTo, handedOn } from "../src/filing.ts";
 import type { Letter } from "../src/letters.ts";
 import type { Handler, Roster } from "../src/rosters.ts";
 
@@ -37,4 +37,14 @@ test("an answer is handed to nobody with the name of one to whom it is not seale
   assert.deepEqual(shown([bo, cy], other), ["Emil"]);
   assert.deepEqual(shown([bo, cy, dina], answered), ["Gil"]);
   assert.deepEqual(shown([bo, cy, dina], other), ["Dina", "Emil"]);
+});
+
+test("an answer is sealed to handlers only, whoever a letter names, and the others are shown as handed it", () => {
+  const [bo, cy, gil] = [handler("Bo"), handler("Cy"), { ...handler("Gil"), role: "council" as const }];
+  const answered = roster("aa", bo, cy, gil);
+  const named = (...people: Handler[]): Letter =>
+    ({ group: toHex(answered.groupId), recipients: people.map(({ sealKeys }) => toHex(sealKeys[0]!.id)), handedTo: [] }) as unknown as Letter;
+  assert.deepEqual(answerTo(named(bo, gil), answered), [bo]);
+  assert.deepEqual(answerTo(named(gil), answered), []);
+  assert.deepEqual(handedOn(named(bo, gil), answered, answered, [bo]), [gil]);
 });

@@ -171,6 +171,25 @@ async def test_in_one_group_the_newest_letter_says_to_whom_and_the_page_names_th
     assert [await answers_to(world, group, name) for name in ("Ada", "Bo", "Cy")] == [1, 0, 1]
 
 
+async def test_a_letter_that_names_who_is_no_handler_locks_nobody_out(
+    world: World, visitor: Visitor, code: ReplyCode
+) -> None:
+    """Nothing is sealed to the council. It is still named: those who read the answer may hand it on to them."""
+    group = Group.draw(council=["Zoe"])
+    await world.found(group)
+    ada, bo, zoe = (group.member(name) for name in ("Ada", "Bo", "Zoe"))
+    rogue = sealed_letter(code, group, "Bo", "To us both.", [bo, zoe])
+    await put(world, group, code, sealed_letter(code, group, "Ada", "To me.", [ada]), rogue)
+    page = await visitor.open(to_words(code))
+    assert goes_to(page) == "Aurora: Bo; Aurora: Zoe"
+    assert (await visitor.answer(page, "Yes.")).heading == "Done"
+    code = from_words(" ".join(page.words))
+    await put(world, group, code, sealed_letter(code, group, "Ada", "To me.", [ada]))
+    await put(world, group, code, sealed_letter(code, group, "Bo", "To the council.", [zoe]))
+    page = await visitor.open(to_words(code))
+    assert (await visitor.answer(page, "Yes.")).heading == "Done"
+
+
 async def test_an_answer_goes_to_another_group_only_when_the_first_has_nobody_left(
     world: World, group: Group, visitor: Visitor, code: ReplyCode
 ) -> None:
