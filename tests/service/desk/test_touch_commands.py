@@ -1,8 +1,9 @@
-"""`sottovoce desk` says that a letter is due: on the real server, whose clock filed the reports days ago."""
+"""`sottovoce desk` says that a letter is due: on the real server, whose clock the desks share."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,20 +43,27 @@ class Desks:
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Iterator[Desks]:
-    with timed_server(tmp_path / "server") as server, Client(server.base) as client:
-        server.forward(-12 * DAY)
+def desks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desks]:
+    real = time.time
+    with timed_server(tmp_path / "server") as server:
+
+        def now() -> float:
+            return real() + float(server.shift.read_text(encoding="ascii"))
+
+        monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "clock", now)
+        monkeypatch.setattr(time, "time", now)
+        server.forward(DAY / 2 - real() % DAY)  # noon: no midnight comes between a report and a look
         group = Group.draw()
-        group.found(client)
-        for ahead, what in ((0, "long ago"), (6, "last week"), (6, "today")):
-            server.forward(ahead * DAY)
-            Reporter(client, group).report(Answers(what=what))
-        Reporter(client, group).report(Answers(what="danger", urgency="danger"))
-        server.forward(60)  # urgent ones are released by the minute
-        found = Desks(tmp_path)
+        with Client(server.base) as client:
+            group.found(client)
+            for days, what in ((0, "long ago"), (6, "last week"), (6, "today")):
+                server.forward(days * DAY)
+                Reporter(client, group).report(Answers(what=what))
+            Reporter(client, group).report(Answers(what="danger", urgency="danger"))
+        server.forward(60)  # what is urgent is released by the minute
         for name in ("Ada", "Bo", "Cy"):
             home_of(tmp_path / name, server.base, group, name, PASSPHRASE)
-        yield found
+        yield Desks(tmp_path)
 
 
 def test_a_letter_that_is_due_is_said_until_it_was_written(desks: Desks) -> None:
