@@ -37,7 +37,7 @@ FEW: Final = 5
 
 
 class Option(Struct, frozen=True, forbid_unknown_fields=True):
-    """An option. `review_after_days`: when a measure is looked at again; 0 for no action and abstaining."""
+    """An option. `review_after_days`: from the close until it is looked at again; 0 for no action and abstaining."""
 
     text: str
     review_after_days: int

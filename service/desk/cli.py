@@ -191,10 +191,13 @@ def sync(context: click.Context, as_json: bool) -> None:
         f"{result.voices} reports' voices checked; "
         f"{result.sent} items sent, {result.waiting} waiting."
     )
-    lines = [text, *(f"WARNING: {warning}" for warning in result.warnings)]
+    lines = [text]
     if result.letters_due:
         due = f"Letters due: {result.letters_due}, after a week or longer without a word."
-        lines.insert(1, f"{due} See `sottovoce desk list`.")
+        lines.append(f"{due} See `sottovoce desk list`.")
+    if result.measures_due:
+        lines.append(f"Measures to look at: {result.measures_due}. See `sottovoce desk measures`.")
+    lines += [f"WARNING: {warning}" for warning in result.warnings]
     if result.urgent:
         lines.insert(0, f"URGENT: {result.urgent} new reports say that someone is in danger.")
     emit(asdict(result), as_json, shown("\n".join(lines)))

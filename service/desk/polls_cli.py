@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import time
+from datetime import date
 from pathlib import Path
 
 import click
 
 from crypto.errors import Refused
 from service.cases import decisions
+from service.cases.receipts import day_of
 from service.cases.texts import tidy
 from service.chain_files import read_whole
 from service.console import command, emit, json_option, poll_id, shown, write_private
 from service.desk.cli import client_of, desk, opened
+from service.desk.measures import review_day
 from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
 from service.wire import poll_calls
+from service.wire.poll_decisions import day_told
 
 _EPOCH = date(1970, 1, 1)
 
@@ -34,6 +38,8 @@ def result(context: click.Context, poll: str, picture: Path | None, as_json: boo
     if picture is not None:
         write_private(picture, drawn(found).encode())
     signers = [each.owner for each in found.delivered.outcome.signatures]
+    review = review_day(found.manifest, statement.outcome)
+    again = [] if review is None else [f"Looked at again on {day_told(review)}."]
     told = {
         "sentence": text,
         "outcome": found.manifest.texts[statement.outcome],
@@ -43,8 +49,10 @@ def result(context: click.Context, poll: str, picture: Path | None, as_json: boo
         "counts": found.counts,
         "signed_by": signers,
         "state": found.view.state,
+        "review_on": None if review is None else day_told(review),
     }
-    emit(told, as_json, shown(f"{found.manifest.question}\n{text}\nSigned by {len(signers)} trustees."))
+    lines = [found.manifest.question, text, *again, f"Signed by {len(signers)} trustees."]
+    emit(told, as_json, shown("\n".join(lines)))
 
 
 @desk.command("acknowledge")
@@ -71,7 +79,7 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
 @command
 def implemented(context: click.Context, poll: str, text_file: Path, ends: str | None, as_json: bool) -> None:
     """Record, for everyone to see, what the council did and when it ends."""
-    phi, ends_on = poll_id(poll), None if ends is None else _day(ends)
+    phi, ends_on = poll_id(poll), None if ends is None else _end(ends)
     try:
         text = tidy(read_whole(text_file, 8_000).decode())
     except UnicodeDecodeError:
@@ -85,11 +93,16 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
     emit({"state": view.state, "ends": ends}, as_json, "Recorded.")
 
 
-def _day(text: str) -> int:
+def day_named(text: str) -> int:
+    """Read a day as a person types it: days since 1970-01-01. Refused when it is none."""
     try:
-        ends = date.fromisoformat(text)
+        return (date.fromisoformat(text) - _EPOCH).days
     except ValueError:
         raise Refused("a day is like 2026-12-31") from None
-    if ends < datetime.now(UTC).date():
+
+
+def _end(text: str) -> int:
+    ends_on = day_named(text)
+    if ends_on < day_of(time.time()):
         raise Refused("a measure can't end on a day that is over")
-    return (ends - _EPOCH).days
+    return ends_on

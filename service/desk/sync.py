@@ -27,6 +27,7 @@ from service.desk.registries import pull_registries
 from service.desk.rosters import look_again, pull_other, pull_rosters, roster_warnings
 from service.desk.session import Session
 from service.desk.sync_logs import judge_again, note_grown, pull_activity, pull_logs
+from service.desk.sync_measures import measures_due, pull_measures
 from service.desk.touch import letter_due
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
@@ -52,6 +53,8 @@ class SyncResult:
     """Reports whose voices were checked."""
     letters_due: int = 0
     """Cases in which nobody has written to the reporter for a week (touch.py)."""
+    measures_due: int = 0
+    """On a council member's desk: measures that end or are looked at again within two weeks, or should have been."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -80,9 +83,11 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.new_entries += pull_logs(session, client)
     result.sent = sent.count
     result.warnings += sent.warnings
+    result.warnings += pull_measures(session, client)
     result.waiting = len(session.outbox())
     today = day_of(now_s)
     result.letters_due = sum(letter_due(case, today) for case in session.cases().values())
+    result.measures_due = measures_due(session, today)
     return result
 
 

@@ -39,9 +39,9 @@ class Said:
 
     def shape(self) -> dict[str, object]:
         """Give it as JSON has it."""
-        told: dict[str, object] = {"by": self.pseudonym, "on": _day(self.day)}
+        told: dict[str, object] = {"by": self.pseudonym, "on": day_told(self.day)}
         if self.text is not None:
-            told |= {"text": self.text, "ends": None if self.ends_on is None else _day(self.ends_on)}
+            told |= {"text": self.text, "ends": None if self.ends_on is None else day_told(self.ends_on)}
         return told
 
 
@@ -56,14 +56,14 @@ class CouncilsWord:
         """Give it for a person. The council's own text is set in, so that no line of it can pass for one of ours."""
         lines = []
         if (word := self.acknowledged) is not None:
-            lines.append(f"The council has the result: signed by {word.pseudonym}, {_day(word.day)}.")
+            lines.append(f"The council has the result: signed by {word.pseudonym}, {day_told(word.day)}.")
         if (word := self.implemented) is not None and word.text is not None:
-            lines.append(f"What the council did: signed by {word.pseudonym}, {_day(word.day)}.")
+            lines.append(f"What the council did: signed by {word.pseudonym}, {day_told(word.day)}.")
             lines += [f"  {line}" for line in word.text.splitlines()]
             lines.append(
                 "No day is named on which it ends."
                 if word.ends_on is None
-                else f"It ends on {_day(word.ends_on)}."
+                else f"It ends on {day_told(word.ends_on)}."
             )
         return lines
 
@@ -78,20 +78,15 @@ def councils_word(client: Client, view: PollView) -> CouncilsWord:
 
     Raises Refused for what no council member signed, or when the server says that there is a word and shows none.
     """
-    said, done = view.shape.acknowledged, view.shape.implemented
-    if (said is None and view.state in {"acknowledged", "implemented"}) or (
-        done is None and view.state == "implemented"
-    ):
-        raise Refused(
-            f"the server says that the poll is {view.state}, and shows nothing that the council signed"
-        )
-    if said is None and done is None:
+    if not _spoken(view):
         return CouncilsWord()
     return checked_word(view, client.do(calls.roster(bytes.fromhex(view.manifest.group_id))))
 
 
 def checked_word(view: PollView, history: RosterHistory) -> CouncilsWord:
-    """Check what the server shows as the council's word against the roster of the poll's group. Raises Refused."""
+    """The same by a roster that is at hand, of the poll's group. Raises Refused likewise."""
+    if not _spoken(view):
+        return CouncilsWord()
     said, done = view.shape.acknowledged, view.shape.implemented
     outcome = _outcome(view)
     acknowledged = implemented = None
@@ -110,6 +105,18 @@ def checked_word(view: PollView, history: RosterHistory) -> CouncilsWord:
         )
         implemented = Said(member.pseudonym, done.day, done.text, done.ends_on)
     return CouncilsWord(acknowledged, implemented)
+
+
+def _spoken(view: PollView) -> bool:
+    """Whether the server shows a word of the council. Refused where it says that there is one and shows none."""
+    said, done = view.shape.acknowledged, view.shape.implemented
+    if (said is None and view.state in {"acknowledged", "implemented"}) or (
+        done is None and view.state == "implemented"
+    ):
+        raise Refused(
+            f"the server says that the poll is {view.state}, and shows nothing that the council signed"
+        )
+    return said is not None or done is not None
 
 
 def _outcome(view: PollView) -> OutcomeStatement:
@@ -133,7 +140,8 @@ def _signer(history: RosterHistory, handler: str, check: Callable[[VerifyKey], N
     raise Refused("the server shows as the council's word what no member of the group's council signed")
 
 
-def _day(day: int) -> str:
+def day_told(day: int) -> str:
+    """Write a day (since 1970-01-01 UTC) as a date, or as a number where no date is that late."""
     try:
         return (_EPOCH + timedelta(days=day)).isoformat()
     except OverflowError:  # a day may have 32 bits, and a date ends with the year 9999

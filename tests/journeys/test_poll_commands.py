@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +208,9 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
         "5 of 6 voted. Only the outcome is told of this poll. Outcome: Written warning."
     )
     assert (result["counts"], result["signed_by"]) == (None, [1, 3])
+    review = (datetime.fromtimestamp(server.clock(), UTC).date() + timedelta(days=90)).isoformat()
+    assert result["review_on"] == review
+    assert f"Looked at again on {review}.\n" in world.run("desk", desk, "result", phi).output
     assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
     done = tmp_path / "done.txt"
     done.write_text("A written warning was given.", encoding="utf-8")
@@ -218,6 +221,9 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert "A written warning was given.\nNo day is named on which it ends." in (
         world.run("poll", desk, "status", phi, "--server", server.base).output
     )
+    assert world.does("desk", desk, "sync")["measures_due"] == 0
+    [measure] = json.loads(world.run("desk", desk, "measures", "--json").stdout)
+    assert (measure["poll"], measure["ahead"]) == (phi, [{"what": "review", "on": review}])
     paper = tmp_path / "receipt.json"
     paper.write_bytes(receipts[0])
     assert world.at("poll", desk, "check-receipt", str(paper))["found"] == "counted"

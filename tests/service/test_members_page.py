@@ -1,4 +1,4 @@
-"""docs/members.md and docs/polls.md: every command of the pages is one, with those options."""
+"""docs/members.md, polls.md and handling.md: every command of the pages is one, with those options."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ LINES = [
     if line.startswith("sottovoce ")
 ]
 
-# In polls.md a command in a sentence is to be typed as well, unless it only names one.
+# In these a command in a sentence is to be typed as well, unless it only names one.
 LINES += [
     span.replace("…", "x")
-    for span in re.findall(r"`(sottovoce [^`]+)`", (DOCS / "polls.md").read_text(encoding="utf-8"))
+    for name in ("polls.md", "handling.md")
+    for span in re.findall(r"`(sottovoce [^`]+)`", (DOCS / name).read_text(encoding="utf-8"))
     if len(span.split()) > 3
 ]
 

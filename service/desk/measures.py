@@ -1,0 +1,155 @@
+"""When a measure that a poll decided ends or is looked at again, and when the council is told so.
+
+Pure: the same decision, the same local word and the same day give the same answer. Days are whole days since 1970-01-01
+UTC. An outcome counts once a council member has signed for it, so nobody makes a measure up by showing a poll that
+never was; a review's day follows from the manifest alone, an end is what the council signed. A temporary measure stands
+in the manifest before anybody signed: it is by the server's word.
+Leaves to sync_measures.py to fetch polls, and to check whose word it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from crypto.errors import Refused
+from polls.manifest import Manifest, Urgent
+from service.cases.receipts import day_of
+from service.wire.poll_decisions import CouncilsWord, day_told
+from service.wire.poll_views import PollView
+
+NOTICE: Final = 14
+"""Days before an end or a review from which on the council is told."""
+
+
+What = Literal["ends", "review", "temporary ends"]
+
+
+class Turn(Struct, frozen=True):
+    """A day on which something is to be done about a measure. on: days since 1970-01-01 UTC."""
+
+    what: What
+    on: int
+
+
+class Decision(Struct, frozen=True):
+    """What a poll decided, as far as it has come. The desk keeps it, so that it can tell offline."""
+
+    poll: str
+    """φ, in hex."""
+    state: str
+    question: str
+    measure: str = ""
+    """The outcome's text; empty until a council member has signed for it, and where nothing is done."""
+    review_on: int | None = None
+    ends_on: int | None = None
+    temporary: str = ""
+    """What holds meanwhile; empty once the council recorded what it did."""
+    temporary_ends_on: int | None = None
+    recorded: bool = False
+    """The council recorded what it did: nothing more is to come."""
+
+
+class SeenTo(Struct, frozen=True):
+    """What a council member said at this desk, and nowhere else: which turns are done, and when to be told again."""
+
+    poll: str
+    done: tuple[Turn, ...] = ()
+    again: int | None = None
+
+
+def review_day(manifest: Manifest, option: int) -> int | None:
+    """Give the day on which a measure is looked at again; None for no action. option: its place."""
+    days = manifest.options[option].review_after_days
+    return day_of(manifest.closes_at) + days if days else None
+
+
+def decision_of(view: PollView, word: CouncilsWord) -> Decision:
+    """Read a poll's decision. word: what the council said of it, checked.
+
+    A measure is looked at again so many days after the poll closed as its manifest says, whenever it was carried out.
+    """
+    manifest, done = view.manifest, word.implemented
+    outcome = view.outcome if view.outcome is not None or view.remains is None else view.remains.outcome
+    ends_on = None if done is None else done.ends_on
+    measure, review_on = "", None
+    if outcome is not None and (word.acknowledged is not None or done is not None):
+        option = outcome.statement.outcome
+        review_on = review_day(manifest, option)
+        measure = manifest.options[option].text if review_on is not None or ends_on is not None else ""
+    temporary = manifest.basis if isinstance(manifest.basis, Urgent) and done is None else None
+    return Decision(
+        poll=manifest.phi.hex(),
+        state=view.state,
+        question=manifest.question,
+        measure=measure,
+        review_on=review_on,
+        ends_on=ends_on,
+        temporary="" if temporary is None else temporary.measure,
+        temporary_ends_on=None if temporary is None else day_of(temporary.ends_at),
+        recorded=done is not None,
+    )
+
+
+def turns(decision: Decision, seen: SeenTo | None) -> tuple[Turn, ...]:
+    """Give what is still to be done about a measure, the earliest first. What ends by its review isn't reviewed."""
+    review_on, ends_on = decision.review_on, decision.ends_on
+    if review_on is not None and ends_on is not None and ends_on <= review_on:
+        review_on = None
+    days: list[tuple[What, int | None]] = [
+        ("temporary ends", decision.temporary_ends_on),
+        ("review", review_on),
+        ("ends", ends_on),
+        ("review", None if seen is None else seen.again),
+    ]
+    found = {Turn(what, on) for what, on in days if on is not None}
+    return tuple(sorted(found - set(_done(seen)), key=lambda one: (one.on, one.what)))
+
+
+def due(some: Iterable[Turn], today: int) -> tuple[Turn, ...]:
+    """Give those of which the council is told: from NOTICE days before, until somebody here says that it is done."""
+    return tuple(one for one in some if one.on <= today + NOTICE)
+
+
+def over(decision: Decision, seen: SeenTo | None) -> SeenTo:
+    """Say that a measure has ended: of what is known of it now, nothing is left to do. Refused when nothing was."""
+    left = turns(decision, seen)
+    if not left:
+        raise Refused("no measure of this poll has an end or a review ahead")
+    return SeenTo(decision.poll, (*_done(seen), *left))
+
+
+def goes_on(decision: Decision, seen: SeenTo | None, today: int, again: int) -> SeenTo:
+    """Say that a measure was looked at, goes on, and is looked at again on the day `again`.
+
+    Done are with that the days that have come, and reviews that were near; an end that is still ahead stays. Refused
+    where there is no measure, and for a day that is over.
+    """
+    if not decision.measure and not decision.temporary:
+        raise Refused("as this desk knows it, no measure came of this poll")
+    if again < today:
+        raise Refused("name a day to come")
+    done = tuple(one for one in due(turns(decision, seen), today) if one.on <= today or one.what == "review")
+    kept = tuple(one for one in (*_done(seen), *done) if one != Turn("review", again))
+    return SeenTo(decision.poll, kept, again)
+
+
+def told(turn: Turn, today: int) -> str:
+    """Say in one line when what is to be done."""
+    days = turn.on - today
+    number = f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
+    when = "today" if days == 0 else f"in {number}" if days > 0 else f"{number} ago"
+    on = f"on {day_told(turn.on)}, {when}"
+    match turn.what:
+        case "ends":
+            return f"ends {on}. Lift it, and invite them back."
+        case "temporary ends":
+            return f"its temporary measure ends {on}."
+        case "review":
+            return f"to be looked at again {on}."
+
+
+def _done(seen: SeenTo | None) -> tuple[Turn, ...]:
+    return () if seen is None else seen.done

@@ -1,0 +1,88 @@
+"""Bringing in what the polls of this desk's group decided, for members of its council; and what they said was done.
+
+Guarantees: nothing is kept as a council's word that no member of the council signed, by the group's roster that this
+desk has verified; an outcome that was kept once is never lost to a server that shows it no more.
+"""
+
+from __future__ import annotations
+
+from crypto.errors import Refused
+from service.desk.measures import Decision, SeenTo, decision_of, due, turns
+from service.desk.session import Session
+from service.desk.vault import VaultDamaged
+from service.wire import poll_calls
+from service.wire.client import Client, Declined
+from service.wire.poll_decisions import checked_word
+
+_GONE = "it is listed, and not there"
+
+
+def of_council(session: Session) -> bool:
+    """Whether this desk's handler is on the council of their group, by the roster of the last sync."""
+    roster = session.own_roster
+    handler = None if roster is None else roster.by_key(session.in_force.key_id)
+    return handler is not None and handler.active and handler.role == "council"
+
+
+def pull_measures(session: Session, client: Client) -> list[str]:
+    """Fetch the polls whose state has changed; of those that the council has dealt with nothing is asked any more.
+
+    Does nothing but on a council member's desk. Gives warnings. Raises Unreachable or Declined.
+    """
+    if not of_council(session):
+        return []
+    known = {one.poll: one for one in session.vault.every("decision", Decision)}
+    warnings, after = list[str](), b""
+    while True:
+        page = client.do(poll_calls.polls(session.group, after))
+        listed = {bytes.fromhex(entry.poll): entry for entry in page.polls}
+        new = [phi for phi in listed if phi > after]
+        for phi in new:
+            kept = known.get(phi.hex())
+            if kept is None or (not kept.recorded and kept.state != listed[phi].state):
+                warnings += _pull(session, client, phi, kept)
+        if not page.more or not new:  # a server that lists the same again would hold the desk for ever
+            return warnings
+        after = max(new)
+
+
+def measures(session: Session) -> list[tuple[Decision, SeenTo | None]]:
+    """Give what this desk knows of its group's decisions, with what was said here of each. Offline."""
+    seen = {one.poll: one for one in session.vault.every("reviewed", SeenTo)}
+    return [(one, seen.get(one.poll)) for one in session.vault.every("decision", Decision)]
+
+
+def measure_of(session: Session, phi: bytes) -> tuple[Decision, SeenTo | None]:
+    """Give the same of one poll. Refused when this desk has not synced it."""
+    decision = session.vault.get("decision", phi, Decision)
+    if decision is None:
+        raise Refused("this desk knows no such poll of its group: run `sottovoce desk sync`")
+    return decision, session.vault.get("reviewed", phi, SeenTo)
+
+
+def measures_due(session: Session, today: int) -> int:
+    """Count the measures of which the council is told. today: days since 1970-01-01 UTC."""
+    if not of_council(session):
+        return 0
+    return sum(bool(due(turns(decision, seen), today)) for decision, seen in measures(session))
+
+
+def _pull(session: Session, client: Client, phi: bytes, kept: Decision | None) -> list[str]:
+    about = f"about the poll {phi.hex()[:8]}"
+    try:
+        view = client.do(poll_calls.poll(phi))
+        if bytes.fromhex(view.manifest.group_id) != session.group:
+            raise Refused("it is of another group")
+        found = decision_of(view, checked_word(view, session.history_of(session.group)))
+        if kept is not None and kept.measure and not found.measure:
+            raise Refused("the server no longer shows what the council said")
+    except Declined as problem:
+        if problem.status != 404:
+            raise
+        return [f"{about}: {_GONE}"]
+    except VaultDamaged:
+        raise
+    except Refused as refused:
+        return [f"{about}: {refused.reason}"]
+    session.vault.put("decision", phi, found)
+    return []
