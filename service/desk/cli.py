@@ -157,12 +157,19 @@ def rotate(
         waiting = key.waits(roster)
         if not waiting:  # else the card is made again: new keys are drawn once for each rotation
             key = key.rotated(system)
-        if not waiting or new_passphrase_file is not None:
+        locked = not waiting or new_passphrase_file is not None
+        if locked:
             passphrase = read_passphrase(
                 new_passphrase_file, "New passphrase", confirm=True, option="--new-passphrase-file"
             )
             write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
-        write_whole(home / CARD_FILE, msgspec.json.encode(key.card(setup.pseudonym)))
+        try:
+            write_whole(home / CARD_FILE, msgspec.json.encode(key.card(setup.pseudonym)))
+        except Refused as refused:
+            good = " Your key file is under the new passphrase already." if locked else ""
+            raise Refused(
+                f"no card was made: {refused.reason}.{good} Run `rotate` again for the card"
+            ) from None
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))
     said = f"Your new card is {home / CARD_FILE}."
     if waiting:

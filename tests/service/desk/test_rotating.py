@@ -224,6 +224,27 @@ def test_new_keys_are_under_a_new_passphrase(
     assert home.does("sync")["warnings"] == []
 
 
+def test_who_has_new_keys_and_no_card_is_told_which_passphrase_is_good(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """The disk is full behind the key file: what was typed first opens nothing any more, and again makes the card."""
+    home = Home(tmp_path, server, group)
+    home.does("sync")
+    card = home.folder / "card.json"
+    card.mkdir()
+    (card / "in the way").touch()
+    refused = home.type("rotate", "--new-passphrase-file", tmp_path / "new")
+    assert refused.exit_code == 3
+    assert "under the new passphrase" in refused.stderr
+    assert home.type("sync").exit_code == 4
+    (card / "in the way").unlink()
+    card.rmdir()
+    kept = home.key()
+    (tmp_path / "right").write_text(NEW_PASSPHRASE)
+    assert home.does("rotate")["former"] == 1
+    assert home.key().payload() == kept.payload()
+
+
 def test_whose_key_file_is_lost_is_handed_their_cases_by_a_colleague(
     tmp_path: Path, server: RunningServer, client: Client, group: Group
 ) -> None:
