@@ -51,16 +51,18 @@ def grant_follow_ups(session: Session, now_s: int) -> list[str]:
     for case in session.cases().values():
         for group, people in told_of(case, histories).items():
             for follow_up in (one for one in case.follow_ups if knows_left_out(one, histories)):
-                reached = not_left_out(follow_up, histories, people)
-                for person in people:
-                    mark = bytes.fromhex(follow_up.id) + bytes.fromhex(group) + person.id
-                    if session.vault.read("regranted", mark) is not None:
-                        continue
+                marks = {
+                    person: bytes.fromhex(follow_up.id) + bytes.fromhex(group) + person.id
+                    for person in people
+                }
+                new = [one for one in people if session.vault.read("regranted", marks[one]) is None]
+                reached = not_left_out(follow_up, histories, new) if new else ()
+                for person in new:
                     if person in reached:
                         session.enqueue([grant_to(desk, follow_up, group, person.seal_key)])
                     else:
                         warnings.append(_not_handed(person.pseudonym))
-                    session.vault.put("regranted", mark, b"1")
+                    session.vault.put("regranted", marks[person], b"1")
     return warnings
 
 

@@ -339,6 +339,40 @@ def test_a_false_grant_to_a_new_key_takes_nothing_away(
     vault.close()
 
 
+def test_who_was_granted_nonsense_first_is_handed_the_report_by_new_keys(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """Which of two grants to one key opens, the server can't tell; the desk lists what does not."""
+    other = Group.draw("Borealis", ["Dina"])
+    other.found(client)
+    Reporter(client, group).report(Answers(what="It happened."))
+    old = other.member("Dina")
+    key = HandlerKey(old.signing, old.sealing)
+    with (
+        desk_of(tmp_path, server.base, group, "Bo") as bo,
+        desk_of(tmp_path, server.base, other, "Dina") as dina,
+    ):
+        synced(bo, client, NOW)
+        bo.keep_chain(other.id, [one.raw for one in other.chain.statements], other.histories[other.id.hex()])
+        [case] = bo.cases().values()
+        grant_nonsense(client, group, "Cy", case, other, key)
+
+        def forward(at_s: int) -> None:
+            [case], theirs = bo.cases().values(), bo.history_of(other.id)
+            bo.enqueue(actions.forward(bo.desk(at_s), case, bo.histories(), theirs, None, ""))
+            assert synced(bo, client, at_s).warnings == []
+            synced(dina, client, at_s)
+
+        forward(NOW + 1)
+        assert [one.id for one in dina.unreadable()] == [case.first.id]
+        dina.key = key.rotated(system)
+        published(other, client, "Dina", dina.key)
+        synced(bo, client, NOW + 2)
+        forward(NOW + 3)
+        assert dina.unreadable() == []
+        assert headlines(dina) == {"It happened."}
+
+
 def test_a_false_grant_hides_nothing_from_who_can_open_it(
     tmp_path: Path, server: RunningServer, client: Client, group: Group
 ) -> None:
