@@ -1,4 +1,4 @@
-"""`sottovoce desk …`: opening a desk, and the commands that read. Works offline for everything but `sync`.
+"""`sottovoce desk …`: opening a desk, and the commands that read. Offline, but for `sync` and `rotate`.
 
 Secrets come from a prompt, a file or standard input. Every text that somebody else wrote passes `shown` before it
 reaches the terminal.
@@ -34,6 +34,7 @@ from service.console import (
 from service.desk.keys import KIND, HandlerKey
 from service.desk.reading import voices_told
 from service.desk.records import Held
+from service.desk.rosters import newest_roster
 from service.desk.session import Session, Setup
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines, unreadable_view
 from service.desk.sync import sync as run_sync
@@ -136,7 +137,7 @@ def rotate(
     The key file keeps the former keys: they open what was sealed to them, and sign until the group has published the
     new ones. So a copy of the former key file, with its passphrase, still opens those reports, and this desk's store,
     also as it is later. If others may have both, or your machine may be known to them, make a new desk instead
-    (`sottovoce desk init`), and have colleagues forward your reports.
+    (`sottovoce desk init`), and have colleagues forward your reports. Fetches the group's list first.
     """
     home, passphrase_file = context.obj
     setup = _read_setup(home)
@@ -146,7 +147,9 @@ def rotate(
         key = HandlerKey.from_payload(unlock(raw, former, kind=KIND))
         vault = Vault(home / STORE_FILE, key.store_key())
         try:
-            roster = Session(vault, key, setup, system).own_roster
+            session = Session(vault, key, setup, system)
+            with client_of(session) as client:
+                roster = newest_roster(session, client)
         finally:
             vault.close()
         if key.superseded(roster) and not newer_is_lost:
@@ -173,7 +176,7 @@ def rotate(
     words = " ".join(fingerprint_words(key.signing.verify_key().raw))
     said = f"Your new card is {home / CARD_FILE}."
     if waiting:
-        said = f"As of your last sync your keys of the last time are not published: no newer ones were made.\n{said}"
+        said = f"Your keys of the last time are not published yet: no newer ones were made.\n{said}"
     emit(
         {"card": str(home / CARD_FILE), "fingerprint": words, "former": len(key.former)},
         as_json,

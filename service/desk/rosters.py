@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from crypto.errors import Refused
-from service.cases.rosters import RosterHistory
+from service.cases.rosters import Roster, RosterHistory
 from service.desk.records import Held
 from service.desk.session import Chain, Session
 from service.desk.vault import VaultDamaged
@@ -51,6 +51,19 @@ def pull_rosters(session: Session, client: Client) -> list[str]:
     groups |= {bytes.fromhex(held.group) for held in session.vault.every("held", Held)}
     groups |= {alternate} if alternate is not None else set()
     return [told for group in sorted(groups - {session.group}) for told in pull_other(session, client, group)]
+
+
+def newest_roster(session: Session, client: Client) -> Roster | None:
+    """Fetch the list of the desk's own group; None while the server doesn't have the group. Raises as `pull_roster`.
+
+    For new keys: an older list could lack those that were made on another machine, and newer ones would leave them out.
+    """
+    try:
+        return pull_roster(session, client, session.group).latest
+    except Declined as problem:
+        if problem.status != 404:
+            raise
+        return session.own_roster
 
 
 def pull_other(session: Session, client: Client, group: bytes) -> list[str]:

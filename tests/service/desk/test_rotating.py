@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,7 @@ def test_rotating_again_before_it_is_published_makes_the_same_card(
 def test_a_second_rotation_before_the_first_sync_makes_no_newer_keys(
     tmp_path: Path, server: RunningServer, client: Client, group: Group
 ) -> None:
-    """The desk doesn't know yet whether the group has the first ones."""
+    """The list that it fetches has not got the first ones yet."""
     home = Home(tmp_path, server, group)
     assert home.rotates() == home.does("rotate")
     assert home.does("sync")["warnings"] == []
@@ -201,6 +202,27 @@ def test_an_older_key_file_makes_no_other_keys(
     assert home.does("sync")["warnings"] == []
     (home.folder / "handler.key").write_bytes(newer)
     assert home.type("sync").exit_code == 3
+
+
+def test_another_machine_that_did_not_sync_since_makes_no_other_keys(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """Published, they would leave no key file that has all: the list is asked for first, or nothing is done."""
+    home = Home(tmp_path, server, group)
+    home.does("sync")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(home.folder, elsewhere)
+    home.rotates()
+    published(group, client, "Ada", home.key())
+    home.folder = elsewhere
+    (tmp_path / "right").write_text(PASSPHRASE)
+    before = (elsewhere / "handler.key").read_bytes()
+    refused = home.type("rotate", "--new-passphrase-file", tmp_path / "new")
+    assert (refused.exit_code, "newer keys of yours" in refused.stderr) == (3, True)
+    setup = (elsewhere / "desk.json").read_bytes()
+    (elsewhere / "desk.json").write_bytes(setup.replace(server.base.encode(), b"http://localhost:1"))
+    assert home.type("rotate", "--newer-is-lost", "--new-passphrase-file", tmp_path / "new").exit_code == 5
+    assert (elsewhere / "handler.key").read_bytes() == before
 
 
 def test_new_keys_are_under_a_new_passphrase(
