@@ -37,12 +37,19 @@ def answering(case: Case, histories: Histories, author_key: str) -> Answering:
     where that is one. author_key: in hex.
     Refused when nobody would be left, or this desk doesn't know the report's group.
     """
-    history = _history(histories, case.first.group)
+    here, latest = case.first.group, _history(histories, case.first.group).latest
     told = told_of(case, histories)
-    recipients = readers(case, history.latest)
+    recipients = readers(case, histories)
+    if here in told:  # a recipient who was told again, under new keys, is a recipient
+        received = set(case.first.recipients)
+        told[here] = tuple(
+            one
+            for one in told[here]
+            if one.key_id.hex() in recipients or received.isdisjoint(key_id.hex() for key_id in one.key_ids)
+        )
     if recipients:
-        recipients = tuple(sorted({*recipients, *_sealable(told.get(case.first.group, ()), history.latest)}))
-        return Answering(history.latest, recipients, _others(told, case.first.group, recipients))
+        recipients = tuple(sorted({*recipients, *_sealable(told.get(here, ()), latest)}))
+        return Answering(latest, recipients, _others(told, here, recipients))
     rosters = [histories[group].latest for group in told]
     for roster in sorted(rosters, key=lambda one: one.by_verify_key(bytes.fromhex(author_key)) is None):
         group = roster.group.hex()
@@ -93,15 +100,19 @@ def knows_left_out(held: Held, histories: Histories) -> bool:
     return history is not None and history.at(bytes.fromhex(held.roster)) is not None
 
 
-def readers(case: Case, roster: Roster) -> tuple[str, ...]:
+def readers(case: Case, histories: Histories) -> tuple[str, ...]:
     """Key ids of the recipients of the report by the keys they hold now, less who retired or stepped out.
 
-    Whoever was left out stays out, because only recipients are looked at. roster: in force, of the report's group.
+    Whoever was left out stays out, because only recipients are looked at; and so does who was left out of the newest
+    answer that the group got: they don't know where to write, and another letter is not to name them again.
     """
+    roster = _history(histories, case.first.group).latest
     found = (roster.by_key(bytes.fromhex(key_id)) for key_id in case.first.recipients)
-    return tuple(
-        sorted({one.key_id.hex() for one in found if one and one.active and not _stepped_out(case, one)})
-    )
+    people = [one for one in found if one and one.active and not _stepped_out(case, one)]
+    answers = [one for one in case.follow_ups if one.group == case.first.group]
+    if answers and knows_left_out(answers[-1], histories):
+        people = list(not_left_out(answers[-1], histories, people))
+    return tuple(sorted({one.key_id.hex() for one in people}))
 
 
 def _sealable(people: Iterable[Handler], roster: Roster) -> tuple[str, ...]:

@@ -290,6 +290,29 @@ def test_no_desk_hands_an_answer_to_whom_its_reporter_left_out_of_it(
     assert [len(world.desks[name].cases()) for name in ("Dina", "Emil")] == [1, 1]
 
 
+def test_who_was_left_out_of_an_answer_is_named_for_no_other(world: World) -> None:
+    """Cy stays out, who was told once more under new keys, also when nobody else of the report's recipients is left."""
+    world.forward("Bo", world.other, "Dina")
+    cy = (world.group.member("Cy").key_id.hex(),)
+    again = Forwarded(group=world.group.id.hex(), handlers=("Cy",), key_ids=cy, reason="keys lost")
+    world.do("Bo", lambda desk, case: [actions.log(desk, case.first, again)])
+    world.write("Bo", "Who saw it?")
+    read = world.mailbox("--leave-out", "Cy", message="Cy's friend.")
+    world.reporter.code = from_words(" ".join(read["code"]))
+    world.sync()
+    world.sync()
+    world.write("Bo", "Thank you.")
+    read = world.mailbox(message="More of it.")
+    assert read["recipients"] == "Aurora: Bo; Borealis: Dina"
+    world.reporter.code = from_words(" ".join(read["code"]))
+    world.sync()
+    world.do("Bo", actions.recuse, "I know them")
+    world.write("Dina", "We go on with it.")
+    assert world.mailbox(message="Good.")["recipients"] == "Borealis: Dina"
+    [case] = world.desks["Cy"].cases().values()
+    assert case.follow_ups == ()
+
+
 def test_where_nobody_is_left_no_letter_is_written(world: World) -> None:
     """A council member can be handed a report, and envelopes are sealed to handlers only."""
     world.forward("Bo", world.other, "Gil")

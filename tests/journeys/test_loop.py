@@ -239,7 +239,7 @@ def test_recusal_and_forwarding(tmp_path: Path, server: RunningServer, client: C
         assert len(handed.state.forwarded) == 1
 
         case = next(iter(ada.cases().values()))
-        assert readers(case, group.roster) == tuple(
+        assert readers(case, group.histories) == tuple(
             sorted(group.member(name).key_id.hex() for name in ("Ada", "Cy"))
         )
         reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "and then", to=("Ada", "Cy")), 0)
