@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from crypto.codes import ReplyCode, claim_of, to_words
 from crypto.entropy import system
 from service.cli import main
-from service.reporter import mailbox_cli
+from service.reporter import answering
 from service.reporter.mailboxes import NO_GROUP, read_mailbox, read_next
 from service.wire import calls
 from service.wire.admitting import Admission
@@ -122,7 +122,7 @@ def test_a_letter_that_comes_while_junk_is_counted_is_shown_and_not_burned_unrea
 ) -> None:  # fmt: skip
     """Junk behind the last letter makes the server say "unread"; whenever an honest letter comes then, it is read."""
     put(client, group, code, sealed_letter(code, group, "Ada", "First."), *(junk() for _ in range(9)))
-    real = mailbox_cli._burn
+    real = answering._burn
     burns: list[bool] = []
 
     def burn(*arguments: Any) -> bool:
@@ -131,7 +131,7 @@ def test_a_letter_that_comes_while_junk_is_counted_is_shown_and_not_burned_unrea
         burns.append(real(*arguments))
         return burns[-1]
 
-    monkeypatch.setattr(mailbox_cli, "_burn", burn)
+    monkeypatch.setattr(answering, "_burn", burn)
     told = run(server, group, code, tmp_path)
     texts = [letter["text"] for letter in told["letters"]]
     assert texts[:2] == ["First.", "Before burn 1."]

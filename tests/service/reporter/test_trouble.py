@@ -14,7 +14,7 @@ from service.cases.filing import Filed, file_report
 from service.cases.reports import Report
 from service.cli import main
 from service.console import write_private
-from service.reporter import mailbox_cli, report_cli
+from service.reporter import answering, mailbox_cli, report_cli
 from service.wire.calls import Call
 from service.wire.client import Client, Unreachable
 from service.wire.patience import TRIES, patiently
@@ -62,7 +62,8 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> type[Breaking]:
 
     for command in (report_cli, mailbox_cli):
         monkeypatch.setattr(command, "Client", Now)
-        monkeypatch.setattr(command, "patiently", partial(patiently, sleep=lambda _: None))
+    for sends in (report_cli, answering):
+        monkeypatch.setattr(sends, "patiently", partial(patiently, sleep=lambda _: None))
     return Now
 
 
