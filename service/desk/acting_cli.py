@@ -1,7 +1,6 @@
-"""`sottovoce desk reply | ask | note | state | triage | check | recuse | forward | record`: the commands that act.
+"""`sottovoce desk reply | ask | note | state | triage | check | recuse`: the commands that act in one case.
 
-What they do is kept in the outbox and goes out with the next `sync`; only `record` needs the server at once, and
-`forward` for a group that is new to this desk.
+What they do is kept in the outbox and goes out with the next `sync`.
 """
 
 from __future__ import annotations
@@ -17,35 +16,23 @@ from abuse.evidence import link_id, witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
-from service.cases.rosters import RosterHistory
-from service.console import check_shows, command, emit, hex_id, json_option, shown
+from service.console import command, emit, json_option
 from service.desk import actions
 from service.desk.casebook import Case
-from service.desk.cli import client_of, desk, opened
-from service.desk.readers import not_left_out
-from service.desk.recording import record_report
+from service.desk.cli import desk, opened
 from service.desk.records import Waiting
-from service.desk.rosters import pull_roster
-from service.desk.session import Session, handlers_named
 from service.desk.writing import enqueued, remark
-from service.files import read_answers, read_file
-from service.wire.client import Declined
-from service.wire.problems import Kind
 
-_FILE: Final = click.Path(path_type=Path, allow_dash=True)
-_WHY: Final = "Why, for the other handlers?"
+TEXT_FILE: Final = click.Path(path_type=Path, allow_dash=True)
+WHY: Final = "Why, for the other handlers?"
 
-_KEPT = "Kept. It goes out with the next `sottovoce desk sync`."
-_HAND_OVER = (
-    "Give it to the person it belongs to and keep no copy: whoever has it reads the answers, once. "
-    "If they don't want to come back, nobody needs it."
-)
+KEPT = "Kept. It goes out with the next `sottovoce desk sync`."
 
 
 def _text_options(function: Callable[..., Any]) -> Callable[..., Any]:
     function = click.option(
         "--text-file",
-        type=click.Path(path_type=Path, allow_dash=True),
+        type=TEXT_FILE,
         help="Read the text from a file, or - .",
     )(function)
     with_argument: Callable[..., Any] = click.argument("report")(function)
@@ -123,7 +110,7 @@ def triage(context: click.Context, report: str, priority: Priority, as_json: boo
 @click.argument("report")
 @click.argument("item")
 @click.argument("finding", type=click.Choice(["verified", "contradicted", "unclear", "gone", "withdrawn"]))
-@click.option("--note-file", "note", type=_FILE, help="What you found, from a file or - . Default: ask.")
+@click.option("--note-file", "note", type=TEXT_FILE, help="What you found, from a file or - . Default: ask.")
 @json_option
 @click.pass_context
 @command
@@ -141,118 +128,15 @@ def check(
 
 @desk.command()
 @click.argument("report")
-@click.option("--reason-file", "reason", type=_FILE, help="Why, for the others: a file or - . Default: ask.")
+@click.option(
+    "--reason-file", "reason", type=TEXT_FILE, help="Why, for the others: a file or - . Default: ask."
+)
 @json_option
 @click.pass_context
 @command
 def recuse(context: click.Context, report: str, reason: Path | None, as_json: bool) -> None:
     """Step out of a report for good: after the next sync it is gone from this desk."""
-    _act(context, report, lambda d, case: actions.recuse(d, case, remark(reason, _WHY)), as_json)
-
-
-@desk.command()
-@click.argument("report")
-@click.option("--to-group", required=True, help="Id of the group (32 hex digits), on the same server.")
-@click.option(
-    "--to",
-    "names",
-    multiple=True,
-    help="Only this handler of it (repeat for more). Default: all but those whom the reporter left out.",
-)
-@click.option("--reason-file", "reason", type=_FILE, help="Why, for the log: a file or - . Default: ask.")
-@json_option
-@click.pass_context
-@command
-def forward(
-    context: click.Context,
-    report: str,
-    to_group: str,
-    names: tuple[str, ...],
-    reason: Path | None,
-    as_json: bool,
-) -> None:
-    """Hand a report to members of another group, but to nobody whom its reporter left out.
-
-    The list of a group that this desk doesn't know yet is fetched at once. It can also go to colleagues who joined
-    after it came, or who lost the key that it is sealed to.
-    """
-    with opened(context) as session:
-        case = session.find(report)
-        to = _group_of(session, hex_id(to_group, 16, "a group's id"))
-        histories = session.histories()
-        wanted = handlers_named(to.latest, names) if names else None
-        items = actions.forward(
-            session.desk(int(time.time())), case, histories, to, wanted, remark(reason, _WHY)
-        )
-        kept = not_left_out(case.first, histories, to.latest.recipients)
-        not_to = [] if names else [one.pseudonym for one in to.latest.recipients if one not in kept]
-        session.enqueue(items)
-    told = "".join(f"Not to {name}, whom the reporter left out.\n" for name in not_to)
-    emit({"queued": len(items), "left_out": not_to}, as_json, shown(f"{told}{_KEPT}"))
-
-
-@desk.command()
-@click.option(
-    "--file", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A report.toml."
-)
-@click.option(
-    "--attach", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="A file, cleaned."
-)
-@click.option(
-    "--original", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="A file, as it is."
-)
-@click.option("--leave-out", multiple=True, help="A handler who must not receive it, by name.")
-@json_option
-@click.pass_context
-@command
-def record(
-    context: click.Context,
-    file: Path,
-    attach: tuple[Path, ...],
-    original: tuple[Path, ...],
-    leave_out: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """File a report for someone who came by another way; the reply code is theirs, to be handed over."""
-    check_shows("english", as_json=as_json)
-    answers = read_answers(file)
-    read = [read_file(path, original=False) for path in attach] + [
-        read_file(path, original=True) for path in original
-    ]
-    files = tuple(one for one, _ in read)
-    with opened(context) as session, client_of(session) as client:
-        words = record_report(session, client, answers, files, leave_out, int(time.time()), _unsure)
-    removed = sorted({what for _, told in read for what in told})
-    lines = [
-        *([f"Removed from the files: {', '.join(removed)}."] if removed else []),
-        "Recorded. The reply code:",
-    ]
-    emit(
-        {"code": words, "removed": removed},
-        as_json,
-        "\n".join([*lines, "", f"  {' '.join(words)}", "", _HAND_OVER]),
-        once=True,
-    )
-
-
-def _unsure(words: tuple[str, ...]) -> None:
-    """Show the code of a report that may have been filed."""
-    told = "It may have arrived although no answer came: `sottovoce desk sync` shows whether it did. Its reply code:"
-    click.echo(told, err=True)
-    click.echo(f"\n  {' '.join(words)}\n\n{_HAND_OVER}", err=True)
-
-
-def _group_of(session: Session, group: bytes) -> RosterHistory:
-    """Give a group's verified history, fetching it the first time. Raises Refused, Unreachable or Declined."""
-    if session.vault.read("chain", group) is not None:
-        return session.history_of(group)
-    with client_of(session) as client:
-        try:
-            return pull_roster(session, client, group)
-        except Declined as problem:
-            if problem.kind is not Kind.NOT_FOUND:
-                raise
-            raise Refused("this desk's server has no such group: compare the id with its people") from None
+    _act(context, report, lambda d, case: actions.recuse(d, case, remark(reason, WHY)), as_json)
 
 
 def _write(
@@ -298,4 +182,4 @@ def _act(
 
 
 def _queued(items: list[Waiting], as_json: bool) -> None:
-    emit({"queued": len(items)}, as_json, _KEPT)
+    emit({"queued": len(items)}, as_json, KEPT)
