@@ -18,7 +18,7 @@ from service.console import command, emit, json_option, poll_id, server_options,
 from service.desk.cli import client_of, opened
 from service.wire import poll_calls
 from service.wire.client import Client
-from service.wire.poll_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT
+from service.wire.poll_council_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT
 
 
 @click.command("file-report")

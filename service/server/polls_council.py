@@ -21,6 +21,7 @@ from service.server.records import decode, encode
 from service.server.signed import Caller
 from service.storage.protocol import Insert
 from service.wire import poll_closing_shapes as closing_shapes
+from service.wire import poll_council_shapes as council_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 
@@ -59,7 +60,7 @@ async def acknowledge(deps: Deps, caller: Caller, phi: bytes, signature: bytes) 
     return await deps.polls.advance(phi, step)
 
 
-async def implement(deps: Deps, caller: Caller, phi: bytes, sent: shapes.Implement) -> Standing:
+async def implement(deps: Deps, caller: Caller, phi: bytes, sent: council_shapes.Implement) -> Standing:
     """Keep what the council did and when it ends. Raises SAID_BEFORE for a second one that differs."""
     poll = await _of_council(deps, caller, phi)
     earlier = await deps.store.read(poll.partition, b"implemented")

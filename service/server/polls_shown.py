@@ -18,6 +18,7 @@ from service.server.polls import PROGRESS, Standing, closed, unarchived
 from service.server.polls_records import Acknowledgement, Implementation
 from service.server.records import decode, group_partition
 from service.storage.protocol import Conflict, Delete, Insert, Replace
+from service.wire import poll_council_shapes as council_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 
@@ -112,7 +113,7 @@ async def summary(deps: Deps, standing: Standing) -> bytes:
     return raw
 
 
-async def file_report(deps: Deps, standing: Standing, text: str) -> shapes.Reports:
+async def file_report(deps: Deps, standing: Standing, text: str) -> council_shapes.Reports:
     """Keep a verifier's report, filed by a mediator or the council. The same text again changes nothing.
 
     The text carries the verifier's own signature, which is not checked here. It is taken after the close and until the
@@ -120,7 +121,10 @@ async def file_report(deps: Deps, standing: Standing, text: str) -> shapes.Repor
     another one says. Raises TOO_LARGE, POLL_NOT_CLOSED, POLL_LAPSED, POLL_ARCHIVED, and TOO_MANY beyond 32.
     """
     raw = text.encode()
-    if len(raw) > shapes.MAX_REPORT_TEXT or len(msgspec.json.encode(text)) > shapes.MAX_REPORT_JSON:
+    if (
+        len(raw) > council_shapes.MAX_REPORT_TEXT
+        or len(msgspec.json.encode(text)) > council_shapes.MAX_REPORT_JSON
+    ):
         raise ProblemError(Kind.TOO_LARGE)
     name = _REPORTS + digest(Label.EVIDENCE, b"report", raw, size=16)
     for _ in range(_ATTEMPTS):
@@ -128,7 +132,7 @@ async def file_report(deps: Deps, standing: Standing, text: str) -> shapes.Repor
         if text in filed.reports:
             return filed
         closed(standing)
-        if len(filed.reports) >= shapes.MAX_REPORTS:
+        if len(filed.reports) >= council_shapes.MAX_REPORTS:
             raise ProblemError(Kind.TOO_MANY)
         # Compared and written back as it was: none is filed once the destruction has begun (polls_archive.destroy).
         unmoved = Replace(PROGRESS, standing.raw, standing.raw)
@@ -139,24 +143,24 @@ async def file_report(deps: Deps, standing: Standing, text: str) -> shapes.Repor
     raise ProblemError(Kind.UNAVAILABLE, retry_after_s=1)
 
 
-async def _counted(deps: Deps, standing: Standing, name: bytes) -> shapes.Reports:
+async def _counted(deps: Deps, standing: Standing, name: bytes) -> council_shapes.Reports:
     """Take a report back that came in beside others and is one too many; of several at once all may have to go."""
-    rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", shapes.MAX_REPORTS + 1)
-    if len(rows) > shapes.MAX_REPORTS:
+    rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", council_shapes.MAX_REPORTS + 1)
+    if len(rows) > council_shapes.MAX_REPORTS:
         await deps.store.commit(standing.poll.partition, [Delete(name)])
         raise ProblemError(Kind.TOO_MANY)
     return await reports(deps, standing)
 
 
-async def reports(deps: Deps, standing: Standing) -> shapes.Reports:
+async def reports(deps: Deps, standing: Standing) -> council_shapes.Reports:
     """Give the reports that were filed, by their names: 32 at most, also while more are being filed at once."""
-    rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", shapes.MAX_REPORTS)
-    return shapes.Reports(tuple(value.decode() for _, value in rows))
+    rows = await deps.store.scan(standing.poll.partition, _REPORTS, b"", council_shapes.MAX_REPORTS)
+    return council_shapes.Reports(tuple(value.decode() for _, value in rows))
 
 
-def _acknowledged(kept: Acknowledgement) -> shapes.Acknowledged:
-    return shapes.Acknowledged(kept.handler.hex(), kept.day, kept.signature)
+def _acknowledged(kept: Acknowledgement) -> council_shapes.Acknowledged:
+    return council_shapes.Acknowledged(kept.handler.hex(), kept.day, kept.signature)
 
 
-def _implemented(kept: Implementation) -> shapes.Implemented:
-    return shapes.Implemented(kept.handler.hex(), kept.day, kept.text, kept.ends_on, kept.signature)
+def _implemented(kept: Implementation) -> council_shapes.Implemented:
+    return council_shapes.Implemented(kept.handler.hex(), kept.day, kept.text, kept.ends_on, kept.signature)

@@ -21,6 +21,7 @@ from polls.encoding import hash_hex
 from polls.manifest import Manifest, check_electorate, check_summary
 from polls.transcript import Step
 from service.wire import poll_closing_shapes as closing_shapes
+from service.wire import poll_council_shapes as council_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BYTES, JSON, BadAnswer, Call
 from service.wire.poll_views import (
@@ -243,27 +244,29 @@ def verdicts(signer: Signer, phi: bytes) -> Call[tuple[tuple[int, bytes], ...]]:
 
 def acknowledge(signer: Signer, phi: bytes, signature: bytes) -> Call[PollView]:
     """Say, as the council, that the result is there (`service.cases.decisions.acknowledge`)."""
-    return for_poll(phi, "acknowledgement", shapes.Acknowledge(signature), signer)
+    return for_poll(phi, "acknowledgement", council_shapes.Acknowledge(signature), signer)
 
 
 def implement(signer: Signer, phi: bytes, text: str, ends_on: int | None, signature: bytes) -> Call[PollView]:
     """Record, as the council, what was done and when it ends (`service.cases.decisions.implement`)."""
-    return for_poll(phi, "implementation", shapes.Implement(text, ends_on, signature), signer)
+    return for_poll(phi, "implementation", council_shapes.Implement(text, ends_on, signature), signer)
 
 
-def file_report(signer: Signer, phi: bytes, text: str) -> Call[shapes.Reports]:
+def file_report(signer: Signer, phi: bytes, text: str) -> Call[council_shapes.Reports]:
     """File a verifier's report, as a mediator or the council, before the poll is archived.
 
     text: carries the verifier's own signature, which the server doesn't check. The same text again is harmless.
     """
-    body = msgspec.json.encode(shapes.FileReport(text))
+    body = msgspec.json.encode(council_shapes.FileReport(text))
     target = f"/v1/polls/{phi.hex()}/reports"
-    return Call("POST", target, decoded(shapes.Reports), body=body, content_type=JSON, cap=MIB, signer=signer)
+    return Call(
+        "POST", target, decoded(council_shapes.Reports), body=body, content_type=JSON, cap=MIB, signer=signer
+    )
 
 
-def reports(phi: bytes) -> Call[shapes.Reports]:
+def reports(phi: bytes) -> Call[council_shapes.Reports]:
     """Fetch the reports that were filed. The verifiers' signatures in them are for the caller to check."""
-    return Call("GET", f"/v1/polls/{phi.hex()}/reports", decoded(shapes.Reports), cap=MIB)
+    return Call("GET", f"/v1/polls/{phi.hex()}/reports", decoded(council_shapes.Reports), cap=MIB)
 
 
 def for_poll(phi: bytes, what: str, body: msgspec.Struct, signer: Signer) -> Call[PollView]:

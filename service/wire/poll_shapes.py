@@ -1,4 +1,4 @@
-"""The Structs of polls on the wire: boards of trustees, polls, casting, the opened board, the council.
+"""The Structs of polls on the wire: boards of trustees, polls, casting, the opened board.
 
 As in `service.wire.shapes`: what decodes is well-formed and not yet believed. Texts that are signed or hashed
 elsewhere (manifest, ballot, certificate, receipt, statement) travel as the exact bytes they are, in base64.
@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 
 from crypto.errors import Refused
 from service.cases.names import readable_name
-from service.wire.shapes import Bytes32, Bytes64, Day, Hex16, Hex32
+from service.wire.poll_council_shapes import Acknowledged, Implemented
+from service.wire.shapes import Bytes32, Bytes64, Hex16, Hex32
 
 MIN_TRUSTEES = 3
 MAX_TRUSTEES = 15
@@ -20,11 +21,6 @@ MAX_CEREMONY_MESSAGE = 128 * 1_024  # a polynomial of 15 trustees, whose shares 
 MAX_MANIFEST = 32 * 1_024
 MAX_SUMMARY = 4 * 1_024 * 1_024  # 1,000 members take 1.2 MiB; service.cases.summaries
 MAX_VOTERS = 2_000
-MAX_REPORT_TEXT = 16 * 1_024
-"""Bytes of a verifier's report in UTF-8."""
-MAX_REPORT_JSON = 24 * 1_024
-"""Bytes of the same report written as JSON, so that MAX_REPORTS of any text fit `remains` and leave it 256 KiB."""
-MAX_REPORTS = 32
 HEADS_PAGE = 500
 BALLOTS_PAGE = 100
 CERTIFICATES_PAGE = 50
@@ -159,24 +155,6 @@ class HeadShape(Struct, frozen=True, forbid_unknown_fields=True):
     signature: Bytes64
 
 
-class Acknowledged(Struct, frozen=True, forbid_unknown_fields=True):
-    """A council member's word that the council has the result. `signature`: service.cases.decisions."""
-
-    handler: Hex16
-    day: Day
-    signature: Bytes64
-
-
-class Implemented(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the council did, and the day on which it ends (None: nothing was done, or it doesn't end)."""
-
-    handler: Hex16
-    day: Day
-    text: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    ends_on: Day | None
-    signature: Bytes64
-
-
 class PollShape(Struct, frozen=True, forbid_unknown_fields=True):
     """A poll as everybody may see it. No turnout: that is on the board once it is opened.
 
@@ -269,33 +247,3 @@ class CertificatesPage(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[bytes, Meta(max_length=128 * 1_024)], ...], Meta(max_length=CERTIFICATES_PAGE)
     ]
     more: bool
-
-
-class Acknowledge(Struct, frozen=True, forbid_unknown_fields=True):
-    """The council has the result. `signature`: service.cases.decisions.acknowledge."""
-
-    signature: Bytes64
-
-
-class Implement(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the council did and the day on which it ends. `signature`: service.cases.decisions.implement."""
-
-    text: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    ends_on: Day | None
-    signature: Bytes64
-
-
-class FileReport(Struct, frozen=True, forbid_unknown_fields=True):
-    """A verifier's report of a closed poll, which a mediator or the council files. It outlives the ballots.
-
-    `text` carries the verifier's own signature, which the server doesn't check. It has at most MAX_REPORT_TEXT bytes of
-    UTF-8 and MAX_REPORT_JSON as JSON; the server counts them, because a schema's lengths are in characters.
-    """
-
-    text: Annotated[str, Meta(min_length=1)]
-
-
-class Reports(Struct, frozen=True, forbid_unknown_fields=True):
-    """The reports that were filed, word for word. Whose they are is for their readers to check."""
-
-    reports: Annotated[tuple[str, ...], Meta(max_length=MAX_REPORTS)]

@@ -28,6 +28,7 @@ from service.server.http import (
     no_query,
     query,
 )
+from service.wire import poll_council_shapes as council_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 from service.wire.signing import ADMISSION_HEADER
@@ -86,7 +87,7 @@ def _standing(deps: Deps) -> list[HTTPRouteHandler]:
         standing = await deps.polls.standing(phi_of(poll))
         return json_answer(await polls_shown.electorate(deps, standing))
 
-    filed = Described("Give the verifiers' reports.", shapes.Reports, problems=(Kind.NOT_FOUND,))
+    filed = Described("Give the verifiers' reports.", council_shapes.Reports, problems=(Kind.NOT_FOUND,))
 
     @get("/v1/polls/{poll:str}/reports", opt=filed.opt())
     async def verifications(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:

@@ -14,6 +14,7 @@ from service.server.http import JSON, AnyRequest, check_headers, expect_type, he
 from service.server.routes.polls import phi_of
 from service.server.signed import Caller, verified
 from service.wire import poll_closing_shapes as closing_shapes
+from service.wire import poll_council_shapes as council_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import MAX_SMALL_JSON
@@ -102,7 +103,7 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
     said = Described(
         "Say, as the council, that the result is there.",
         shapes.PollShape,
-        shapes.Acknowledge,
+        council_shapes.Acknowledge,
         signed=True,
         problems=(*_COUNCIL, Kind.POLL_NOT_DECIDED, Kind.TRUSTEE_REFUSED),
     )
@@ -114,14 +115,14 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
         phi = phi_of(poll)
         expect_type(request, JSON)
         caller, raw = await verified(deps, request, MAX_SMALL_JSON)
-        sent = decode_json(raw, shapes.Acknowledge)
+        sent = decode_json(raw, council_shapes.Acknowledge)
         standing = await polls_council.acknowledge(deps, caller, phi, sent.signature)
         return json_answer(await polls_shown.shown(deps, standing))
 
     done = Described(
         "Record, as the council, what was done and when it ends.",
         shapes.PollShape,
-        shapes.Implement,
+        council_shapes.Implement,
         signed=True,
         problems=(*_COUNCIL, Kind.POLL_NOT_DECIDED, Kind.TRUSTEE_REFUSED, Kind.SAID_BEFORE),
     )
@@ -133,13 +134,15 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
         phi = phi_of(poll)
         expect_type(request, JSON)
         caller, raw = await verified(deps, request, MAX_SMALL_JSON)
-        standing = await polls_council.implement(deps, caller, phi, decode_json(raw, shapes.Implement))
+        standing = await polls_council.implement(
+            deps, caller, phi, decode_json(raw, council_shapes.Implement)
+        )
         return json_answer(await polls_shown.shown(deps, standing))
 
     filed = Described(
         "File a verifier's report, as a mediator or the council. The signature in it is not checked.",
-        shapes.Reports,
-        shapes.FileReport,
+        council_shapes.Reports,
+        council_shapes.FileReport,
         signed=True,
         problems=(*_COUNCIL, Kind.POLL_NOT_CLOSED, Kind.TOO_MANY),
     )
@@ -149,7 +152,7 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
         standing = await deps.polls.standing(phi_of(poll))
         group = standing.poll.record.group
         _, raw = await _caller(deps, request, group, shapes.MAX_MESSAGE_JSON)
-        text = decode_json(raw, shapes.FileReport).text
+        text = decode_json(raw, council_shapes.FileReport).text
         return json_answer(await polls_shown.file_report(deps, standing, text))
 
     return [result, acknowledge, implement, file_report]

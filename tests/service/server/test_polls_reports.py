@@ -13,7 +13,7 @@ from service import poll_reports
 from service.cases.rosters import Members
 from service.wire import poll_calls
 from service.wire.client import Declined
-from service.wire.poll_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
+from service.wire.poll_council_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World
