@@ -3,7 +3,7 @@
     python -m bench.intake [--store sqlite|redis|both] [--rounds 10] [--json]
 
 Reports are of the 4 KiB class to 3 recipients; SQLite syncs, Redis has `appendfsync always`. Floors: the same server
-reading the same bodies and answering at once, and the bare store inserting what a report inserts (five records, in one
+reading the same bodies and answering at once, and the bare store inserting what a report inserts (four records, in one
 commit). They are measured in turns with the reports, since machines are shared and change their speed; rates
 are all requests of all rounds by all the time they took. Wanted: at least 0.5 of the lower floor, p99 under 100 ms at
 half of the rate reached. Load comes from this process over keep-alive connections; with few cores it competes with the
@@ -32,7 +32,7 @@ from crypto.entropy import system
 from crypto.envelope import parse_envelope
 from crypto.opening import open_report
 from crypto.seal import KEY_ID_SIZE
-from service.server.records import Feed, Report, encode, envelope_name, group_partition, report_name
+from service.server.records import Feed, Report, encode, group_partition, report_name
 from service.server.settings import Settings, to_environment
 from service.storage.addresses import open_store
 from service.storage.protocol import Committed, Insert
@@ -104,7 +104,7 @@ async def bare_inserts(url: str, envelope: bytes) -> float:
     done = 0
     until = time.perf_counter() + FLOOR_SECONDS
     group, readers = system(16), tuple(system(KEY_ID_SIZE) for _ in range(3))
-    record = encode(Report(20_000, 1, 4, readers, False, 0))
+    record = encode(Report(20_000, 1, 4, readers, False, 0, envelope))
     entry = encode(Feed(group, 20_000, 1, False, False, 0))
 
     async def work() -> None:
@@ -114,7 +114,6 @@ async def bare_inserts(url: str, envelope: bytes) -> float:
             listed = [Insert(b"feed/" + reader + bytes(8) + report, entry) for reader in readers]
             changes = [
                 Insert(report_name(report), record),
-                Insert(envelope_name(report), envelope),
                 *listed,
             ]
             outcome = await store.commit(group_partition(group), changes)

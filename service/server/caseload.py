@@ -65,9 +65,10 @@ async def feed(deps: Deps, caller: Caller, cursor: bytes) -> shapes.FeedPage:
 
 async def envelope(deps: Deps, caller: Caller, group: bytes, report: bytes) -> bytes | None:
     """Give a report's envelope, or None when it is not for the caller."""
-    if await access(deps, caller, group, report) is None:
+    record = await access(deps, caller, group, report)
+    if record is None:
         return None
-    return await deps.store.read(group_partition(group), envelope_name(report))
+    return record.envelope or await deps.store.read(group_partition(group), envelope_name(report))
 
 
 async def granted(deps: Deps, caller: Caller, group: bytes, report: bytes) -> Granted | None:

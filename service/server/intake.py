@@ -23,6 +23,7 @@ from service.cases.rosters import Roster
 from service.server.deps import Deps
 from service.server.paging import call_for
 from service.server.records import (
+    ENVELOPE_INSIDE,
     Feed,
     Report,
     decode,
@@ -160,16 +161,26 @@ async def store(
     now_s = deps.clock()
     report = report_id(deps, accepted.group, accepted.digest)
     stamped = day_of(now_s) if day is None else day
-    record = Report(stamped, accepted.size_class, accepted.roster.seq, accepted.recipients, urgent, follow_up)
+    inside = len(accepted.raw) <= ENVELOPE_INSIDE
+    record = Report(
+        stamped,
+        accepted.size_class,
+        accepted.roster.seq,
+        accepted.recipients,
+        urgent,
+        follow_up,
+        accepted.raw if inside else b"",
+    )
     released = release_ms(now_s, deps.settings.batch_seconds, urgent=urgent)
     batch = u64(released)
     listed = encode(Feed(accepted.group, stamped, accepted.size_class, urgent, False, follow_up))
     changes: list[Change] = [
         Insert(report_name(report), encode(record)),
-        Insert(envelope_name(report), accepted.raw),
         # Ordered by batch and, inside one, by the random id: the order says nothing about who came first.
         *(Insert(b"feed/" + reader + batch + report, listed) for reader in accepted.readers),
     ]
+    if not inside:
+        changes.append(Insert(envelope_name(report), accepted.raw))
     if urgent and deps.settings.paging is not None:
         changes.append(call_for(report, accepted.readers, released))
     # Signed before it is stored, and given only after: so that nothing is left to do for the reports of a commit while

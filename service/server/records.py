@@ -36,6 +36,10 @@ R = TypeVar("R", bound=Struct)
 MAIL: Final = "mail"
 SERVER: Final = "server"
 
+ENVELOPE_INSIDE: Final = 64 * 1024
+"""Bytes of an envelope up to which it stands in its report's record: one record less to write for nearly all of them.
+Whether somebody may act on a report is asked of that record often, so that larger ones have a record of their own."""
+
 
 def group_partition(group: bytes) -> str:
     """The partition of everything of one group."""
@@ -63,7 +67,7 @@ def report_name(report: bytes) -> bytes:
 
 
 def envelope_name(report: bytes) -> bytes:
-    """The name of a report's envelope: beside its record, so that a store that keeps names in order writes one page."""
+    """The name of a report's envelope, where it is too large to stand in the report's record."""
     return b"report/" + report + b"/envelope"
 
 
@@ -75,7 +79,7 @@ class Head(Struct, frozen=True, array_like=True):
 
 
 class Report(Struct, frozen=True, array_like=True):
-    """A report without its sealed part."""
+    """A report. `envelope`: its sealed part; empty where that is larger than ENVELOPE_INSIDE."""
 
     day: int
     size_class: int
@@ -83,6 +87,7 @@ class Report(Struct, frozen=True, array_like=True):
     recipients: tuple[bytes, ...]
     urgent: bool
     follow_up: Literal[0, 1, 2]
+    envelope: bytes = b""
 
 
 class Feed(Struct, frozen=True, array_like=True):

@@ -59,6 +59,23 @@ async def refused(world: World, call: calls.Call[object]) -> Kind | None:
     return caught.value.kind
 
 
+@pytest.mark.parametrize(
+    ("size", "records"), [(100, 1), (16 * 1024 - 4, 1), (16 * 1024 - 3, 2), (64 * 1024, 2)]
+)
+async def test_envelopes_of_every_size_are_fetched_as_they_came(
+    world: World, group: Group, size: int, records: int
+) -> None:
+    """Small ones stand in their report's record, larger ones beside it; whoever was left out gets neither."""
+    envelope = group.seal(bytes(size), group.handlers[:2])
+    await world.submit(group, envelope)
+    ada, cy = group.signer("Ada"), group.signer("Cy")
+    report = bytes.fromhex((await world.client.do(calls.feed(ada))).entries[-1].report)
+    names = [name for name in await world.rows(group_partition(group.id)) if name.startswith(b"report/")]
+    assert len(names) == records
+    assert await world.client.do(calls.fetch_report(ada, group.id, report)) == envelope
+    assert await refused(world, calls.fetch_report(cy, group.id, report)) is Kind.NOT_FOUND
+
+
 async def test_a_log_keeps_what_two_wrote_at_once(world: World, group: Group) -> None:
     """Entries of two handlers are both kept, in one order for all; an item sent twice is kept once."""
     report = await filed(world, group)

@@ -66,6 +66,7 @@ async def test_nothing_unregistered_is_stored(world: World, group: Group) -> Non
     """After reports, letters, burns, grants, logs: every row has a registered name, and its shape."""
     claim = claim_of(ReplyCode(system(16)))
     await world.file(group)
+    await world.file(group, bytes(64 * 1024))  # its envelope is a record of its own
     await mailboxes.post(world.deps, address_of(claim), system(16), bytes(LETTER_SIZE))
     await world.burn(group, claim_of(ReplyCode(system(16))), 0, group.seal())
     seen = set()

@@ -13,6 +13,8 @@ from crypto.envelope import parse_envelope
 from crypto.opening import open_report
 from service.cases.reports import Report, Unsealed
 from service.server.admission import BULK_FROM
+from service.server.records import Report as Stored
+from service.server.records import decode
 from service.wire import calls
 from tests.support.groups import Group
 from tests.support.inprocess import World
@@ -91,7 +93,12 @@ def sizes(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def stored(world: World, group: Group) -> list[int]:
     """Lengths of a group's envelopes."""
     rows = await world.rows(f"g:{group.id.hex()}")
-    return [len(value) for name, value in rows.items() if name.endswith(b"/envelope")]
+    found: list[int] = []
+    for name, value in rows.items():
+        if name.startswith(b"report/") and not name.endswith(b"/envelope"):
+            inside = decode(value, Stored).envelope
+            found.append(len(inside or rows[name + b"/envelope"]))
+    return found
 
 
 @pytest.mark.parametrize(
