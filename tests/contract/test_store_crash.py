@@ -23,6 +23,7 @@ from tests.support.redis_server import redis_cluster, redis_sentinel, redis_serv
 from tests.support.store_writer import PARTITION, value_of
 
 ROOT = Path(__file__).parents[2]
+ENOUGH = 50  # acknowledged before the kills; a busy machine writes a few hundred, an idle one thousands
 
 
 async def everything(store: Store, prefix: bytes = b"", partition: str = PARTITION) -> dict[bytes, bytes]:
@@ -72,9 +73,11 @@ async def test_killing_the_program_loses_nothing_acknowledged(tmp_path: Path, ac
         )  # fmt: skip
         assert child.stdout is not None
         assert await asyncio.to_thread(child.stdout.readline) == "ready\n"
+        # Every other time once something was acknowledged, however busy the machine is.
+        lines = await asyncio.to_thread(child.stdout.readline) if round_number % 2 else ""
         killer = threading.Timer(moments.uniform(0.005, 0.25), child.kill)
         killer.start()
-        lines = await asyncio.to_thread(child.stdout.read)
+        lines += await asyncio.to_thread(child.stdout.read)
         assert child.wait() == -signal.SIGKILL
         child.stdout.close()
         for line in lines.splitlines(keepends=True):
@@ -84,7 +87,7 @@ async def test_killing_the_program_loses_nothing_acknowledged(tmp_path: Path, ac
         store = await open_store(url)
         check_whole(await settled(store), acknowledged)
         await store.close()
-    assert len(acknowledged) > 500
+    assert len(acknowledged) > ENOUGH
 
 
 async def _write_until_it_fails(store: Store, seed: str, acknowledged: dict[bytes, int]) -> None:
@@ -125,7 +128,7 @@ async def test_killing_redis_loses_nothing_acknowledged(tmp_path: Path) -> None:
                 await writing
             check_whole(await settled(store), acknowledged)
         await store.close()
-    assert len(acknowledged) > 500
+    assert len(acknowledged) > ENOUGH
 
 
 @pytest.mark.redis
