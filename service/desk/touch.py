@@ -57,19 +57,17 @@ def by_urgency(cases: Iterable[Case], today: int) -> list[Case]:
     """Order for a person with little time: danger first, then priority, then whom a letter should go to.
 
     Those are the reporters who wait for an answer and those to whom a letter is due; of them the more urgent first,
-    then who was promised one, then who came first.
+    then who came first.
     """
     urgency = {"danger": 0, "soon": 1, "normal": 2}
 
     def place(case: Case) -> tuple[object, ...]:
-        due = letter_due(case, today)
         return (
             case.state.state == "closed",
             case.first.urgency != "danger",
             case.state.priority or "P3",
-            not (case.waiting_for_answer or due),
+            not (case.waiting_for_answer or letter_due(case, today)),
             urgency.get(case.first.urgency, 2),
-            not due,
             case.first.day,
             case.first.id,
         )
