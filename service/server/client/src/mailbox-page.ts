@@ -1,45 +1,35 @@
-// The mailbox page: the browser reads the code, fetches all slots whatever is in them, opens letters itself, shows a new
-// code, and burns the old mailbox together with the answer. A used, a wrong and an empty code look the same.
-//
-// Junk that somebody put there looks like the server's noise. What was seen is counted as service/reporter/mailboxes.py
-// says, so that a mailbox is burned with exactly the letters that were looked at, and junk only slows a reporter down.
+// The mailbox page: the browser reads the code, opens letters itself, shows a new code, and burns the old mailbox together
+// with the answer. A used, a wrong and an empty code look the same.
 
-import { Api, Declined } from "./api.ts";
-import { bigEndian, type Bytes, fromHex, toHex } from "./bytes.ts";
-import { claimOf, CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
-import { all, at, clearWrong, keep, made, sentence, showWrong } from "./dom.ts";
+import { Api } from "./api.ts";
+import { bigEndian, type Bytes, toHex } from "./bytes.ts";
+import { CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
+import { all, at, clearWrong, keep, sentence, showWrong } from "./dom.ts";
 import { system } from "./entropy.ts";
-import { answerTo, authorOf, burnMailbox, handedOn, LETTER_SLOTS, readSlots, recipients } from "./filing.ts";
-import { type Letter, reachOf } from "./letters.ts";
+import { burnMailbox, recipients } from "./filing.ts";
+import { type Answered, Readers } from "./mailbox-readers.ts";
+import { Mailbox } from "./mailbox-reading.ts";
 import { confirmed, hideCode, showCode } from "./newcode.ts";
+import { letterShown, readersShown } from "./opened.ts";
 import { dayOf, done, failure } from "./report-page.ts";
-import type { Handler, Roster } from "./rosters.ts";
 import { LONG_TEXT } from "./texts.ts";
 import { Files, FilesRefused, tooLarge, typed } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
 
 const WORKER = "/static/app/puzzle-worker.js";
-const MAX_PAGES = 8;
 /** Where the body that burns a mailbox holds how many letters were seen. */
 const SEEN_AT = 32;
 
 class MailboxPage {
   readonly #api = new Api();
   readonly #words = (document.body.dataset["words"] ?? "english") as Language;
+  readonly #readers = new Readers(this.#api);
   #token: Promise<string | undefined>;
-  #used: ReplyCode | undefined;
+  #used: Mailbox | undefined;
   #fresh: ReplyCode | undefined;
   #list: WordList | undefined;
-  #letters: readonly Letter[] = [];
-  /** Slots that are known to be taken and were looked at. */
-  #seen = 0;
-  /** Of them, the last one that something opened in. */
-  #last = 0;
   #files: Files | undefined;
   #sealed: { readonly same: string; readonly body: Bytes } | undefined;
-  /** Of all groups, by their ids, as far as they came; and why the others did not. */
-  readonly #rosters = new Map<string, Roster>();
-  readonly #failed = new Map<string, unknown>();
 
   constructor() {
     this.#token = this.#api.admission(null, { worker: WORKER }).catch(() => undefined);
@@ -48,7 +38,7 @@ class MailboxPage {
       void this.#open();
     });
     addEventListener("pagehide", () => {
-      this.#used?.wipe();
+      this.#used?.code.wipe();
       this.#fresh?.wipe();
       hideCode();
       document.getElementById("letters")?.replaceChildren();
@@ -65,9 +55,11 @@ class MailboxPage {
     try {
       const code = await readCode(field.value, this.#words);
       this.#say(sentence("solving"));
-      await this.#read(code);
+      const mailbox = new Mailbox(this.#api, code, this.#token, () => this.#say(sentence("waiting")));
+      this.#token = Promise.resolve(undefined);
+      await mailbox.read();
       field.value = "";
-      this.#used = code;
+      this.#used = mailbox;
       this.#fresh = ReplyCode.draw(system);
       this.#list = await loadWords(this.#words);
       this.#show();
@@ -80,63 +72,12 @@ class MailboxPage {
     }
   }
 
-  /** Fetch all pages, the last one first: what is filled meanwhile is on a page still to come, or not counted as seen. */
-  async #read(code: ReplyCode): Promise<void> {
-    const letters: Letter[] = [];
-    let seen = 0;
-    for (let page = MAX_PAGES - 1; page >= 0; page--) {
-      const found = await this.#readPage(code, page, 0);
-      letters.unshift(...found.letters);
-      seen = Math.max(seen, found.seen);
-    }
-    this.#letters = letters;
-    this.#seen = seen;
-    this.#last = seen - 1;
-  }
-
-  /** Look at the slot behind those seen, which the server said is taken. Whether letters came. */
-  async #readNext(code: ReplyCode): Promise<boolean> {
-    const next = this.#seen;
-    const found = await this.#readPage(code, Math.floor(next / LETTER_SLOTS), next % LETTER_SLOTS);
-    this.#letters = [...this.#letters, ...found.letters];
-    this.#seen = Math.max(found.seen, next + 1);
-    return found.letters.length > 0;
-  }
-
-  /**
-   * Whether the letters are still there: a code that was opened in two windows is used up by the first one's answer, and
-   * the server takes a second one without a word. Not to be asked once an answer was sent: it may have been received.
-   */
-  async #lasts(): Promise<boolean> {
-    const { seen } = await this.#readPage(this.#used!, Math.floor(this.#last / LETTER_SLOTS), this.#last % LETTER_SLOTS);
-    return seen > 0;
-  }
-
-  /** Open what opens of a page's slots from the `first` on. seen: all slots up to the last that does; 0 when none does. */
-  async #readPage(code: ReplyCode, page: number, first: number): Promise<{ letters: Letter[]; seen: number }> {
-    const token = await this.#token;
-    this.#token = Promise.resolve(undefined);
-    const slots = await this.#api.openMailbox(claimOf(code), page, {
-      worker: WORKER,
-      waiting: () => this.#say(sentence("waiting")),
-      ...(token === undefined ? {} : { token }),
-    });
-    const letters: Letter[] = [];
-    let seen = 0;
-    for (let place = first; place < LETTER_SLOTS; place++) {
-      const found = readSlots(code, [slots[place]!]);
-      letters.push(...found.letters);
-      if (found.seen > 0) seen = page * LETTER_SLOTS + place + 1;
-    }
-    return { letters, seen };
-  }
-
   #show(): void {
     at("opening").remove();
     const opened = at("opened");
     opened.append(at<HTMLTemplateElement>("letters-page").content.cloneNode(true));
     opened.hidden = false;
-    const any = this.#letters.length > 0;
+    const any = this.#used!.letters.length > 0;
     at("nothing").hidden = at("keep").hidden = any;
     if (any) this.#prepare();
     else at("answer").remove();
@@ -156,68 +97,22 @@ class MailboxPage {
   }
 
   async #render(): Promise<void> {
-    if (this.#letters.length === 0) return;
-    await this.#fetch().catch(() => undefined); // asked for again before burning
-    at("letters").replaceChildren(...this.#letters.map((letter) => article(letter, this.#authors(letter))));
+    const { letters } = this.#used!;
+    if (letters.length === 0) return;
+    await this.#readers.fetch().catch(() => undefined); // asked for again before burning
+    at("letters").replaceChildren(...letters.map((letter) => letterShown(letter, this.#readers.author(letter))));
     try {
-      this.#readers();
+      this.#showReaders();
     } catch {
       // as above
     }
   }
 
-  /**
-   * Fetch the rosters of all groups that did not come yet: a request for those alone that a letter names would tell the
-   * server to whom its report was forwarded, and so, as it knows who was handed which, whose mailbox this is.
-   */
-  async #fetch(): Promise<void> {
-    const missing = (await this.#api.groups()).filter((group) => !this.#rosters.has(group));
-    this.#failed.clear();
-    const fetched = async (group: string): Promise<void> => {
-      try {
-        this.#rosters.set(group, (await this.#api.rosters(fromHex(group))).at(-1)!);
-      } catch (error) {
-        if (!(error instanceof Declined && error.status === 404)) this.#failed.set(group, error);
-      }
-    };
-    await Promise.all(missing.map(fetched));
-  }
-
-  /**
-   * Find to whom the answer goes, and show them by name; undefined when nobody of them is there any more.
-   * To the group of the first letter, as long as it has somebody whom one of its letters names: no later letter takes the
-   * answer to another group. In it, to those whom the newest letter names who are still there. Shown with those to whom
-   * that letter says they hand it on.
-   */
-  #readers(): { roster: Roster; handlers: Handler[] } | undefined {
-    for (const group of new Set(this.#letters.map((letter) => letter.group))) {
-      const roster = this.#found(group);
-      for (const letter of this.#letters.filter((one) => one.group === group).reverse()) {
-        const handlers = roster === undefined ? [] : answerTo(letter, roster);
-        if (roster === undefined || handlers.length === 0) continue;
-        const shown = named(roster, handlers);
-        for (const other of reachOf(letter).keys()) {
-          const theirs = this.#found(other);
-          const people = theirs === undefined ? [] : handedOn(letter, theirs, roster, handlers);
-          if (theirs !== undefined && people.length > 0) shown.push("; ", ...named(theirs, people));
-        }
-        at("readers").replaceChildren(...shown);
-        return { roster, handlers };
-      }
-    }
-    return undefined;
-  }
-
-  /** Find the group of a letter's author, of those that it names; undefined when none has them under that name. */
-  #authors(letter: Letter): Roster | undefined {
-    const rosters = [...reachOf(letter).keys()].map((group) => this.#rosters.get(group));
-    return rosters.find((roster) => roster !== undefined && authorOf(letter, roster)?.name === letter.author);
-  }
-
-  /** A group's roster; undefined where the server has no such group, whatever a letter says. Throws why it did not come. */
-  #found(group: string): Roster | undefined {
-    if (this.#failed.has(group)) throw this.#failed.get(group);
-    return this.#rosters.get(group);
+  /** Find to whom the answer goes, and show them by name; undefined when nobody of them is there any more. */
+  #showReaders(): Answered | undefined {
+    const found = this.#readers.of(this.#used!.letters);
+    if (found !== undefined) at("readers").replaceChildren(...readersShown(found));
+    return found;
   }
 
   async #burn(): Promise<void> {
@@ -231,7 +126,7 @@ class MailboxPage {
         showWrong(form, [{ field: "message", text: sentence("too-long", LONG_TEXT) }]);
         return;
       }
-      if (await this.#burned(message)) done(this.#used!, this.#fresh!);
+      if (await this.#burned(message)) done(this.#used!.code, this.#fresh!);
     } catch (error) {
       if (error instanceof FilesRefused) showWrong(form, [{ field: "files", text: error.message }]);
       at("burn-status").textContent = failure(error);
@@ -242,9 +137,10 @@ class MailboxPage {
 
   /** Whether it was burned; otherwise the page says what to do first. */
   async #burned(message: string): Promise<boolean> {
-    const last = this.#letters.at(-1)!;
-    const [server] = await Promise.all([this.#api.server(), this.#fetch()]);
-    const readers = this.#readers();
+    const used = this.#used!;
+    const last = used.letters.at(-1)!;
+    const [server] = await Promise.all([this.#api.server(), this.#readers.fetch()]);
+    const readers = this.#showReaders();
     if (readers === undefined) {
       at("burn-status").textContent = sentence("nobody-left");
       return false;
@@ -252,7 +148,7 @@ class MailboxPage {
     const { roster, handlers } = readers;
     const files = await this.#files!.attachments();
     at("burn-status").textContent = sentence("sealing");
-    if (this.#sealed === undefined && !(await this.#lasts())) {
+    if (this.#sealed === undefined && !(await used.lasts())) {
       at("burn-status").textContent = sentence("used");
       return false;
     }
@@ -260,16 +156,16 @@ class MailboxPage {
     // The same answer is sent as the same envelope: repeating that is harmless after a lost response.
     const same = JSON.stringify([message, last.language, toHex(roster.digest), handlers.map(({ id }) => id), files.map((file) => file.sha256)]);
     if (this.#sealed?.same !== same) {
-      const body = await burnMailbox(this.#used!, this.#fresh!, this.#seen, followUp, files, recipients(roster, handlers), { entropy: system }).catch(tooLarge);
+      const body = await burnMailbox(used.code, this.#fresh!, used.seen, followUp, files, recipients(roster, handlers), { entropy: system }).catch(tooLarge);
       this.#sealed = { same, body };
     }
     const { body } = this.#sealed!;
     const waiting = (): void => void (at("burn-status").textContent = sentence("waiting"));
     for (;;) {
-      body.set(bigEndian(this.#seen, 2), SEEN_AT);
+      body.set(bigEndian(used.seen, 2), SEEN_AT);
       at("burn-status").textContent = sentence("sending");
       if (await this.#api.burn(body, roster.groupId, server.verifyKey, { worker: WORKER, waiting })) return true;
-      if (await this.#readNext(this.#used!)) {
+      if (await used.readNext()) {
         await this.#render();
         at("burn-status").textContent = sentence("unread");
         at("letters-title").focus();
@@ -282,27 +178,6 @@ class MailboxPage {
     const status = document.getElementById("status");
     if (status) status.textContent = text;
   }
-}
-
-/** A group with people of it, by name. */
-function named(roster: Roster, people: readonly Handler[]): (Node | string)[] {
-  return [made("bdi", roster.name), ": ", ...people.flatMap(({ name }, place) => [...(place > 0 ? [", "] : []), made("bdi", name)])];
-}
-
-/** A letter as the server's template shows one (opened.html). */
-function article(letter: Letter, theirs: Roster | undefined): HTMLElement {
-  const shown = made("article", "", { class: "letter" });
-  const head = made("h3");
-  const elsewhere = theirs === undefined || toHex(theirs.groupId) === letter.group ? [] : [" (", made("bdi", theirs.name), ")"];
-  head.append(made("bdi", letter.author), ...elsewhere, " · ", made("span", letter.day, { dir: "ltr" }));
-  shown.append(head);
-  if (theirs === undefined) shown.append(made("p", sentence("careful"), { class: "error" }));
-  if (letter.question) shown.append(made("p", sentence("question"), { class: "tag" }));
-  if (letter.state !== null) shown.append(made("p", sentence(`state-${letter.state}`), { class: "state" }));
-  const text = made("div", "", { class: "text", dir: "auto", lang: letter.language });
-  text.append(...letter.text.split("\n").filter((line) => line.trim() !== "").map((line) => made("p", line)));
-  shown.append(text);
-  return shown;
 }
 
 function typo(error: CodeTypo | UnclearLanguage): string {
