@@ -5,7 +5,7 @@ are a letter, a grant or a recusal besides. Nothing here talks to the server; `s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -31,7 +31,7 @@ from service.cases.log import (
 from service.cases.rosters import Handler, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case
-from service.desk.readers import Histories, answering, knows_left_out, not_left_out
+from service.desk.readers import Histories, answering, check_named, knows_left_out, not_left_out
 from service.desk.records import Held, Waiting
 
 
@@ -184,8 +184,9 @@ def forward(
 
     to: of the other group; wanted: None for all its recipients but those left out. Whom the reporter left out of an
     answer gets the rest. Refused when somebody wanted was left out of the report or can open all of it already, when
-    nobody is left, and when everybody of a group is wanted whose reporters come to the report's if they leave out too
-    many there: whom they left out is in no report (design.md §4).
+    nobody is left, when so many would have it that nobody could write to its reporter any more, and when everybody of a
+    group is wanted whose reporters come to the report's if they leave out too many there: whom they left out is in no
+    report (design.md §4).
     """
     if wanted is None and any(roster.alternate == bytes.fromhex(case.first.group) for roster in to.rosters):
         raise Refused("perhaps its reporter left out people of that group: name who is to have it with --to")
@@ -213,8 +214,11 @@ def forward(
         key_ids=tuple(handler.key_id.hex() for handler in handlers),
         reason=tidy(reason),
     )
+    entry = log(desk, case.first, told)
+    after = replace(case, state=replace(case.state, forwarded=(*case.state.forwarded, told)))
+    check_named(after, {**histories, told.group: to}, desk.author.key_hex)
     grants = [grant_to(desk, held, to.latest.group.hex(), one.seal_key) for held, one in wanting]
-    return [log(desk, case.first, told), *grants]
+    return [entry, *grants]
 
 
 def _lacks(held: Held, group: bytes, handler: Handler) -> bool:

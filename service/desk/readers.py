@@ -15,8 +15,14 @@ from service.cases.rosters import Handler, Roster, RosterHistory
 from service.desk.casebook import Case
 from service.desk.records import Held
 
+MAX_NAMED = 100
+"""People in all to whom a report is forwarded at most: naming them takes 3,500 of a letter's 8,188 bytes."""
 Histories = Mapping[str, RosterHistory]
 """Verified histories by the group's hex id: of the report's group, and of those it was forwarded to."""
+
+
+class TooManyRead(Refused):
+    """More would read what the reporter answers than a letter can name to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ def answering(case: Case, histories: Histories, author_key: str) -> Answering:
     the server hands an answer to nobody of the group whom it is not sealed to, as they may have been left out. Once all
     of the recipients retired or stepped out, to the handlers of one group that it was forwarded to: the author's own
     where that is one. author_key: in hex.
-    Refused when nobody would be left, or this desk doesn't know the report's group.
+    Refused when nobody would be left, or this desk doesn't know the report's group; TooManyRead.
     """
     here, latest = case.first.group, _history(histories, case.first.group).latest
     told = told_of(case, histories)
@@ -57,6 +63,22 @@ def answering(case: Case, histories: Histories, author_key: str) -> Answering:
         if found:
             return Answering(roster, found, _others(told, group, found))
     raise Refused("nobody is left to read an answer: forward the report first, to somebody who is a handler")
+
+
+def check_named(case: Case, histories: Histories, author_key: str) -> None:
+    """Refuse to let so many have a report that no letter could name them all. Arguments as for `answering`."""
+    try:
+        to = answering(case, histories, author_key)
+        many = len(to.recipients) + sum(len(one.recipients) for one in to.handed_to) > MAX_NAMED
+    except TooManyRead:
+        many = True
+    except Refused:
+        return  # nobody is left to whom an answer could be sealed: that is no matter of how many have it
+    if many:
+        raise Refused(
+            "the reporter could be written to no more: a letter names everybody who reads the answer, and these would "
+            "be too many. Name fewer with --to"
+        )
 
 
 def told_of(case: Case, histories: Histories) -> dict[str, tuple[Handler, ...]]:
@@ -131,8 +153,9 @@ def _others(
         for other, people in told.items()
     }
     found = tuple(HandedTo(group=other, recipients=ids) for other, ids in sorted(keys.items()) if ids)
-    if len(found) > MAX_HANDED_TO or any(len(one.recipients) > MAX_READERS for one in found):
-        raise Refused("the report was forwarded to more people than a letter can name to its reporter")
+    crowds = (recipients, *(one.recipients for one in found))
+    if len(found) > MAX_HANDED_TO or any(len(crowd) > MAX_READERS for crowd in crowds):
+        raise TooManyRead("the report was forwarded to more people than a letter can name to its reporter")
     return found
 
 
