@@ -6,12 +6,14 @@ alike. What was judged by an older list is judged again by the newest: a colleag
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import msgspec
 
 from crypto.errors import Refused
 from service.cases.rosters import Roster, RosterHistory
+from service.desk.casebook import Case
 from service.desk.records import Held
 from service.desk.session import Chain, Session
 from service.desk.vault import VaultDamaged
@@ -64,6 +66,22 @@ def newest_roster(session: Session, client: Client) -> Roster | None:
         if problem.status != 404:
             raise
         return session.own_roster
+
+
+def pull_forwarded(session: Session, client: Client, cases: Iterable[Case]) -> list[str]:
+    """Fetch the chains of groups to which colleagues forwarded reports, where they are new to this desk.
+
+    Without them its letters would not name everybody who reads the answer. Asked for is only what the server lists:
+    anybody who reads a report can write an id into its log. Gives warnings. Raises Unreachable, Declined or Refused.
+    """
+    told = {forwarded.group for case in cases for forwarded in case.state.forwarded}
+    new = {group for group in told if session.vault.read("chain", bytes.fromhex(group)) is None}
+    listed = {head.group for head in client.do(calls.groups()).groups} if new else set()
+    return [
+        warning
+        for group in sorted(new & listed)
+        for warning in pull_other(session, client, bytes.fromhex(group))
+    ]
 
 
 def pull_other(session: Session, client: Client, group: bytes) -> list[str]:

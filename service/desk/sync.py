@@ -24,7 +24,7 @@ from service.desk.leaving import hand_on, leave_all
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
-from service.desk.rosters import look_again, pull_other, pull_rosters, roster_warnings
+from service.desk.rosters import look_again, pull_forwarded, pull_other, pull_rosters, roster_warnings
 from service.desk.session import Session
 from service.desk.sync_logs import judge_again, note_grown, pull_activity, pull_logs
 from service.desk.sync_measures import measures_due, pull_measures
@@ -86,7 +86,9 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.warnings += pull_measures(session, client)
     result.waiting = len(session.outbox())
     today = day_of(now_s)
-    result.letters_due = sum(letter_due(case, today) for case in session.cases().values())
+    cases = session.cases().values()
+    result.warnings += pull_forwarded(session, client, cases)
+    result.letters_due = sum(letter_due(case, today) for case in cases)
     result.measures_due = measures_due(session, today)
     return result
 

@@ -19,6 +19,7 @@ from service.cases.log import Forwarded
 from service.cli import main
 from service.desk import actions
 from service.desk.readers import told_of
+from service.desk.rosters import pull_roster
 from service.desk.session import Session, handlers_named
 from service.wire import calls, shapes
 from service.wire.client import Client
@@ -122,6 +123,16 @@ def test_the_wider_body_is_believed_and_everybody_who_reads_the_answer_is_named(
         assert [held.headline for held in case.follow_ups] == ["Thank you."]
     for name in ("Ada", "Emil", "Gil"):
         assert world.desks[name].cases() == {}
+
+
+def test_a_colleague_s_desk_names_whom_another_forwarded_it_to(world: World) -> None:
+    """In a group that is no alternate, and that only the desk has met which forwarded the report."""
+    third = Group.draw("Cirrus", ["Tom"])
+    third.found(world.client)
+    pull_roster(world.desks["Bo"], world.client, third.id)
+    world.forward("Bo", third)
+    world.write("Cy", "Who saw it?")
+    assert world.mailbox(message="Ann.")["recipients"] == "Aurora: Bo, Cy; Cirrus: Tom"
 
 
 def test_when_all_recipients_stepped_out_the_wider_body_goes_on(world: World) -> None:
