@@ -44,7 +44,9 @@ FITS = """code => {
   items.forEach((item) => (item.textContent = "mountain"));
   const line = parseFloat(style.lineHeight);
   const lines = items.map((item) => Math.round(item.getBoundingClientRect().height / line));
-  return [parseFloat(style.paddingInlineStart) / width, lines];
+  const columns = new Set(items.map((item) => item.getBoundingClientRect().left)).size;
+  const room = [style.paddingInlineStart, ...(columns > 1 ? [style.columnGap] : [])].map(parseFloat);
+  return [Math.min(...room) / width, lines];
 }"""
 
 
@@ -263,11 +265,11 @@ def test_twice_the_size_still_fits(
         assert sideways(reporter.page) == 0
 
 
-@pytest.mark.parametrize("width", [320, 360, 1100])
+@pytest.mark.parametrize("width", [320, 360, 390, 430, 1100])
 def test_large_words_and_their_numbers_fit_their_box(
     world: tuple[RunningServer, Client, Group, Path], browser: Browser, width: int
 ) -> None:
-    """Also on paper: left of the words there is room for "12. ", and the longest words of a list stay whole."""
+    """Also on paper: in each column there is room for "12. " left of the words; the longest stay whole."""
     server, _, group, _ = world
     with visit(browser, server.base, scripts=False, width=width) as reporter:
         reporter.report(group, what="It happened.")
