@@ -17,6 +17,7 @@ from service.booth.voting import Checked, Summary
 from service.console import (
     command,
     emit,
+    fail_interrupted,
     json_option,
     passphrase_option,
     poll_id,
@@ -89,11 +90,14 @@ def vote(
                 serve(client, checked, keys, summary, admission, home, click.echo, moment=moment, sent=sent)
                 return
             click.echo(shown("\n".join(told(checked, summary))), err=True)
-            option = _chosen(checked.manifest)
-            text = checked.manifest.options[option].text
-            click.echo(shown(f"\nYou chose: {text}\n{SENT.format(n=checked.electorate.size)}"), err=True)
-            if not yes and not click.confirm("Cast it?", default=True, err=True):
-                raise Refused("nothing was sent")
+            try:
+                option = _chosen(checked.manifest)
+                text = checked.manifest.options[option].text
+                click.echo(shown(f"\nYou chose: {text}\n{SENT.format(n=checked.electorate.size)}"), err=True)
+                if not yes and not click.confirm("Cast it?", default=True, err=True):
+                    raise Refused("nothing was sent")
+            except click.Abort:
+                fail_interrupted("interrupted; nothing was sent")
             try:
                 receipt = voting.cast(client, checked, keys, option, admission, home)
             except voting.Unsure as unsure:

@@ -112,6 +112,7 @@ async def test_who_is_left_out_cannot_vote(server: TimedServer, tmp_path: Path) 
         (["--yes"], "", 3, "no number of an option"),
         ([], "mild\n", 3, "no number of an option"),
         ([], "1\nn\n", 3, "nothing was sent"),
+        ([], "1\n", 130, "nothing was sent"),
         (["--option", "1"], "", 2, "No such option"),
         (["--check"], "", 3, "no receipt of this poll"),
     ],
