@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -101,6 +102,13 @@ def hex_id(text: str, size: int, what: str) -> bytes:
     return bytes.fromhex(text)
 
 
+def wrong_form(error: msgspec.ValidationError) -> Refused:
+    """Say which of a command's values has the wrong form, and not what it is."""
+    place = re.search(r"`\$\.([a-z_]+)", str(error))
+    named = "" if place is None else f" ({place[1].replace('_', '-')})"
+    return Refused(f"a value has the wrong form{named}: see --help for what each option takes")
+
+
 def poll_id(text: str) -> bytes:
     """Read a poll's id as a person gives it. Refused when it is none."""
     return hex_id(text, 32, "a poll's id")
@@ -127,7 +135,7 @@ def read_passphrase(
     option: what gives the file, to name it where there is no terminal to ask on.
     """
     if path is None:
-        if not sys.stdin.isatty() and not _testing():
+        if not can_ask():
             raise Refused(f"no terminal to ask on: give the passphrase with {option}")
         try:
             text: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
@@ -149,9 +157,10 @@ def read_passphrase(
     return Passphrase(text)
 
 
-def _testing() -> bool:
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal to be asked, or a test that answers."""
     # click's CliRunner replaces standard input by a pipe and still answers prompts.
-    return sys.stdin.__class__.__module__.startswith("click.")
+    return sys.stdin.isatty() or sys.stdin.__class__.__module__.startswith("click.")
 
 
 def compared(cards: Sequence[tuple[str, bytes]]) -> list[dict[str, str]]:

@@ -39,6 +39,7 @@ from service.group_home import (
     card_of,
     named,
     read_chain,
+    shortage,
     statement,
     verified,
     write_chain,
@@ -257,7 +258,7 @@ def show(context: click.Context, as_json: bool) -> None:
     ]
     for person in people:
         lines.append(f"  {person['name']} ({person['role']}{'' if person['active'] else ', retired'})")  # noqa: PERF401
-    emit(result, as_json, shown("\n".join(lines)))
+    emit(result, as_json, shown("\n".join([*lines, *shortage(now)])))
 
 
 @group.command()

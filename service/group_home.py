@@ -20,7 +20,7 @@ from crypto.signatures import SigningKey
 from service.cases import rosters
 from service.cases.choosing import of_name
 from service.chain_files import alone, read_whole, write_whole
-from service.console import compared, emit, read_passphrase
+from service.console import compared, emit, read_passphrase, wrong_form
 from service.wire.shapes import RosterChain
 
 KEY_FILE: Final = "root.key"
@@ -57,6 +57,17 @@ def append(
         as_json,
         f"Signed statement {len(chain.statements)}. `sottovoce group publish` sends it.",
     )
+    for line in shortage(latest):
+        click.echo(line, err=True)
+
+
+def shortage(now: rosters.Roster) -> list[str]:
+    """Say it when a group has too few handlers for anybody to file a report, in a line; none when it has enough."""
+    if len(now.recipients) >= now.minimum or now.alternate is not None:
+        return []
+    return [
+        f"Reports need {now.minimum} handlers to go to, and there are {len(now.recipients)}: nobody can file one yet."
+    ]
 
 
 def _following(home: Path, said: rosters.Statement) -> chains.VerifiedChain:
@@ -72,8 +83,8 @@ def statement(kind: Any, **values: object) -> Any:
     """Build a statement with all its limits checked, as if it had been read."""
     try:
         return msgspec.convert({"do": kind.__struct_config__.tag, **msgspec.to_builtins(values)}, type=kind)
-    except msgspec.ValidationError:
-        raise Refused("a value has the wrong form: see --help for what each option takes") from None
+    except msgspec.ValidationError as error:
+        raise wrong_form(error) from None
 
 
 def verified(chain: chains.VerifiedChain) -> rosters.RosterHistory:

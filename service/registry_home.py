@@ -27,7 +27,7 @@ from service.cases.names import checked_name
 from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Account, ByInvitation, Found, Hex32, Statement, encode_statement
 from service.chain_files import alone, read_whole
-from service.console import read_passphrase, write_private
+from service.console import read_passphrase, write_private, wrong_form
 from service.wire.registry_pins import load_chain, save_chain, verified
 
 ROOT_FILE: Final = "root.key"
@@ -59,8 +59,8 @@ def built(kind: Any, **values: object) -> Any:
     tagged = {} if tag is None else {kind.__struct_config__.tag_field: tag}
     try:
         return msgspec.convert({**tagged, **msgspec.to_builtins(values)}, type=kind)
-    except msgspec.ValidationError:
-        raise Refused("a value has the wrong form: see --help for what each option takes") from None
+    except msgspec.ValidationError as error:
+        raise wrong_form(error) from None
 
 
 def checked_account(text: str) -> str:

@@ -84,6 +84,20 @@ def test_a_group_is_made_grown_and_shown(home: Path) -> None:
     assert "Ada (handler)" in run(home, "show").output
 
 
+def test_a_group_with_too_few_handlers_is_said_to_get_no_report(home: Path) -> None:
+    """When somebody is retired as when it begins: reporters would learn it first, with a report written."""
+    created(home)
+    assert run(home, "settings", "--minimum", "2").exit_code == 0
+    few = "Reports need 2 handlers to go to, and there are 1"
+    assert few in run(home, "add", "--card", card(home, "Ada")).stderr
+    assert few in run(home, "add", "--card", card(home, "Zoe"), "--role", "council").stderr
+    assert few in run(home, "show").stdout
+    assert "Reports need" not in run(home, "add", "--card", card(home, "Bo")).stderr
+    assert "Reports need" not in run(home, "show").stdout
+    assert few in run(home, "retire", "Bo", "--json").stderr
+    assert "Reports need" not in run(home, "settings", "--alternate", "ab" * 16).stderr
+
+
 def test_a_cards_words_are_shown_before_it_is_signed(home: Path) -> None:
     """Those that `desk init` printed: else nobody could compare them."""
     created(home)
@@ -193,11 +207,11 @@ def test_a_key_is_never_overwritten(home: Path) -> None:
         (("add", "--card", "NOT A CARD"), "card can't be read"),
         (("add", "--card", "FORGED"), "signature does not hold"),
         (("settings",), "say what to change"),
-        (("settings", "--name", ""), "wrong form"),
+        (("settings", "--name", ""), "wrong form (name)"),
         (("settings", "--alternate", ""), "wrong form"),
-        (("settings", "--alternate", "xyz"), "wrong form"),
+        (("settings", "--alternate", "xyz"), "wrong form (alternate)"),
         (("settings", "--alternate", "OWN"), "own alternate"),
-        (("settings", "--language", "Klingon!"), "wrong form"),
+        (("settings", "--language", "Klingon!"), "wrong form (languages)"),
         (("members", "--registry", "ab" * 16), "wrong form"),
         (("members", "--registry", "AB" * 32), "wrong form"),
         (("members", "--registry", "ab" * 32, "--none"), "either"),
