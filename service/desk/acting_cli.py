@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from abuse.evidence import link_id, witness_id
+from abuse.evidence import witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Note, Priority, Triaged
@@ -20,8 +20,9 @@ from service.console import command, emit, json_option
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened
-from service.desk.records import Waiting
-from service.desk.writing import enqueued, remark
+from service.desk.records import Waiting, link_named
+from service.desk.show import ID_SHOWN
+from service.desk.writing import enqueued, remark, sure
 
 TEXT_FILE: Final = click.Path(path_type=Path, allow_dash=True)
 WHY: Final = "Why, for the other handlers?"
@@ -136,7 +137,12 @@ def check(
 @command
 def recuse(context: click.Context, report: str, reason: Path | None, as_json: bool) -> None:
     """Step out of a report for good: after the next sync it is gone from this desk."""
-    _act(context, report, lambda d, case: actions.recuse(d, case, remark(reason, WHY)), as_json)
+
+    def recused(d: actions.Desk, case: Case) -> list[Waiting]:
+        sure(f"Step out of {case.first.id[:ID_SHOWN]}, \u201c{case.first.headline}\u201d, for good?")
+        return actions.recuse(d, case, remark(reason, WHY))
+
+    _act(context, report, recused, as_json)
 
 
 def _write(
@@ -160,13 +166,8 @@ def _item_of(case: Case, wanted: str) -> str:
     for name in case.first.witnesses:
         if witness_id(name) in names:
             return name
-    links = case.first.links
-    if wanted.isascii() and wanted.isdigit() and len(wanted) <= 6 and 1 <= int(wanted) <= len(links):
-        return links[int(wanted) - 1]
-    sought = link_id(wanted.removeprefix("link "))
-    for link in links:
-        if link_id(link) == sought:
-            return link
+    if (link := link_named(case.first, wanted)) is not None:
+        return link
     raise Refused(
         "the report names no such link or witness: copy it from `sottovoce desk show`, or give a link's number there"
     )

@@ -35,7 +35,7 @@ from service.desk.keys import KIND, HandlerKey
 from service.desk.reading import voices_told
 from service.desk.records import Held
 from service.desk.rosters import newest_roster
-from service.desk.session import Session, Setup
+from service.desk.session import Session, Setup, read_part, read_setup
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines, unreadable_view
 from service.desk.sync import sync as run_sync
 from service.desk.touch import by_urgency
@@ -44,6 +44,7 @@ from service.wire.client import Client
 
 KEY_FILE, STORE_FILE, SETUP_FILE, CARD_FILE = "handler.key", "desk.db", "desk.json", "card.json"
 LOCK_FILE = "handler.lock"
+NO_KEY = "handler.key is missing: restore it from a backup"
 
 
 @click.group()
@@ -65,8 +66,8 @@ def desk(context: click.Context, home: Path, passphrase_file: Path | None) -> No
 def opened(context: click.Context) -> Iterator[Session]:
     """Unlock the key file and open the local store, for one command."""
     home, passphrase_file = context.obj
-    setup = _read_setup(home)
-    raw = _read(home / KEY_FILE)
+    setup = read_setup(home / SETUP_FILE)
+    raw = read_part(home / KEY_FILE, NO_KEY)
     key = HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
     vault = Vault(home / STORE_FILE, key.store_key())
     try:
@@ -92,16 +93,20 @@ def init(
     home, passphrase_file = context.obj
     hex_id(group, 16, "a group's id")
     if (home / SETUP_FILE).exists():
-        raise Refused("there is a key file here already; it was not touched")
+        raise Refused(
+            "there is a desk here already; it was not touched. A new one needs another folder: `sottovoce desk --home "
+            "FOLDER init`"
+        )
     setup = Setup(server=server, group=group, pseudonym=name, proxy=proxy)
     with Client(server, proxy=proxy):
         pass  # refuses an address that is not safe to talk to, before anything is written
     with alone(home / LOCK_FILE):
         if (home / KEY_FILE).exists():  # a power cut, or a full disk: what was begun is finished
-            raw = _read(home / KEY_FILE)
+            raw = read_part(home / KEY_FILE, NO_KEY)
             key = HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
         else:
             key = HandlerKey.draw(system)
+            key.card(name)  # refuses a name that can't be one before anybody types a passphrase
             passphrase = read_passphrase(passphrase_file, "New passphrase", confirm=True)
             write_whole(home / KEY_FILE, lock(key.payload(), passphrase, entropy=system, kind=KIND))
     write_whole(home / CARD_FILE, msgspec.json.encode(key.card(name)))
@@ -140,9 +145,9 @@ def rotate(
     (`sottovoce desk init`), and have colleagues forward your reports. Fetches the group's list first.
     """
     home, passphrase_file = context.obj
-    setup = _read_setup(home)
+    setup = read_setup(home / SETUP_FILE)
     with alone(home / LOCK_FILE):
-        raw = _read(home / KEY_FILE)
+        raw = read_part(home / KEY_FILE, NO_KEY)
         former = read_passphrase(passphrase_file)
         key = HandlerKey.from_payload(unlock(raw, former, kind=KIND))
         vault = Vault(home / STORE_FILE, key.store_key())
@@ -209,7 +214,7 @@ def sync(context: click.Context, as_json: bool) -> None:
         lines.append(f"Measures to look at: {result.measures_due}. See `sottovoce desk measures`.")
     lines += [f"WARNING: {warning}" for warning in result.warnings]
     if result.urgent:
-        lines.insert(0, f"URGENT: {result.urgent} new reports say that someone is in danger.")
+        lines.insert(0, f"URGENT: new reports that say that someone is in danger: {result.urgent}.")
     emit(asdict(result), as_json, shown("\n".join(lines)))
 
 
@@ -277,22 +282,3 @@ def _held(session: Session, prefix: str) -> Held:
 def client_of(session: Session) -> Client:
     """Give a client of the server that this desk belongs to."""
     return Client(session.setup.server, proxy=session.setup.proxy)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise Refused("there is no desk here yet: run `sottovoce desk init`") from None
-    except OSError as error:
-        raise Refused(f"a file of the desk can't be read: {error.strerror}") from None
-
-
-def _read_setup(home: Path) -> Setup:
-    raw = _read(home / SETUP_FILE)
-    try:
-        setup = msgspec.json.decode(raw, type=Setup)
-        hex_id(setup.group, 16, "a group's id")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Refused):
-        raise Refused("desk.json is damaged: restore it") from None
-    return setup

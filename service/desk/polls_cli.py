@@ -11,13 +11,12 @@ import click
 from crypto.errors import Refused
 from service.cases import decisions
 from service.cases.receipts import day_of
-from service.cases.texts import tidy
-from service.chain_files import read_whole
 from service.console import command, emit, json_option, poll_id, shown, write_private
 from service.desk.cli import client_of, desk, opened
 from service.desk.measures import review_day
 from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
+from service.desk.writing import text_of
 from service.wire import poll_calls
 from service.wire.poll_decisions import day_told
 
@@ -72,7 +71,12 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
 
 @desk.command("implemented")
 @click.argument("poll")
-@click.option("--text-file", required=True, type=click.Path(path_type=Path), help="What was done, as text.")
+@click.option(
+    "--text-file",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="What was done, as text, from a file or - .",
+)
 @click.option("--ends", help="The day on which the measure ends, as 2026-12-31.")
 @json_option
 @click.pass_context
@@ -80,14 +84,14 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
 def implemented(context: click.Context, poll: str, text_file: Path, ends: str | None, as_json: bool) -> None:
     """Record, for everyone to see, what the council did and when it ends."""
     phi, ends_on = poll_id(poll), None if ends is None else _end(ends)
-    try:
-        text = tidy(read_whole(text_file, 8_000).decode())
-    except UnicodeDecodeError:
-        raise Refused("the text is not UTF-8") from None
-    if not 1 <= len(text) <= 2_000:
-        raise Refused("say what was done in 1 to 2000 characters")
     with opened(context) as session, client_of(session) as client:
-        outcome = fetched(session, client, phi).delivered.outcome.statement
+        text = text_of(text_file)
+        if not 1 <= len(text) <= 2_000:
+            raise Refused("say what was done in 1 to 2000 characters")
+        found = fetched(session, client, phi)
+        if found.view.state == "delivered":
+            raise Refused("say first that the council has the result: `sottovoce desk acknowledge`")
+        outcome = found.delivered.outcome.statement
         signature = decisions.implement(session.in_force.signing, outcome, text, ends_on)
         view = client.do(poll_calls.implement(session.signer, phi, text, ends_on, signature))
     emit({"state": view.state, "ends": ends}, as_json, "Recorded.")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from abuse.evidence import link_id
 from service.cases.reports import Content, FollowUp, Person, Report
 
 
@@ -147,3 +148,12 @@ def held_of_content(content: Content) -> dict[str, object]:
                 "headline": headline_of(content),
                 "speaks": bool(content.message or content.attachments),
             }
+
+
+def link_named(held: Held, wanted: str) -> str | None:
+    """Find a link among those that a report names, by its number in `show`, from 1, or by its address."""
+    numbers = {str(number): link for number, link in enumerate(held.links, 1)}
+    if wanted in numbers:
+        return numbers[wanted]
+    sought = link_id(wanted.removeprefix("link "))
+    return next((link for link in held.links if link_id(link) == sought), None)

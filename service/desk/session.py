@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ from crypto.entropy import Entropy
 from crypto.errors import Refused
 from service.cases.choosing import of_name
 from service.cases.rosters import Handler, Roster, RosterHistory, verified_history
+from service.console import hex_id
 from service.desk.actions import Author, Desk
 from service.desk.casebook import Case, assemble
 from service.desk.keys import HandlerKey, Pair
@@ -188,3 +190,24 @@ def handlers_named(roster: Roster, names: Iterable[str]) -> list[Handler]:
             raise Refused("one of the names is not in that group's list, or more than one have it")
         found.append(handler)
     return found
+
+
+def read_part(path: Path, absent: str) -> bytes:
+    """Read a file of a desk. absent: what to say when there is none. Raises Refused."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Refused(absent) from None
+    except OSError as error:
+        raise Refused(f"a file of the desk can't be read: {error.strerror}") from None
+
+
+def read_setup(path: Path) -> Setup:
+    """Read a desk.json. Refused when there is no desk, or when it is damaged."""
+    raw = read_part(path, "there is no desk here yet: run `sottovoce desk init`")
+    try:
+        setup = msgspec.json.decode(raw, type=Setup)
+        hex_id(setup.group, 16, "a group's id")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Refused):
+        raise Refused("desk.json is damaged: restore it") from None
+    return setup

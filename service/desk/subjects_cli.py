@@ -12,7 +12,6 @@ from typing import Final
 import click
 
 from abuse.bursts import DAY_S, Wave
-from abuse.evidence import link_id
 from abuse.plot import plot as drawn
 from abuse.subjects import read_subject
 from crypto.errors import Refused
@@ -22,6 +21,7 @@ from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened
 from service.desk.reading import reading_of, remember
+from service.desk.records import link_named
 from service.desk.session import Session
 from service.desk.show import ID_SHOWN, day_text
 from service.desk.subjects import About, about, abouts, comparison, persons
@@ -158,14 +158,8 @@ def verify_link(
 
 def _link_of(case: Case, wanted: str) -> str:
     """Find a link among those that a report names, so that a finding on a misspelt one doesn't count."""
-    links = case.first.links
-    numbers = [str(number) for number in range(1, len(links) + 1)]
-    if wanted in numbers:
-        return links[numbers.index(wanted)]
-    sought = link_id(wanted.removeprefix("link "))
-    for link in links:
-        if link_id(link) == sought:
-            return link
+    if (link := link_named(case.first, wanted)) is not None:
+        return link
     raise Refused(
         "the report names no such link: copy it from `sottovoce desk show`, or give its number there"
     )
@@ -180,8 +174,8 @@ def _link_of(case: Case, wanted: str) -> str:
 @command
 def merge(context: click.Context, report: str, name: str, other: str, as_json: bool) -> None:
     """Say, in a report's log, that two accounts are one person; `split` undoes it."""
-    for text in (name, other):
-        read_subject(text)
+    if read_subject(name) == read_subject(other):
+        raise Refused("those two are one account already")
     with opened(context) as session:
         case = session.find(report)
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, SubjectMerged(name, other))])

@@ -60,7 +60,8 @@ def _explained() -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # without what extends it
         if code in _NOT_THE_FILES_FAULT:
-            raise Refused(f"the desk's local store can't be used now: {error}") from None
+            full = " (is the disk full?)" if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL} else ""
+            raise Refused(f"the desk's local store can't be used now: {error}{full}") from None
         raise VaultDamaged(_DAMAGED) from None
 
 

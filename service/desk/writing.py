@@ -11,7 +11,7 @@ import click
 from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.texts import tidy
-from service.console import shown, write_private
+from service.console import can_ask, shown, write_private
 from service.desk.records import Waiting
 from service.desk.session import Session
 
@@ -25,8 +25,10 @@ def enqueued(
     letter that a mistyped id or passphrase loses.
     """
     if path is None:
+        if not can_ask():
+            raise Refused("no terminal to write on: give the text with --text-file")
         return _edited(home, session, make)
-    items = make(_read_text(path))
+    items = make(text_of(path))
     session.enqueue(items)
     return items
 
@@ -72,11 +74,17 @@ def remark(path: Path | None, question: str) -> str:
     Never from an argument: others on this machine see commands, and shells keep them.
     """
     if path is not None:
-        return _read_text(path)
+        return text_of(path)
     if not sys.stdin.isatty():
         return ""
     said: str = click.prompt(f"{question} (Enter: nothing)", default="", show_default=False, err=True)
     return tidy(said)
+
+
+def sure(question: str) -> None:
+    """Ask, at a terminal, before what can't be undone: an id may be mistyped. Refused when it was not meant."""
+    if sys.stdin.isatty() and not click.confirm(shown(question), err=True):
+        raise Refused("nothing was done")
 
 
 def _wants_to_go_on() -> bool:
@@ -96,7 +104,8 @@ def _kept(home: Path, written: str) -> str:
     return f"Your text is kept in {path}: use it with --text-file, then delete it"
 
 
-def _read_text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Read a text from a file, or from standard input (`-`). Refused when it can't be read or is no text."""
     try:
         raw = sys.stdin.buffer.read(100_000) if str(path) == "-" else path.read_bytes()
         return tidy(raw.decode())

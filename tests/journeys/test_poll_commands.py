@@ -211,9 +211,10 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     review = (datetime.fromtimestamp(server.clock(), UTC).date() + timedelta(days=90)).isoformat()
     assert result["review_on"] == review
     assert f"Looked at again on {review}.\n" in world.run("desk", desk, "result", phi).output
-    assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
     done = tmp_path / "done.txt"
     done.write_text("A written warning was given.", encoding="utf-8")
+    assert "acknowledge`" in _refused_desk(world, "implemented", phi, "--text-file", str(done))
+    assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
     assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
     told = world.at("poll", desk, "status", phi)
     assert (told["acknowledged"]["by"], told["implemented"]["by"]) == ("Zoe", "Zoe")
