@@ -32,6 +32,7 @@ from service.console import (
     write_private,
 )
 from service.desk.keys import KIND, HandlerKey
+from service.desk.readers import readers_told
 from service.desk.reading import voices_told
 from service.desk.records import Held
 from service.desk.rosters import newest_roster
@@ -250,9 +251,10 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
         case = session.find(report)
         bodies = {one.id: session.body_of(one) for one in (case.first, *case.follow_ups, *case.doubtful)}
         voices = voices_told(session, case)
+        told = readers_told(case, session.histories())
     today = day_of(time.time())
-    lines = case_lines(case, bodies, today, voices)
-    emit(case_view(case, bodies, today, voices), as_json, shown("\n".join(lines)))
+    lines = [*case_lines(case, bodies, today, voices), *told.lines()]
+    emit({**case_view(case, bodies, today, voices), **asdict(told)}, as_json, shown("\n".join(lines)))
 
 
 @desk.command()

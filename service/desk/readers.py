@@ -34,6 +34,50 @@ class Answering:
     handed_to: tuple[HandedTo, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadersTold:
+    """Names for a handler, so that nobody mentions a report to somebody who must not know of it."""
+
+    read_by: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Handlers of the report's group who are there now."""
+    left_out_since: tuple[str, ...] = ()
+    """Of the newest answer, by those who have the report."""
+
+    def lines(self) -> list[str]:
+        """What stands under a case; nothing where this desk can't know."""
+        told = (
+            ("Read by", self.read_by),
+            ("Left out by the reporter, so tell them nothing of it", self.left_out),
+            ("Left out of what the reporter wrote last", self.left_out_since),
+        )
+        return [line for label, names in told if names for line in ("", f"{label}: {', '.join(names)}.")]
+
+
+def readers_told(case: Case, histories: Histories) -> ReadersTold:
+    """Name those who have a report, with the group of those it was forwarded to, and whom its reporter left out."""
+    history = histories.get(case.first.group)
+    then = None if history is None else history.at(bytes.fromhex(case.first.roster))
+    if history is None or then is None:
+        return ReadersTold()
+    recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
+    have = {one for key_id in recipients if (one := history.latest.by_key(key_id))}
+    have = {one for one in have if one.active and not _stepped_out(case, one)}
+    names = [one.pseudonym for one in history.latest.active if one in have]
+    for group, people in told_of(case, histories).items():
+        where = "" if group == case.first.group else f" ({histories[group].latest.name})"
+        names += [f"{one.pseudonym}{where}" for one in people if one not in have]
+    out = {one.id for one in history.left_out(then, recipients)}
+    answered = set(readers(case, histories))
+    return ReadersTold(
+        tuple(names),
+        tuple(one.pseudonym for one in history.latest.active if one.id in out),
+        tuple(
+            one.pseudonym for one in history.latest.active if one in have and one.key_id.hex() not in answered
+        ),
+    )
+
+
 def answering(case: Case, histories: Histories, author_key: str) -> Answering:
     """Find to whom the answer to a letter goes.
 

@@ -54,6 +54,15 @@ def _report(home: Path) -> str:
     return str(row["id"])
 
 
+def test_a_case_says_who_has_it_and_who_must_not_know(home: Path) -> None:
+    """Or a handler asks a colleague about a report that its reporter kept from them."""
+    told = _desk(home, "show", _report(home)).stdout
+    assert "Read by: Ada, Bo." in told
+    assert "Left out by the reporter, so tell them nothing of it: Cy." in told
+    view = json.loads(_desk(home, "show", _report(home), "--json").stdout)
+    assert (view["read_by"], view["left_out"]) == (["Ada", "Bo"], ["Cy"])
+
+
 @pytest.mark.parametrize("act", ["reply", "ask", "note"])
 def test_no_editor_opens_where_there_is_no_terminal(home: Path, act: str) -> None:
     """It would take the pipe for a keyboard, lose what comes through it, or never end."""
