@@ -17,10 +17,12 @@ NODE   := .ci/with-node
 # One more than the two cores that it is meant for: many tests wait for servers.
 PYTEST_FLAGS ?= -n 3 --dist loadgroup
 
-.PHONY: help run test unit lint types imports client client-test bench lock screens system clean
+.PHONY: help install run test unit lint types imports client client-test bench lock screens system clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/runtime.stamp ## Set up the command alone, .venv/bin/sottovoce: for reporters, handlers and voters
 
 run: $(VENV)/runtime.stamp client ## Start the demonstration: a server, a group with keys, a poll, three walk-throughs
 	@$(BIN)/sottovoce demo

@@ -1,4 +1,4 @@
-"""docs/members.md, polls.md and handling.md: every command of the pages is one, with those options."""
+"""docs/groups.md, members.md, polls.md and handling.md: every command of the pages is one, with those options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import service
 from service.cli import main
 
 DOCS = Path(service.__file__).parents[1] / "docs"
-PAGE = "\n".join((DOCS / name).read_text(encoding="utf-8") for name in ("members.md", "polls.md"))
+PAGE = "\n".join(
+    (DOCS / name).read_text(encoding="utf-8") for name in ("groups.md", "members.md", "polls.md")
+)
 LINES = [
     line
     for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -24,7 +26,7 @@ LINES = [
 # In these a command in a sentence is to be typed as well, unless it only names one.
 LINES += [
     span.replace("…", "x")
-    for name in ("polls.md", "handling.md")
+    for name in ("groups.md", "polls.md", "handling.md")
     for span in re.findall(r"`(sottovoce [^`]+)`", (DOCS / name).read_text(encoding="utf-8"))
     if len(span.split()) > 3
 ]
