@@ -63,6 +63,12 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
+class Place(click.IntRange):
+    """A number by which somebody chooses from a list; what is none is called that."""
+
+    name = "number"
+
+
 def fail(message: str, code: int) -> NoReturn:
     """Say what happened, to standard error (as JSON where --json was given), and exit."""
     context = click.get_current_context(silent=True)

@@ -15,6 +15,7 @@ from service.booth import receipts, voting
 from service.booth.page import serve
 from service.booth.voting import Checked, Summary
 from service.console import (
+    Place,
     command,
     emit,
     fail_interrupted,
@@ -179,7 +180,7 @@ def moment(seconds: int) -> str:
 
 def _chosen(manifest: Manifest) -> int:
     if sys.stdin.isatty():
-        kind = click.IntRange(0, len(manifest.options) - 1)
+        kind = Place(0, len(manifest.options) - 1)
         number: int = click.prompt("Your choice (number)", type=kind, err=True)
         return number
     text = sys.stdin.readline().strip()

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from service.cases.reports import Kind, Person, Urgency
 from service.cases.texts import LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT, tidy
-from service.console import shown
+from service.console import Place, shown
 from service.reporter.answers import Answers
 
 readline: ModuleType | None
@@ -100,7 +100,7 @@ def _choose(question: str, options: Sequence[tuple[str, str]]) -> str:
     click.echo(f"\n{question}", err=True)
     for number, (_, text) in enumerate(options, 1):
         click.echo(f"  {number}. {text}", err=True)
-    chosen: int = click.prompt("Number", type=click.IntRange(1, len(options)), default=1, err=True)
+    chosen: int = click.prompt("Number", type=Place(1, len(options)), default=1, err=True)
     return options[chosen - 1][0]
 
 

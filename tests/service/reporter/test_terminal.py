@@ -134,6 +134,15 @@ def skip_the_rest(person: Terminal) -> None:
         person.type(answer)
 
 
+def test_what_is_no_number_is_called_that(tmp_path: Path) -> None:
+    """In a word that people use: and the question comes again."""
+    with terminal("-c", ASKING, tmp_path / "answers.json") as person:
+        person.until("Number")
+        person.type("help\r")
+        person.until("'help' is not a valid number.")
+        person.until("Number")
+
+
 def test_ctrl_d_ends_a_paragraph(tmp_path: Path) -> None:
     """What was written before it stays, and the next question comes."""
     with terminal("-c", ASKING, tmp_path / "answers.json") as person:
