@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,12 +18,6 @@ from tests.support.typescript import Browser, BrowserRefused
 pytestmark = pytest.mark.xdist_group("typescript")
 CANARY = b"CANARY-OWNER"
 KINDS = ("JPEG", "PNG", "WEBP", "GIF")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser() as running:
-        yield running
 
 
 def cleaned(browser: Browser, content: bytes) -> tuple[bytes, str, list[str]]:
