@@ -11,39 +11,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from crypto.codes import ReplyCode, address_of, claim_of, from_words, mailbox_of
-from crypto.entropy import system
-from crypto.letters import seal_letter
-from service.cases.letters import Letter, sign_letter
-from service.wire import calls, shapes
+from crypto.codes import from_words
+from service.wire import calls
 from service.wire.client import Client
 from tests.attacks.test_canary import ADDRESS, FORWARDED, NAME, SOUGHT, WORD, assert_forgotten
 from tests.support.groups import Group
+from tests.support.letters import posting, sealed_letter
 from tests.support.pages import Visitor
 from tests.support.server import running_server
 
 REPORTS = 8
 PHOTO = f"{WORD} {NAME}\n".encode() * 40_000
-
-
-def letter_to(group: Group, code: ReplyCode) -> shapes.PostLetter:
-    """A letter with the canary in it, by Ada."""
-    ada, address = group.member("Ada"), address_of(claim_of(code))
-    letter = Letter(
-        id=system(16).hex(),
-        group=group.id.hex(),
-        roster=group.roster.digest.hex(),
-        author="Ada",
-        author_key=ada.signing.verify_key().raw.hex(),
-        language="en",
-        day="2026-11-21",
-        state=None,
-        question=True,
-        text=f"{WORD} {NAME}",
-        recipients=tuple(m.key_id.hex() for m in group.handlers),
-    )
-    sealed = seal_letter(mailbox_of(code).public_key(), sign_letter(letter, ada.signing, address))
-    return shapes.PostLetter(system(16).hex(), address.hex(), sealed)
 
 
 @pytest.mark.slow
@@ -66,7 +44,12 @@ async def test_words_without_scripts_are_forgotten(tmp_path: Path) -> None:
                     assert sent.status == 200
                     assert (await visitor.confirm(sent)).heading == "Done"
                     code = from_words(" ".join(sent.words))
-                    plain.do(calls.batch(group.signer("Ada"), [letter_to(group, code)]))
+                    plain.do(
+                        calls.batch(
+                            group.signer("Ada"),
+                            posting(code, [sealed_letter(code, group, "Ada", f"{WORD} {NAME}")]),
+                        )
+                    )
                     mailbox = await visitor.open(sent.words)
                     assert mailbox.letters == [f"{WORD} {NAME}"]
                     assert (await visitor.answer(mailbox, f"{NAME} {WORD}")).heading == "Done"

@@ -19,8 +19,11 @@ import msgspec
 
 from crypto.codes import Claim
 from crypto.entropy import system
+from crypto.envelope import parse_envelope
+from crypto.opening import open_report
 from crypto.signatures import VerifyKey
 from service.cases.receipts import Receipt
+from service.cases.reports import Unsealed
 from service.server import housekeeping
 from service.server.admission import Admission
 from service.server.app import create_app
@@ -94,6 +97,18 @@ class World:
     ) -> Receipt:
         """Seal and file a report."""
         return await self.submit(group, group.seal(plaintext, handlers))
+
+    async def fetched(self, group: Group, name: str, report: str) -> bytes:
+        """Fetch one envelope as a handler, by the report's id in hex."""
+        return await self.client.do(calls.fetch_report(group.signer(name), group.id, bytes.fromhex(report)))
+
+    async def opened(self, group: Group, name: str = "Ada") -> list[Unsealed]:
+        """Open everything that a handler can read, in the feed's order."""
+        found = []
+        for entry in (await self.client.do(calls.feed(group.signer(name)))).entries:
+            envelope = parse_envelope(await self.fetched(group, name, entry.report))
+            found.append(Unsealed.from_bytes(open_report(envelope, group.member(name).sealing).plaintext))
+        return found
 
     async def slots(self, claim: Claim, page: int = 0) -> tuple[bytes, ...]:
         """Open a mailbox."""

@@ -9,9 +9,7 @@ import pytest
 from abuse.routes import Route
 from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
-from crypto.envelope import parse_envelope
-from crypto.opening import open_report
-from service.cases.reports import Report, Unsealed
+from service.cases.reports import Report
 from service.server.admission import BULK_FROM
 from service.server.records import Report as Stored
 from service.server.records import decode
@@ -25,10 +23,7 @@ from tests.support.pages import Visitor
 async def reports(world: World, group: Group, name: str) -> list[str]:
     """What happened, in all reports that a handler can read."""
     found = []
-    for entry in (await world.client.do(calls.feed(group.signer(name)))).entries:
-        report = bytes.fromhex(entry.report)
-        raw = await world.client.do(calls.fetch_report(group.signer(name), group.id, report))
-        opened = Unsealed.from_bytes(open_report(parse_envelope(raw), group.member(name).sealing).plaintext)
+    for opened in await world.opened(group, name):
         assert isinstance(opened.content, Report)
         found.append(opened.content.what)
     return found
