@@ -29,7 +29,6 @@ from polls.group import ED25519
 from polls.manifest import election_of
 from polls.membership import certify, private_credential
 from polls.proofs import prove_knowledge
-from service.cases.rosters import Members
 from service.server import polls_pages, polls_shown
 from service.server.polls_records import Ballot, Voter
 from service.server.records import decode
@@ -39,7 +38,6 @@ from service.wire.client import Declined
 from service.wire.poll_views import ballot_hash
 from service.wire.problems import Kind, ProblemError
 from service.wire.puzzles import solve
-from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.redis_server import redis_server
 from tests.support.server_polls import DAY, Community, ServerPoll
@@ -74,8 +72,7 @@ async def world(tmp_path: Path, url: str | None, community: Community) -> AsyncI
 @pytest.fixture
 async def poll(world: World, community: Community) -> ServerPoll:
     """An open poll."""
-    group = Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    group = community.group()
     await world.found(group)
     made = await ServerPoll.ready(world.client, world.clock, group, community)
     world.clock.forward(61)

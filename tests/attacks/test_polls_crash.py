@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from polls.casting import read_receipt
-from service.cases.rosters import Members
-from service.wire import calls, poll_calls
+from service.wire import poll_calls
 from service.wire.client import AsyncClient, Declined, Unreachable
-from tests.support.groups import Group
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.server_polls import DAY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
@@ -27,10 +25,8 @@ ROUNDS = 3
 async def opened(server: TimedServer, community: Community) -> AsyncIterator[ServerPoll]:
     """An open poll on a server, whose pages end every minute."""
     async with AsyncClient(server.base, clock=server.clock) as client:
-        group = Group.draw(council=["Zoe"])
-        group.say(Members(registry=community.id.hex()))
-        for statement in group.chain.statements:
-            await client.do(calls.append_statement(group.id, statement.raw))
+        group = community.group()
+        await group.found_async(client)
         await community.publish(client)
         poll = await ServerPoll.ready(
             client, server.clock, group, community, manifest={"page_s": 60, "quorum": 1}

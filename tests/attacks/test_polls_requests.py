@@ -10,13 +10,11 @@ import pytest
 import pytest_asyncio
 
 from crypto.entropy import system
-from service.cases.rosters import Members
 from service.server.records import board_partition, poll_partition
 from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind
 from service.wire.signing import Signer, headers_for
-from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.server_polls import Community, ServerPoll
 
@@ -51,8 +49,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
         await world.know(community)
         polls = []
         for name in ("Aurora", "Borealis"):
-            group = Group.draw(name, council=["Zoe"])
-            group.say(Members(registry=community.id.hex()))
+            group = community.group(name)
             await world.found(group)
             polls.append(await ServerPoll.ready(world.client, world.clock, group, community))
         world.clock.forward(61)

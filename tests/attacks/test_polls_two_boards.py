@@ -20,11 +20,9 @@ from polls import closing
 from polls.agreement import board_name, board_statement, board_words
 from service.booth import trustees_work
 from service.booth.trustees import Contradiction
-from service.cases.rosters import Members
 from service.cases.verdicts import open_decryption
 from service.storage.protocol import Put
 from service.wire import poll_closing_calls
-from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import decrypt, home_of, warnings
 from tests.support.server_polls import DAY, Community, ServerPoll
@@ -66,8 +64,8 @@ class Fork:
 @pytest.fixture
 async def forks(tmp_path: Path) -> AsyncIterator[tuple[Fork, Fork]]:
     """The closed poll without the victim's ballot, and with it; the malicious trustee has agreed to both."""
-    community, group = Community.draw(7), Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    community = Community.draw(7)
+    group = community.group()
     async with in_process(tmp_path / "one") as world:
         await world.know(community)
         await world.found(group)

@@ -11,12 +11,10 @@ import pytest
 from polls.encoding import hash_hex
 from polls.group import ED25519
 from polls.verify import verify
-from service.cases.rosters import Members
-from service.wire import calls, poll_calls
+from service.wire import poll_calls
 from service.wire.client import AsyncClient, Declined
 from service.wire.poll_records import gather_async
 from service.wire.problems import Kind
-from tests.support.groups import Group
 from tests.support.poll_trustees import decrypt
 from tests.support.redis_server import redis_server
 from tests.support.server_polls import DAY, Community, ServerPoll
@@ -40,11 +38,10 @@ def served(store: str, folder: Path) -> Iterator[TimedServer]:
 @asynccontextmanager
 async def opened(server: TimedServer, members: int, **options: object) -> AsyncIterator[ServerPoll]:
     """A poll among so many, open."""
-    community, group = Community.draw(members + 1), Group.draw(council=["Zoe", "Yan"])
-    group.say(Members(registry=community.id.hex()))
+    community = Community.draw(members + 1)
+    group = community.group(council=["Zoe", "Yan"])
     async with AsyncClient(server.base, clock=server.clock) as client:
-        for statement in group.chain.statements:
-            await client.do(calls.append_statement(group.id, statement.raw))
+        await group.found_async(client)
         await community.publish(client)
         poll = await ServerPoll.ready(client, server.clock, group, community, **options)
         server.forward(60)

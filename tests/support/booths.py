@@ -20,15 +20,12 @@ from crypto.keyfiles import lock
 from crypto.secrets import Passphrase
 from service.booth import voting
 from service.booth.page import BoothPage
-from service.cases.rosters import Members
 from service.cli import main
 from service.demo import LIGHT
 from service.member_keys import FILE, KIND, MemberKeys
-from service.wire import calls
 from service.wire.admitting import Admission
 from service.wire.client import AsyncClient, Client
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
-from tests.support.groups import Group
 from tests.support.server_polls import Community, ServerPoll
 from tests.support.timed_server import TimedServer
 
@@ -41,11 +38,10 @@ UNSIGNED = "on the board; the trustees have not signed its outcome yet"
 @asynccontextmanager
 async def prepared(server: TimedServer, members: int = 7, **options: object) -> AsyncIterator[ServerPoll]:
     """A poll among `members`, not open yet."""
-    community, group = Community.draw(members + 1), Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    community = Community.draw(members + 1)
+    group = community.group()
     async with AsyncClient(server.base, clock=server.clock) as client:
-        for statement in group.chain.statements:
-            await client.do(calls.append_statement(group.id, statement.raw))
+        await group.found_async(client)
         await community.publish(client)
         yield await ServerPoll.ready(client, server.clock, group, community, **options)
 

@@ -22,7 +22,7 @@ from service.cases import rosters
 from service.cases.receipts import Receipt
 from service.cases.rosters import HandlerCard, Role, Roster, RosterHistory
 from service.wire import calls
-from service.wire.client import Client
+from service.wire.client import AsyncClient, Client
 from service.wire.puzzles import solve
 from service.wire.signing import Signer
 
@@ -134,6 +134,12 @@ class Group:
         """Send all statements that the server doesn't have yet."""
         for statement in self.chain.statements[self.sent :]:
             client.do(calls.append_statement(self.id, statement.raw))
+        self.sent = len(self.chain.statements)
+
+    async def found_async(self, client: AsyncClient) -> None:
+        """The same."""
+        for statement in self.chain.statements[self.sent :]:
+            await client.do(calls.append_statement(self.id, statement.raw))
         self.sent = len(self.chain.statements)
 
     def seal(self, plaintext: bytes = b"what happened", handlers: Sequence[Member] | None = None) -> bytes:

@@ -66,9 +66,7 @@ class World:
 
     async def found(self, group: Group) -> None:
         """Send all statements that the server doesn't have yet."""
-        for statement in group.chain.statements[group.sent :]:
-            await self.client.do(calls.append_statement(group.id, statement.raw))
-        group.sent = len(group.chain.statements)
+        await group.found_async(self.client)
 
     async def know(self, community: Community) -> None:
         """Let the server know a registry of members."""

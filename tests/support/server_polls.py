@@ -40,6 +40,7 @@ from service.cases import decisions, verdicts
 from service.cases.joining import apply, invite, registry_id_of
 from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Beacon, Found, Freeze, Join, encode_statement
+from service.cases.roster_statements import Members
 from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
@@ -102,6 +103,12 @@ class Community:
         for at in range(0, len(self.statements), STATEMENTS_AT_ONCE):
             part = self.statements[at : at + STATEMENTS_AT_ONCE]
             await client.do(registry_calls.append_statements(self.id, part))
+
+    def group(self, name: str = "Aurora", council: Sequence[str] = ("Zoe",)) -> Group:
+        """Draw a working group with a council, whose members these are; nothing is sent yet."""
+        drawn = Group.draw(name, council=council)
+        drawn.say(Members(registry=self.id.hex()))
+        return drawn
 
     @property
     def registry(self) -> Registry:

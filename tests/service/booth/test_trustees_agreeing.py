@@ -14,11 +14,9 @@ from polls.encoding import encode
 from polls.results import sign_statement
 from service import demo_poll
 from service.booth.trustees import MEMORY_FILE, Contradiction
-from service.cases.rosters import Members
 from service.server.polls_records import Stated
 from service.server.records import encode as row
 from service.storage.protocol import Delete, Put
-from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import decrypt, home_of, warnings
 from tests.support.server_polls import DAY, Community, ServerPoll
@@ -48,8 +46,7 @@ async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
 @pytest.fixture
 async def poll(world: World, community: Community, board: tuple[int, int]) -> ServerPoll:
     """A closed poll in which four voted; three are needed."""
-    group = Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    group = community.group()
     await world.found(group)
     size, threshold = board
     made = await ServerPoll.ready(
@@ -176,8 +173,7 @@ async def test_below_the_quorum_nothing_is_agreed_to(
     world: World, community: Community, tmp_path: Path
 ) -> None:
     """Nothing is decrypted, so nothing has to be agreed; two trustees sign that no action is the outcome."""
-    group = Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    group = community.group()
     await world.found(group)
     poll = await ServerPoll.ready(world.client, world.clock, group, community)
     world.clock.forward(61)

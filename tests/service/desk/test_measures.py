@@ -13,7 +13,7 @@ import pytest
 
 from crypto.errors import Refused
 from polls.manifest import Urgent
-from service.cases.rosters import Members, verified_history
+from service.cases.rosters import verified_history
 from service.desk.measures import (
     NOTICE,
     Decision,
@@ -136,9 +136,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def poll(world: World) -> ServerPoll:
     """A poll of an urgent matter that waits for its time."""
-    community, group = Community.draw(8), Group.draw(council=["Zoe", "Yan"])
+    community = Community.draw(8)
+    group = community.group(council=["Zoe", "Yan"])
     await world.know(community)
-    group.say(Members(registry=community.id.hex()))
     await world.found(group)
     urgent = Urgent("Out of the chat", int(world.clock()) + 20 * DAY)
     return await ServerPoll.ready(

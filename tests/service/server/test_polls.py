@@ -13,7 +13,6 @@ from polls.casting import read_receipt
 from polls.encoding import hash_hex
 from polls.results import OutcomeStatement, sign_statement
 from polls.verify import verify
-from service.cases.rosters import Members
 from service.cases.summaries import open_summary
 from service.server import records
 from service.wire import poll_calls, poll_closing_calls
@@ -31,8 +30,7 @@ def community() -> Community:
 
 @pytest.fixture
 async def group(world: World, community: Community) -> Group:
-    drawn = Group.draw(council=["Zoe", "Yan"])
-    drawn.say(Members(registry=community.id.hex()))
+    drawn = community.group(council=["Zoe", "Yan"])
     await world.found(drawn)
     return drawn
 
@@ -87,8 +85,7 @@ async def test_counts_go_to_the_council_from_twenty_on_and_nowhere_else(
     community = Community.draw(22)
     async with in_process(tmp_path) as world:
         await world.know(community)
-        group = Group.draw(council=["Zoe"])
-        group.say(Members(registry=community.id.hex()))
+        group = community.group()
         await world.found(group)
         poll = await ServerPoll.ready(world.client, world.clock, group, community)
         world.clock.forward(61)

@@ -12,14 +12,12 @@ import pytest
 from polls.agreement import board_statement, weigh
 from polls.encoding import encode
 from polls.results import BoardStatement, OutcomeStatement, TrusteeSignature, sign_statement
-from service.cases.rosters import Members
 from service.server.polls_records import Progress, Stated
 from service.server.records import decode
 from service.wire import poll_closing_calls, poll_closing_shapes
 from service.wire.client import Declined
 from service.wire.poll_calls import for_poll
 from service.wire.problems import Kind
-from tests.support.groups import Group
 from tests.support.inprocess import World
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
@@ -34,8 +32,7 @@ def community() -> Community:
 @pytest.fixture
 async def poll(world: World, community: Community) -> ServerPoll:
     """A poll in which four voted of the three that are needed, still open."""
-    group = Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    group = community.group()
     await world.found(group)
     made = await ServerPoll.ready(world.client, world.clock, group, community)
     world.clock.forward(61)
@@ -98,8 +95,7 @@ async def test_no_decryption_is_taken_from_who_has_not_agreed(world: World, poll
 
 async def test_below_the_quorum_no_agreement_is_taken(world: World, community: Community) -> None:
     """There is nothing to decrypt."""
-    group = Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    group = community.group()
     await world.found(group)
     poll = await ServerPoll.ready(world.client, world.clock, group, community)
     world.clock.forward(61)

@@ -17,7 +17,6 @@ from polls.encoding import hash_hex
 from polls.group import ED25519
 from polls.manifest import Urgent
 from polls.transcript import Step, Transcript
-from service.cases.rosters import Members
 from service.server.polls_records import Matter
 from service.server.records import decode, group_partition
 from service.wire import poll_calls
@@ -27,7 +26,7 @@ from service.wire.poll_shapes import CreatePoll, DefineBoard
 from service.wire.poll_views import sign_message, trustee_signer
 from service.wire.problems import Kind
 from service.wire.signing import headers_for
-from tests.support.groups import Group, Member
+from tests.support.groups import Member
 from tests.support.inprocess import World
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
@@ -40,9 +39,8 @@ def community() -> Community:
 @pytest.fixture
 async def poll(world: World, community: Community) -> ServerPoll:
     """A finished board, and no poll yet."""
-    group = Group.draw(council=["Zoe"])
+    group = community.group()
     group.add(Member.draw("Mia", "mediator"))
-    group.say(Members(registry=community.id.hex()))
     await world.found(group)
     poll = ServerPoll(world.client, world.clock, group, community)
     await poll.hold_ceremony()

@@ -10,12 +10,10 @@ import pytest
 
 from crypto.errors import Refused
 from service import poll_reports
-from service.cases.rosters import Members
 from service.wire import poll_calls
 from service.wire.client import Declined
 from service.wire.poll_council_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
 from service.wire.problems import Kind
-from tests.support.groups import Group
 from tests.support.inprocess import World
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
@@ -48,8 +46,7 @@ def community() -> Community:
 @pytest.fixture
 async def poll(world: World, community: Community) -> ServerPoll:
     """A poll that is decided."""
-    group = Group.draw(council=["Zoe"])
-    group.say(Members(registry=community.id.hex()))
+    group = community.group()
     await world.found(group)
     made = await ServerPoll.ready(world.client, world.clock, group, community)
     world.clock.forward(61)

@@ -13,12 +13,10 @@ import pytest
 
 from crypto.errors import Refused
 from service.cases import decisions
-from service.cases.rosters import Members
 from service.wire import calls
 from service.wire.client import Client
 from service.wire.poll_decisions import CouncilsWord, Said, checked_word, councils_word
 from service.wire.poll_views import PollView
-from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
 from tests.support.server_polls import DAY, Community, ServerPoll
@@ -36,9 +34,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def poll(world: World) -> ServerPoll:
     """A poll that was decided and delivered; the council said nothing yet."""
-    community, group = Community.draw(8), Group.draw(council=["Zoe", "Yan"])
+    community = Community.draw(8)
+    group = community.group(council=["Zoe", "Yan"])
     await world.know(community)
-    group.say(Members(registry=community.id.hex()))
     await world.found(group)
     poll = await ServerPoll.ready(world.client, world.clock, group, community, manifest={"quorum": 1})
     world.clock.forward(61)
