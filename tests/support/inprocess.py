@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import httpx
 import msgspec
+import pytest
 
 from crypto.codes import Claim
 from crypto.entropy import system
@@ -35,7 +36,9 @@ from service.storage.addresses import open_store
 from service.storage.limiters import open_limiter
 from service.storage.protocol import Store
 from service.wire import calls
-from service.wire.client import AsyncClient
+from service.wire.calls import Call
+from service.wire.client import AsyncClient, Declined
+from service.wire.problems import Kind
 from service.wire.puzzles import solve
 from tests.support.groups import Group, Member
 from tests.support.server import ADMISSION
@@ -67,6 +70,12 @@ class World:
     async def found(self, group: Group) -> None:
         """Send all statements that the server doesn't have yet."""
         await group.found_async(self.client)
+
+    async def declined(self, call: Call[Any]) -> Kind | None:
+        """Send what the server is to decline; give its reason."""
+        with pytest.raises(Declined) as raised:
+            await self.client.do(call)
+        return raised.value.kind
 
     async def know(self, community: Community) -> None:
         """Let the server know a registry of members."""

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
+from tests.support.members import Keeper, make_keeper
 from tests.support.server_polls import Community
 
 
@@ -29,3 +30,11 @@ async def group(world: World) -> Group:
     drawn = Group.draw(council=["Zoe"])
     await world.found(drawn)
     return drawn
+
+
+@pytest.fixture
+async def kept(world: World) -> Keeper:
+    """A registry of three members."""
+    keeper = make_keeper(3)
+    await keeper.publish_async(world.client)
+    return keeper
