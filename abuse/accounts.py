@@ -54,6 +54,13 @@ def arrival_s(day: int, fetched_s: float) -> float:
     return min(float(fetched_s), (day + 1) * 86_400.0)
 
 
+def span_told(seconds: float) -> str:
+    """Write a span as a person says it: in minutes, from two hours on in hours, from two days on in days."""
+    minutes, hours, days = (max(1, round(seconds / size)) for size in (60, 3_600, 86_400))
+    count, name = (minutes, "minute") if minutes < 120 else (hours, "hour") if hours < 48 else (days, "day")
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Every term of the kernel between two reports, and the wording they share. kernel: 1 = one account, → 0 = two."""
@@ -76,7 +83,11 @@ class Comparison:
         if self.alike >= 1:
             return "They share wording to a degree that counts as one account."
         share = "share some wording" if self.alike > 0 else "share no more wording than chance"
-        return f"They {share}; overlap {self.kernel:.2f} of 1, where 1 means that they count as one account."
+        least = "two voices" if self.phi == PHI_VOICES else "two reports that don't both have a voice"
+        return (
+            f"They {share}, and came {span_told(self.apart_s)} apart: overlap {self.kernel:.2f} of 1, "
+            f"where 1 means that they count as one account; {self.phi:.2f} is the least between {least}."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import exp, lgamma, log, log1p, log2
 from typing import Final
 
-from abuse.accounts import Account, linked, overlap
+from abuse.accounts import Account, linked, overlap, span_told
 from abuse.likeness import shared_shingles, wording
 
 HOUR_S: Final = 3600.0
@@ -50,11 +50,10 @@ class Burst:
 
     def sentence(self) -> str:
         """The banner's words."""
-        hours = (self.to_s - self.from_s) / HOUR_S
         return (
-            f"{self.reports} reports within {hours:.0f} h, where {self.expected:.2g} were to be expected "
-            f"({self.surprise_bits:.0f} bits of surprise). A real incident bursts too: nothing is closed, "
-            "no priority is lowered."
+            f"{self.reports} reports within {span_told(self.to_s - self.from_s)}, where {self.expected:.2g} were "
+            f"to be expected ({self.surprise_bits:.0f} bits of surprise). A real incident bursts too: "
+            "nothing is closed, no priority is lowered."
         )
 
 

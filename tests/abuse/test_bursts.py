@@ -50,6 +50,7 @@ def test_a_steady_trickle_is_no_burst_and_a_flood_is() -> None:
     assert (found.reports, found.from_s) == (30, 365 * DAY_S)
     assert found.alarm_at_s is not None
     assert 365 * DAY_S <= found.alarm_at_s < 366 * DAY_S
+    assert found.sentence().startswith("30 reports within 3 hours, where ")
     assert "A real incident bursts too" in found.sentence()
     assert burst([], since_s=0) is None
 

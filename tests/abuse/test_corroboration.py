@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abuse.accounts import Account, arrival_s, compare
+from abuse.accounts import Account, arrival_s, compare, span_told
 from abuse.corroboration import corroborate
 from abuse.evidence import Finding, Verdict, check_next, file_id, link_id, standing, witness_id
 from crypto.errors import Refused
@@ -72,6 +72,16 @@ def test_a_desk_that_looks_once_a_week_still_tells_days_apart() -> None:
     assert not corroborate([replace(a, at_s=arrival_s(19_995, now)) for a in spoken]).corroborated
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "1 minute"), (89, "1 minute"), (3_600, "60 minutes"), (7_199, "2 hours"), (86_400, "24 hours"),
+     (172_800, "2 days"), (31_536_000, "365 days")],
+)  # fmt: skip
+def test_spans_are_told_as_people_say_them(seconds: float, words: str) -> None:
+    """Never zero of anything."""
+    assert span_told(seconds) == words
+
+
 def test_compare_shows_what_they_share() -> None:
     """The wording in common, the time between, the evidence."""
     one = account("a", 0, "he shouted at me in the corridor twice", evidence=["link x.org"])
@@ -79,6 +89,9 @@ def test_compare_shows_what_they_share() -> None:
     found = compare(one, other)
     assert found.shared == ("he shouted at", "shouted at me")
     assert (found.same_evidence, found.apart_s, found.same_voice) == (("link x.org",), 3600, False)
+    said = compare(one, replace(other, text="she wept", evidence=frozenset())).sentence()
+    assert "came 60 minutes apart" in said
+    assert "0.50 is the least between two reports that don't both have a voice" in said
 
 
 # What a brigade or a community may send: a few texts and edits of them, any time, any voice, any evidence.
