@@ -81,7 +81,7 @@ async def test_who_can_read_an_urgent_report_is_called_when_it_can_be_read(
 async def test_the_server_calls_by_itself_while_it_serves(
     world: World, group: Group, called: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also for a report that a worker took which is gone; and it ends while a program runs."""
+    """Also for a report that a worker took which is gone; and it ends while a program runs, which goes on."""
     monkeypatch.setattr(paging, "EVERY_S", 0.01)
     await world.submit(group, group.seal(b"help"), urgent=True)
     world.deps.to_call.clear()
@@ -89,12 +89,19 @@ async def test_the_server_calls_by_itself_while_it_serves(
     async with create_app(world.deps).lifespan(), asyncio.timeout(20):
         while not calls(called):
             await asyncio.sleep(0.01)
-        (called.parent / "call").write_text(f"#!/bin/sh\necho hangs >> {called}\nexec sleep 60\n")
+        (called.parent / "call").write_text(f"#!/bin/sh\necho hangs $$ >> {called}\nexec sleep 60\n")
         await world.submit(group, group.seal(b"help again"), urgent=True)
         world.clock.forward(70)
-        while "hangs" not in calls(called):
+        while not calls(called)[-1].startswith("hangs "):
             await asyncio.sleep(0.01)
     assert await waiting(world, group) == 1
+    hanging = int(calls(called)[-1].split()[1])
+    assert runs(hanging)  # whoever it is calling is not cut off
+    os.kill(hanging, 9)
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{hanging}").exists():
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # for asyncio to hear that it ended
 
 
 async def test_a_call_that_fails_is_made_again_for_a_day(world: World, group: Group, called: Path) -> None:
