@@ -27,6 +27,7 @@ from crypto.codes import (
 from crypto.errors import Refused
 from crypto.words import LANGUAGES
 
+KNOWN = Mnemonic("english").wordlist
 CODES = st.binary(min_size=16, max_size=16).map(ReplyCode)
 
 
@@ -85,16 +86,12 @@ def test_an_unknown_word_is_named_by_position_and_never_repeated(code: ReplyCode
     assert str(position + 1) in told.pop()
 
 
-@given(code=CODES, position=st.integers(0, 11), data=st.data())
+@given(code=CODES, position=st.integers(0, 11), further=st.integers(1, 2_047))
 @settings(max_examples=80, deadline=None)
-def test_another_known_word_is_found_by_the_checksum(
-    code: ReplyCode, position: int, data: st.DataObject
-) -> None:
-    """Fifteen of sixteen wrong words are noticed; none opens the right mailbox."""
+def test_another_known_word_is_found_by_the_checksum(code: ReplyCode, position: int, further: int) -> None:
+    """Fifteen of sixteen wrong words are noticed; none opens the right mailbox. further: places in the list."""
     words = list(to_words(code))
-    words[position] = data.draw(
-        st.sampled_from([w for w in Mnemonic("english").wordlist if w != words[position]])
-    )
+    words[position] = KNOWN[(KNOWN.index(words[position]) + further) % len(KNOWN)]
     with contextlib.suppress(CodeTypo, UnclearLanguage):
         assert from_words(" ".join(words), "english") != code
 
