@@ -6,6 +6,9 @@ A receipt says nothing of who sent it or when in the day; it holds digests only.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from typing import Final
+
 from msgspec import Struct
 
 from crypto.errors import Refused
@@ -19,6 +22,8 @@ SIGNATURE_SIZE = 64
 SECONDS_A_DAY = 86_400
 MAX_DAY = 2**32 - 1
 
+_EPOCH: Final = date(1970, 1, 1)
+
 
 def envelope_digest(raw: bytes) -> bytes:
     """Give the 32 bytes that name an envelope in receipts and on the server."""
@@ -28,6 +33,14 @@ def envelope_digest(raw: bytes) -> bytes:
 def day_of(now_s: float) -> int:
     """Give the day (UTC, days since 1970-01-01) of a time in seconds."""
     return max(0, int(now_s) // SECONDS_A_DAY)
+
+
+def day_told(day: int) -> str:
+    """Write a day (since 1970-01-01 UTC) as a date, or as a number where no date is that late."""
+    try:
+        return (_EPOCH + timedelta(days=day)).isoformat()
+    except OverflowError:  # a day may have 32 bits, as a server likes, and a date ends with the year 9999
+        return f"day {day} since 1970"
 
 
 class Receipt(Struct, frozen=True, gc=False):

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from crypto.errors import Refused
 from polls.manifest import Manifest, Urgent
-from service.cases.receipts import day_of
-from service.wire.poll_decisions import CouncilsWord, day_told
+from service.cases.receipts import day_of, day_told
+from service.wire.poll_decisions import CouncilsWord
 from service.wire.poll_views import PollView
 
 NOTICE: Final = 14

@@ -8,13 +8,12 @@ from typing import Any
 import click
 
 from crypto.errors import Refused
-from service.cases.receipts import day_of
+from service.cases.receipts import day_of, day_told
 from service.console import command, emit, json_option, poll_id, shown
 from service.desk.cli import desk, opened
 from service.desk.measures import Decision, Turn, due, goes_on, over, told, turns
 from service.desk.polls_cli import day_named
 from service.desk.sync_measures import measure_of, measures, of_council
-from service.wire.poll_decisions import day_told
 
 _NOT_COUNCIL = (
     "measures are followed at the desks of the council, and as of its last sync this is none of them"

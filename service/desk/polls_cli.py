@@ -10,7 +10,7 @@ import click
 
 from crypto.errors import Refused
 from service.cases import decisions
-from service.cases.receipts import day_of
+from service.cases.receipts import day_of, day_told
 from service.console import command, emit, json_option, poll_id, shown, write_private
 from service.desk.cli import client_of, desk, opened
 from service.desk.measures import review_day
@@ -18,7 +18,6 @@ from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
 from service.desk.writing import text_of
 from service.wire import poll_calls
-from service.wire.poll_decisions import day_told
 
 _EPOCH = date(1970, 1, 1)
 

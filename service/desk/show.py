@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from service.cases.log import (
@@ -19,6 +19,7 @@ from service.cases.log import (
     SubjectSplit,
     Triaged,
 )
+from service.cases.receipts import day_told
 from service.cases.reports import Content, FollowUp, Report
 from service.desk.casebook import Case
 from service.desk.records import Body, Held, Unreadable
@@ -40,11 +41,6 @@ _STRAY = (
 _USED = "It was sent with a code that had been used before: perhaps by someone who found it."
 
 
-def day_text(day: int) -> str:
-    """Write a day number (days since 1970-01-01) as a date."""
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
-
-
 def _when(at_s: int) -> str:
     return datetime.fromtimestamp(min(at_s, LAST_SECOND), UTC).strftime("%Y-%m-%d %H:%M")
 
@@ -53,7 +49,7 @@ def list_view(case: Case, today: int) -> dict[str, Any]:
     """One row of the list, for --json. today: days since 1970-01-01 UTC."""
     return {
         "id": case.first.id,
-        "day": day_text(case.first.day),
+        "day": day_told(case.first.day),
         "kind": case.first.kind,
         "urgency": case.first.urgency,
         "state": case.state.state,
@@ -78,7 +74,7 @@ def list_lines(cases: list[Case], today: int) -> list[str]:
     for case in cases:
         mark = "!" if case.first.urgency == "danger" else "*" if case.waiting_for_answer else " "
         lines.append(
-            f"{mark} {case.first.id[:ID_SHOWN]}  {day_text(case.first.day)}  {case.state.priority or '--'}  "
+            f"{mark} {case.first.id[:ID_SHOWN]}  {day_told(case.first.day)}  {case.state.priority or '--'}  "
             f"{case.state.state:<9}  {_KINDS.get(case.first.kind, case.first.kind):<14}  {case.first.headline}"
         )
         lines += [f"{'':12}{told}" for told in _due_lines(case, today)]
@@ -96,7 +92,7 @@ def unreadable_view(one: Unreadable) -> dict[str, Any]:
     """One row of the list for what came and didn't open, for --json."""
     return {
         "id": one.id,
-        "day": None if one.day is None else day_text(one.day),
+        "day": None if one.day is None else day_told(one.day),
         "kind": "unreadable",
         "reason": one.reason,
     }
@@ -107,7 +103,7 @@ def unreadable_lines(some: Sequence[Unreadable], *, everything: bool) -> list[st
     if some and not everything:
         return [f"Could not be opened: {len(some)}. `sottovoce desk list --all` says which, and why."]
     return [
-        f"? {one.id[:ID_SHOWN]}  {'-' * 10 if one.day is None else day_text(one.day)}  --  "
+        f"? {one.id[:ID_SHOWN]}  {'-' * 10 if one.day is None else day_told(one.day)}  --  "
         f"{_KINDS['unreadable']}: {one.reason}"
         for one in some
     ]
@@ -224,7 +220,7 @@ def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
         mark = " [sent with a code that had been used before]" if doubtful else ""
         files = _files(body.content)
         if body.content.message or files:
-            turn = {"who": "reporter", "when": day_text(held.day), "text": body.content.message, "mark": mark}
+            turn = {"who": "reporter", "when": day_told(held.day), "text": body.content.message, "mark": mark}
             place = places.get(held.follows or "", 0) if doubtful else places[held.mailbox_address]
             turns.append((place, 2 * doubtful, {**turn, "report": held.id, "attachments": files}))
     for entry in case.state.letters:

@@ -16,6 +16,7 @@ from abuse.plot import plot as drawn
 from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
+from service.cases.receipts import day_told
 from service.console import command, emit, json_option, shown, write_private
 from service.desk import actions
 from service.desk.casebook import Case
@@ -23,7 +24,7 @@ from service.desk.cli import desk, opened
 from service.desk.reading import reading_of, remember
 from service.desk.records import link_named
 from service.desk.session import Session
-from service.desk.show import ID_SHOWN, day_text
+from service.desk.show import ID_SHOWN
 from service.desk.subjects import About, about, abouts, comparison, persons
 from service.desk.writing import remark
 
@@ -70,7 +71,7 @@ def _text(one: About) -> str:
 
 def _wave_text(wave: Wave) -> str:
     """The commonest wording of each group of a wave that shares some, the largest groups first."""
-    first, last = (day_text(int(at_s // DAY_S)) for at_s in (wave.from_s, wave.to_s))
+    first, last = (day_told(int(at_s // DAY_S)) for at_s in (wave.from_s, wave.to_s))
     groups = sorted((shared[0] for shared in wave.shared if shared), key=lambda each: -each[1])
     told = "; ".join(f"{times} share \u201c{wording}\u201d" for wording, times in groups[:_GROUPS_SHOWN])
     more = f"; and {len(groups) - _GROUPS_SHOWN} more groups" if len(groups) > _GROUPS_SHOWN else ""

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Final
 
 from crypto.errors import Refused
 from crypto.signatures import BadSignature, VerifyKey
 from polls.results import OutcomeStatement
 from service.cases import decisions
+from service.cases.receipts import day_told
 from service.cases.roster_history import Handler
 from service.cases.rosters import RosterHistory
 from service.wire import calls
 from service.wire.client import Client
 from service.wire.poll_views import PollView
-
-_EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +135,3 @@ def _signer(history: RosterHistory, handler: str, check: Callable[[VerifyKey], N
                     continue
                 return member
     raise Refused("the server shows as the council's word what no member of the group's council signed")
-
-
-def day_told(day: int) -> str:
-    """Write a day (since 1970-01-01 UTC) as a date, or as a number where no date is that late."""
-    try:
-        return (_EPOCH + timedelta(days=day)).isoformat()
-    except OverflowError:  # a day may have 32 bits, and a date ends with the year 9999
-        return f"day {day} since 1970"

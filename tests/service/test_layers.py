@@ -135,6 +135,7 @@ def test_pure_modules_have_dates_and_addresses_but_no_clock_and_no_network() -> 
         ("datetime", "date"),
         ("datetime", "datetime"),
         ("datetime", "UTC"),
+        ("datetime", "timedelta"),
         ("datetime.date", "fromisoformat"),
         ("datetime.date", "min"),
         ("datetime.datetime", "fromtimestamp"),

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from crypto.entropy import seeded
 from crypto.errors import Refused
 from crypto.signatures import SigningKey
-from service.cases.receipts import Receipt, check, day_of, envelope_digest, issue
+from service.cases.receipts import MAX_DAY, Receipt, check, day_of, day_told, envelope_digest, issue
 
 KEY = SigningKey(seeded(b"server")(32))
 OTHER = SigningKey(seeded(b"other")(32))
@@ -56,3 +56,18 @@ def test_only_the_day_is_said() -> None:
     """All moments of a day give one receipt."""
     assert day_of(86_400 * 7) == day_of(86_400 * 8 - 0.001) == 7
     assert day_of(-5) == 0
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        (0, "1970-01-01"),
+        (20_000, "2024-10-04"),
+        (2_932_896, "9999-12-31"),
+        (2_932_897, "day 2932897 since 1970"),
+        (MAX_DAY, "day 4294967295 since 1970"),
+    ],
+)
+def test_any_day_can_be_written(day: int, told: str) -> None:
+    """A server may give one that no calendar has."""
+    assert day_told(day) == told

@@ -9,10 +9,12 @@ from crypto.framing import part
 from crypto.labels import Label
 from crypto.signatures import SigningKey, sign
 from service.cases.log import Act, Entry, LetterSent, Note, StateSet
+from service.cases.receipts import MAX_DAY
 from service.cases.reports import FollowUp
 from service.desk.casebook import Case, assemble
-from service.desk.records import Body, LogLine
-from service.desk.show import case_lines, case_view
+from service.desk.records import Body, LogLine, Unreadable
+from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines
+from service.desk.touch import by_urgency
 from service.reporter.answers import Answers
 from tests.service.desk.test_casebook import held
 from tests.support.reporters import TODAY
@@ -43,6 +45,18 @@ def test_no_time_stops_a_case_from_being_shown(act: Act) -> None:
     view = case_view(case(line(act, at_s=2**40)), BODIES, 20_001)
     assert view["log"][0]["when"] == "9999-12-31 23:59"
     assert case_lines(case(line(act, at_s=2**40)), BODIES, 20_001)
+
+
+@pytest.mark.parametrize("day", [2_932_896, 2_932_897, MAX_DAY])
+def test_no_day_stops_a_desk_from_listing(day: int) -> None:
+    """The server gives the day of a report: one that no calendar has is a number, and the other cases are there too."""
+    lying = held(2, "b", day=day, fetched_s=20_000 * 86_400)
+    cases = assemble([FIRST, lying], {})
+    listed = by_urgency(cases.values(), 20_002)
+    assert sum("received" in line for line in list_lines(listed, 20_002)) == 2
+    assert list_view(cases[lying.id], 20_002)["day"] in {"9999-12-31", f"day {day} since 1970"}
+    assert case_lines(cases[lying.id], {lying.id: BODIES[FIRST.id]}, 20_002)
+    assert unreadable_lines([Unreadable("0" * 32, "1" * 32, "damaged", day)], everything=True)
 
 
 def test_entries_of_one_id_are_each_shown() -> None:
