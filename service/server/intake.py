@@ -181,7 +181,8 @@ async def store(
     ]
     if not inside:
         changes.append(Insert(envelope_name(report), accepted.raw))
-    if urgent and deps.settings.paging is not None:
+    calls = urgent and deps.settings.paging is not None
+    if calls:
         changes.append(call_for(report, accepted.readers, released))
     # Signed before it is stored, and given only after: so that nothing is left to do for the reports of a commit while
     # the next one waits for it. With Redis that is 6% more reports a second.
@@ -192,7 +193,7 @@ async def store(
         if earlier is None:  # can't be: the report's own name is the first that could conflict
             raise ProblemError(Kind.UNAVAILABLE)
         return earlier
-    if urgent:
+    if calls:
         deps.to_call.add(accepted.group)
     return receipt
 

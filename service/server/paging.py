@@ -71,10 +71,12 @@ class Pager:
     async def once(self, deps: Deps) -> None:
         """Begin with the calls that may be due; waits for none."""
         program = deps.settings.paging
-        for group in deps.to_call - self._under_way.keys() if program is not None else ():
+        if program is None:
+            return
+        for group in deps.to_call - self._under_way.keys():
             # Before the store is asked: what comes from now on is looked at the next time.
             deps.to_call.discard(group)
-            self._under_way[group] = asyncio.create_task(self._call(deps, program or "", group))
+            self._under_way[group] = asyncio.create_task(self._call(deps, program, group))
 
     async def done(self) -> None:
         """Wait for what is under way."""
