@@ -31,7 +31,7 @@ from service.console import (
     shown,
     write_private,
 )
-from service.desk.keys import KIND, HandlerKey
+from service.desk.keys import KIND, SUPERSEDED, HandlerKey
 from service.desk.readers import readers_told
 from service.desk.reading import voices_told
 from service.desk.records import Held
@@ -159,10 +159,7 @@ def rotate(
         finally:
             vault.close()
         if key.superseded(roster) and not newer_is_lost:
-            raise Refused(
-                "your group's list has newer keys of yours, which this key file lacks: copy handler.key from the "
-                "machine on which you made them, or from its backup. If they are lost, add --newer-is-lost"
-            )
+            raise Refused(f"{SUPERSEDED}. If they are lost, add --newer-is-lost")
         waiting = key.waits(roster)
         if not waiting:  # else the card is made again: new keys are drawn once for each rotation
             key = key.rotated(system)

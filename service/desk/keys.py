@@ -25,6 +25,10 @@ VERSION = 1
 WITH_FORMER = 2
 MAX_FORMER = 255
 KIND = "handler"
+SUPERSEDED = (
+    "your group's list has newer keys of yours, which this key file lacks: copy handler.key from the machine on which "
+    "you made them, or from its backup"
+)
 
 
 @dataclass(frozen=True)

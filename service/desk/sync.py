@@ -19,7 +19,7 @@ from crypto.opening import OpenedReport, open_with_content_key
 from crypto.seal import DoesNotOpen
 from service.cases.receipts import day_of
 from service.cases.reports import Unsealed
-from service.desk.keys import HandlerKey
+from service.desk.keys import SUPERSEDED, HandlerKey
 from service.desk.leaving import hand_on, leave_all
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
@@ -63,10 +63,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result = SyncResult()
     result.warnings += pull_rosters(session, client)
     if session.key.superseded(session.own_roster):
-        raise Refused(
-            "your group's list has newer keys of yours, which this key file lacks: copy handler.key from the machine "
-            "on which you made them, or from its backup. If you made others here since, wait until they are published"
-        )
+        raise Refused(f"{SUPERSEDED}. If you made others here since, wait until they are published")
     look_again(session)
     judge_again(session)
     leave_all(session, now_s)
