@@ -61,8 +61,7 @@ def readers_told(case: Case, histories: Histories) -> ReadersTold:
     if history is None or then is None:
         return ReadersTold()
     recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
-    have = {one for key_id in recipients if (one := history.latest.by_key(key_id))}
-    have = {one for one in have if one.active and not _stepped_out(case, one)}
+    have = _have(case, history.latest)
     names = [one.pseudonym for one in history.latest.active if one in have]
     for group, people in told_of(case, histories).items():
         where = "" if group == case.first.group else f" ({histories[group].latest.name})"
@@ -173,12 +172,17 @@ def readers(case: Case, histories: Histories) -> tuple[str, ...]:
     answer that the group got: they don't know where to write, and another letter is not to name them again.
     """
     roster = _history(histories, case.first.group).latest
-    found = (roster.by_key(bytes.fromhex(key_id)) for key_id in case.first.recipients)
-    people = [one for one in found if one and one.active and not _stepped_out(case, one)]
+    people = _have(case, roster)
     answers = [one for one in case.follow_ups if one.group == case.first.group]
     if answers and knows_left_out(answers[-1], histories):
         people = list(not_left_out(answers[-1], histories, people))
     return tuple(sorted({one.key_id.hex() for one in people}))
+
+
+def _have(case: Case, latest: Roster) -> list[Handler]:
+    """Give the recipients of a report who are still there, as they are now."""
+    found = {one.id: one for key_id in case.first.recipients if (one := latest.by_key(bytes.fromhex(key_id)))}
+    return [one for one in found.values() if one.active and not _stepped_out(case, one)]
 
 
 def _sealable(people: Iterable[Handler], roster: Roster) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from crypto.errors import Refused
 from service.cases.log import Forwarded
 from service.desk import actions
 from service.desk.casebook import Case, assemble
-from service.desk.readers import Histories
+from service.desk.readers import Histories, readers_told
 from tests.service.desk.test_casebook import held
 from tests.support.groups import Group
 
@@ -58,6 +58,26 @@ def forwarded(case: Case, group: Group, to: Group, histories: Histories) -> Case
         reason="",
     )
     return told(case, entry)
+
+
+def test_who_was_left_out_of_the_newest_answer_is_named() -> None:
+    """Of those who have the report: the others know more than they do, and must not tell them. An older one is past."""
+    group = Group.draw("Aurora", ["Ada", "Bo", "Cy", "Di"])
+    ada, bo, cy, _ = (one.key_id.hex() for one in group.roster.recipients)
+    here = {"group": group.id.hex(), "roster": group.roster.digest.hex()}
+    records = [
+        held(1, "a", recipients=(ada, bo, cy), **here),
+        held(2, "b", "a", recipients=(ada, cy), **here),
+        held(3, "c", "b", recipients=(ada, bo), **here),
+    ]
+    told = {
+        count: readers_told(assemble(records[:count], {})[records[0].id], group.histories)
+        for count in (1, 2, 3)
+    }
+    assert {one.read_by for one in told.values()} == {("Ada", "Bo", "Cy")}
+    assert {one.left_out for one in told.values()} == {("Di",)}
+    assert [told[count].left_out_since for count in (1, 2, 3)] == [(), ("Bo",), ("Cy",)]
+    assert told[3].lines()[-1] == "Left out of what the reporter wrote last: Cy."
 
 
 def test_a_report_goes_to_no_more_people_than_a_letter_can_name() -> None:
