@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import click
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from service.cases.texts import tidy
+from service.cases.texts import LONG_TEXT, tidy
 from service.console import can_ask, shown, write_private
 from service.desk.records import Waiting
 from service.desk.session import Session
+
+MAX_TEXT: Final = 4 * LONG_TEXT
+"""Bytes that a text has at most: no place takes longer ones. Stops the wrong file from filling memory."""
 
 
 def enqueued(
@@ -105,9 +109,15 @@ def _kept(home: Path, written: str) -> str:
 
 
 def text_of(path: Path) -> str:
-    """Read a text from a file, or from standard input (`-`). Refused when it can't be read or is no text."""
+    """Read a text from a file, or from standard input (`-`). Refused when it can't be read, is too long, or no text."""
     try:
-        raw = sys.stdin.buffer.read(100_000) if str(path) == "-" else path.read_bytes()
+        if str(path) == "-":
+            raw = sys.stdin.buffer.read(MAX_TEXT + 1)
+        else:
+            with path.open("rb") as file:
+                raw = file.read(MAX_TEXT + 1)
+        if len(raw) > MAX_TEXT:
+            raise Refused(f"the text is longer than {MAX_TEXT:,} bytes")
         return tidy(raw.decode())
     except OSError as error:
         raise Refused(f"the text can't be read: {error.strerror}") from None

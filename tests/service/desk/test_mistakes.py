@@ -75,6 +75,16 @@ def test_no_editor_opens_where_there_is_no_terminal(home: Path, act: str) -> Non
     assert not (home / "opened").exists()
 
 
+def test_a_file_that_is_no_letter_is_not_read_whole(home: Path) -> None:
+    """Nor is what comes through a pipe cut off without a word: half a letter would be sent."""
+    refused = _desk(home, "reply", _report(home), "--text-file", "/dev/zero")
+    assert (refused.exit_code, "longer than 400,000 bytes" in refused.output) == (3, True), refused.output
+    command = [*_options(home), "reply", _report(home), "--text-file", "-"]
+    refused = CliRunner().invoke(main, command, input="x" * 400_001)
+    assert (refused.exit_code, "longer than 400,000 bytes" in refused.output) == (3, True), refused.output
+    assert json.loads(_desk(home, "sync", "--json").stdout)["sent"] == 0
+
+
 def test_stepping_out_is_asked_for_at_a_terminal(home: Path) -> None:
     """It can't be undone, and one id looks like another; the answer is no unless it is given."""
     master, slave = pty.openpty()
