@@ -16,6 +16,7 @@ import numpy as np
 
 from abuse.diversity import Matrix
 from abuse.likeness import Wording, likeness_matrix, shared_shingles, wording
+from crypto.secrets import Unshown
 
 ALIKE_FROM: Final = 0.06
 ALIKE_RANGE: Final = 0.12
@@ -26,8 +27,8 @@ TOGETHER: Final = 0.6
 SHARES_WORDING: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+@dataclass(frozen=True, slots=True, repr=False)
+class Account(Unshown):
     """One report as scored. `text` is everything the reporter wrote, follow-ups included.
 
     at_s: arrival in seconds (the batch's time; a time the reporter claims costs nothing to invent).
@@ -61,8 +62,8 @@ def span_told(seconds: float) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Unshown):
     """Every term of the kernel between two reports, and the wording they share. kernel: 1 = one account, → 0 = two."""
 
     likeness: float

@@ -14,6 +14,7 @@ from typing import Final
 
 from abuse.accounts import Account, linked, overlap, span_told
 from abuse.likeness import shared_shingles, wording
+from crypto.secrets import Unshown
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 24 * HOUR_S
@@ -57,8 +58,8 @@ class Burst:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Wave:
+@dataclass(frozen=True, slots=True, repr=False)
+class Wave(Unshown):
     """Reports with no long gap between them. groups: report ids by shared wording; shared: it, and in how many."""
 
     from_s: float

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from abuse.addresses import one_query
 from abuse.confusables import fold_known, seen
+from crypto.secrets import Unshown
 
 
 class Verdict(Enum):
@@ -26,8 +27,8 @@ class Verdict(Enum):
     WITHDRAWN = "withdrawn"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+@dataclass(frozen=True, slots=True, repr=False)
+class Finding(Unshown):
     """One handler's statement on one piece of evidence (by its id). Later statements replace earlier ones."""
 
     evidence: str

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from abuse.confusables import fold_known, seen
 from crypto.hashing import digest
 from crypto.labels import Label
+from crypto.secrets import Unshown
 
 PERMUTATIONS: Final = 128
 # A shingle is the shortest run of pieces that weighs this much: 3 words, 5 Han/kana characters, 9 of Thai & co.
@@ -31,8 +32,8 @@ _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 Signature = npt.NDArray[np.uint32]
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+@dataclass(frozen=True, slots=True, repr=False)
+class Wording(Unshown):
     """What is compared of a text: its signature (128 × uint32) and its shingles, hash → as written (case-folded)."""
 
     signature: Signature

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from abuse.subjects import Subject
 from crypto.errors import Refused
+from crypto.secrets import Unshown
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+@dataclass(frozen=True, slots=True, repr=False)
+class Merged(Unshown):
     """A handler says: these two are one. `id` is unique; `undo` names it."""
 
     id: str
@@ -26,8 +27,8 @@ class Merged:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unmerged:
+@dataclass(frozen=True, slots=True, repr=False)
+class Unmerged(Unshown):
     """A handler takes a merge back. Undoing twice, or undoing what never was, changes nothing."""
 
     undoes: str

@@ -13,7 +13,19 @@ from crypto.entropy import Entropy
 from crypto.errors import Refused
 
 
-class Secret:
+class Unshown:
+    """A base for values that hold what people wrote, or a secret in clear: a repr gives the type's name, nothing else.
+
+    For Structs, before Struct among the bases; for dataclasses with `repr=False`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} hidden>"
+
+
+class Secret(Unshown):
     """A secret of exactly `SIZE` bytes. Subclass it once per kind of secret."""
 
     SIZE: ClassVar[int] = 32
@@ -39,9 +51,6 @@ class Secret:
         """Give the raw bytes: the only way out, so that a search for it finds every use."""
         return self.__bytes
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} hidden>"
-
     def __str__(self) -> str:
         return repr(self)
 
@@ -63,7 +72,7 @@ class SymmetricKey(Secret):
     """A 32-byte key for one AEAD or MAC use."""
 
 
-class Passphrase:
+class Passphrase(Unshown):
     """What a person typed to protect a key file: of any length, hidden like a Secret. Refused for half a character."""
 
     __slots__ = ("__bytes",)
@@ -79,9 +88,6 @@ class Passphrase:
     def reveal(self) -> bytes:
         """Give the NFKD UTF-8 bytes to Argon2id."""
         return self.__bytes
-
-    def __repr__(self) -> str:
-        return "<Passphrase hidden>"
 
     __hash__ = None  # type: ignore[assignment]
 

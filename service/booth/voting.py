@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from crypto.entropy import system
 from crypto.errors import Refused
+from crypto.secrets import Unshown
 from polls.casting import Receipt as BallotReceipt
 from polls.casting import make_cast, read_receipt
 from polls.election import Election
@@ -65,8 +66,8 @@ class Unsure(Exception):
         self.cause = cause
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(Unshown):
     """The mediator's summary as this member has it. opens: whether their key opens it, where there is one."""
 
     text: str | None = None

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from crypto.errors import Refused
+from crypto.secrets import Unshown
 from service.cases.reports import LANGUAGE_TAG, MAX_TYPED, File, Kind, Person, Report, Urgency
 from service.cases.texts import tidy
 
@@ -36,7 +37,7 @@ voice = false              # true: refuse to file this without --voice, a member
 """
 
 
-class Answers(Struct, frozen=True, forbid_unknown_fields=True):
+class Answers(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
     """The answers, as typed."""
 
     what: str

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crypto.errors import Refused
+from crypto.secrets import Unshown
 from service.cases.coded_pictures import strip_jpeg
 from service.cases.pdf_cleaning import NotCleanable, clean_pdf
 
@@ -26,8 +27,8 @@ _ORIENTATION, _GPS, _MAKE, _MODEL, _DATE, _SOFTWARE, _ARTIST, _EXIF_IFD = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
+@dataclass(frozen=True, slots=True, repr=False)
+class Cleaned(Unshown):
     """A file without its metadata, and in plain words what was removed (empty: there was nothing)."""
 
     content: bytes

@@ -18,6 +18,7 @@ from crypto.errors import Refused
 from crypto.framing import Reader, part
 from crypto.labels import Label
 from crypto.letters import MAX_LETTER
+from crypto.secrets import Unshown
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
 from service.cases.choosing import without
 from service.cases.reports import Language
@@ -41,7 +42,7 @@ class HandedTo(Struct, frozen=True, forbid_unknown_fields=True):
     """Key ids."""
 
 
-class Letter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Letter(Unshown, Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One letter. `state` is set when it tells of a change of the case; `text` says so in the reporter's language."""
 
     id: Hex16

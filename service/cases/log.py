@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from crypto.errors import Refused
 from crypto.framing import Reader, part
 from crypto.labels import Label
+from crypto.secrets import Unshown
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
 from service.cases.letters import Hex16, Hex32, State
 from service.cases.texts import LINE, SHORT_TEXT, checked_text
@@ -32,7 +33,7 @@ Short = Annotated[str, Meta(max_length=SHORT_TEXT)]
 Line = Annotated[str, Meta(max_length=LINE)]
 
 
-class LetterSent(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="letter"):
+class LetterSent(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="letter"):
     """A letter that was written to the reporter's mailbox, in full, so that all handlers see the conversation."""
 
     letter: Hex16
@@ -42,19 +43,19 @@ class LetterSent(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"
     state: State | None
 
 
-class Note(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="note"):
+class Note(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="note"):
     """An internal note."""
 
     text: Note_
 
 
-class Recused(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="recused"):
+class Recused(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="recused"):
     """The author steps out of this report."""
 
     reason: Short
 
 
-class Forwarded(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="forwarded"):
+class Forwarded(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="forwarded"):
     """The content key was sealed to members of another group."""
 
     group: Hex16
@@ -75,7 +76,7 @@ class Triaged(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", t
     priority: Priority
 
 
-class Checked(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="checked"):
+class Checked(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="checked"):
     """A handler looked at a piece of evidence (a link, a witness) and says what was found."""
 
     item: Annotated[str, Meta(max_length=SHORT_TEXT)]
@@ -83,14 +84,14 @@ class Checked(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", t
     note: Note_
 
 
-class SubjectMerged(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="merge"):
+class SubjectMerged(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="merge"):
     """Two subjects are one person; undone by `SubjectSplit`."""
 
     subject: Line
     other: Line
 
 
-class SubjectSplit(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="split"):
+class SubjectSplit(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="split"):
     """A merge is undone."""
 
     subject: Line
@@ -115,7 +116,7 @@ Act = (
 )
 
 
-class Entry(Struct, frozen=True, forbid_unknown_fields=True):
+class Entry(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
     """One act, by whom and when (the author's clock, seconds since 1970 UTC)."""
 
     id: Hex16

@@ -25,6 +25,7 @@ from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.padding import SIZE_CLASSES
 from crypto.seal import PublicKey
+from crypto.secrets import Unshown
 from service.cases.texts import LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT, checked_text
 
 VERSION = 1
@@ -45,14 +46,14 @@ Digest32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Voices = Annotated[str, Meta(max_length=90_000)]  # eight voices by rings of 255, in base64url
 
 
-class Person(Struct, frozen=True, forbid_unknown_fields=True):
+class Person(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
     """Someone the report is about: a platform and a handle as written (canonicalised by abuse.subjects)."""
 
     platform: Line
     handle: Line
 
 
-class Attachment(Struct, frozen=True, forbid_unknown_fields=True):
+class Attachment(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
     """One attached file. `original` says that its metadata was kept on the reporter's wish."""
 
     name: Line
@@ -62,7 +63,7 @@ class Attachment(Struct, frozen=True, forbid_unknown_fields=True):
     original: bool = False
 
 
-class Report(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="report"):
+class Report(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="report"):
     """A first report. Every text field may be empty but `what`."""
 
     kind: Kind
@@ -84,17 +85,17 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     """Voices of `service.cases.voices`, one for each person named, in base64url; or null."""
 
 
-class FollowUp(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="followup"):
-    """What comes with the burning of a mailbox: the proof of having owned it, the new mailbox, any message."""
+class FollowUp(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="followup"):
+    """What comes with the burning of a mailbox: the proof of having owned it, the new mailbox, any message.
+
+    Until it is stored its proof is live: whoever has that can burn the mailbox.
+    """
 
     proof: Digest32
     message: Long
     language: Language
     filed_on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
     attachments: Annotated[tuple[Attachment, ...], Meta(max_length=MAX_ITEMS)]
-
-    def __repr__(self) -> str:
-        return "<FollowUp hidden>"  # until it is stored its proof is live, and whoever has that can burn the mailbox
 
     def address(self) -> bytes:
         """Address of the mailbox that this follow-up proves to have owned."""
@@ -104,8 +105,8 @@ class FollowUp(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"
 Content = Report | FollowUp
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+@dataclass(frozen=True, slots=True, repr=False)
+class File(Unshown):
     """An attachment's bytes with what the reporter calls it."""
 
     name: str
@@ -124,8 +125,8 @@ class File:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Unsealed:
+@dataclass(frozen=True, slots=True, repr=False)
+class Unsealed(Unshown):
     """A whole plaintext: the content, its files, and the mailbox to answer to."""
 
     content: Content

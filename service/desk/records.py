@@ -10,10 +10,11 @@ from typing import Literal
 from msgspec import Struct
 
 from abuse.evidence import link_id
+from crypto.secrets import Unshown
 from service.cases.reports import Content, FollowUp, Person, Report
 
 
-class Held(Struct, frozen=True):
+class Held(Unshown, Struct, frozen=True):
     """An opened envelope without its texts and files: what a list needs. Hex where the wire has bytes."""
 
     id: str
@@ -48,7 +49,7 @@ class Held(Struct, frozen=True):
     """False for a follow-up without message or files: its reporter only read. True for all that an old version kept."""
 
 
-class Body(Struct, frozen=True):
+class Body(Unshown, Struct, frozen=True):
     """The texts of an opened envelope."""
 
     content: Content
@@ -66,7 +67,7 @@ class Unreadable(Struct, frozen=True):
     """Key id of the grant that didn't open it either. It is fetched again once it is granted to another key."""
 
 
-class LogLine(Struct, frozen=True):
+class LogLine(Unshown, Struct, frozen=True):
     """One stored entry of a report's sealed log: its place and its signed plaintext."""
 
     report: str
@@ -83,7 +84,7 @@ class Grown(Struct, frozen=True):
     report: str
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(Unshown, Struct, frozen=True):
     """One item of the outbox. `item` is the id by which the server makes a repeat harmless."""
 
     item: str

@@ -19,6 +19,7 @@ from crypto.codes import ReplyCode, confirm, confirmation_positions
 from crypto.codes import claim_of as claim
 from crypto.entropy import system
 from crypto.errors import Refused
+from crypto.secrets import Unshown
 from crypto.signatures import VerifyKey
 from service.cases.filing import Recipients, burn_mailbox, proof_of
 from service.cases.letters import Letter
@@ -37,8 +38,8 @@ from service.wire.patience import patiently
 _EXPECTED: Final = (click.Abort, KeyboardInterrupt, Unreachable, Declined, Refused, Unwritten)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(Unshown):
     """What a reporter answers, perhaps nothing, and to whom. language: such as en."""
 
     message: str
@@ -58,8 +59,8 @@ class Answer:
         return burn_mailbox(used, new, seen, follow_up, self.files, self.to, system).filed.envelope
 
 
-@dataclass(frozen=True, slots=True)
-class NewCode:
+@dataclass(frozen=True, slots=True, repr=False)
+class NewCode(Unshown):
     """The code that takes the old one's place. `words`: the same to be shown. noted: not to be typed back.
 
     as_json: it is shown by the caller, at the end, unless nobody knows what became of the old one.

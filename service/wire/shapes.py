@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from crypto.secrets import Unshown
+
 LETTER_SIZE = 9_328  # crypto.letters.LETTER_SIZE; held equal by tests/service/wire
 LETTER_SLOTS = 8
 MAX_LETTERS = 64  # unread letters a mailbox holds
@@ -238,7 +240,7 @@ class ChallengeShape(Struct, frozen=True, forbid_unknown_fields=True):
     ticket_expires_in_s: Annotated[int, Meta(ge=0, le=86_400)]
 
 
-class OpenMailbox(Struct, frozen=True, forbid_unknown_fields=True):
+class OpenMailbox(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
     """Ask for eight letters. `claim` proves ownership; it travels in the body, never in a URL."""
 
     claim: Bytes32

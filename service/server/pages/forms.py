@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from crypto.secrets import Unshown
 from service.cases.texts import LINE, tidy
 from service.server.bodies import declared_length, read_body, skim_body
 from service.server.http import AnyRequest, check_headers, header, no_query
@@ -33,16 +34,16 @@ _URLENCODED: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+@dataclass(frozen=True, slots=True, repr=False)
+class Upload(Unshown):
     """A chosen file: its bare name and its bytes."""
 
     name: str
     content: bytes
 
 
-@dataclass(frozen=True)
-class Posted:
+@dataclass(frozen=True, repr=False)
+class Posted(Unshown):
     """What was sent. Texts are as typed, with newlines unified and control characters gone."""
 
     fields: Mapping[str, Sequence[str]]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final, cast, get_args
 
+from crypto.secrets import Unshown
 from service.cases.answers import Answers
 from service.cases.reports import Kind, Person, Urgency
 from service.cases.texts import LINE, LONG_TEXT, MAX_ITEMS, SHORT_TEXT
@@ -33,8 +34,8 @@ _TEXTS: Final = {
 _LISTS: Final = {"links": SHORT_TEXT, "witnesses": LINE}
 
 
-@dataclass(frozen=True, slots=True)
-class ReportForm:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReportForm(Unshown):
     """A form as typed, ready to be shown again."""
 
     kind: Kind

@@ -21,7 +21,7 @@ from crypto.entropy import Entropy
 from crypto.errors import Refused
 from crypto.hashing import digest, keyed
 from crypto.labels import Label
-from crypto.secrets import SymmetricKey
+from crypto.secrets import SymmetricKey, Unshown
 from service.server.pages.forms import Posted
 
 COOKIE: Final = "__Host-sottovoce"
@@ -38,7 +38,7 @@ class StaleToken(Refused):
     """Not a token of this server and purpose, or too old."""
 
 
-class Shown(Struct, frozen=True, array_like=True):
+class Shown(Unshown, Struct, frozen=True, array_like=True):
     """A code that a page showed and that is not confirmed yet.
 
     form: 16-byte digest of the form that led there, so that sending that very one twice shows the same page. used: the
@@ -55,9 +55,6 @@ class Shown(Struct, frozen=True, array_like=True):
     expires_s: int
     names: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return "<Shown hidden>"
 
 
 def form_digest(posted: Posted) -> bytes:

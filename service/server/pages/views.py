@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crypto.codes import fingerprint_words
+from crypto.secrets import Unshown
 from service.cases.filing import Recipients
 from service.cases.letters import Letter, handed_on, reach_of
 from service.cases.roster_history import RosterHistory
@@ -49,8 +50,8 @@ class Found:
     view: GroupView
 
 
-@dataclass(frozen=True, slots=True)
-class LetterView:
+@dataclass(frozen=True, slots=True, repr=False)
+class LetterView(Unshown):
     """A letter, opened. state: a sentence in the page's language, or empty.
 
     group: the author's, where that is another than the one which is answered; else empty.
