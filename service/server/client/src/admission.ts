@@ -5,6 +5,9 @@ import { nextTurn } from "./envelopes.ts";
 import { Refused } from "./errors.ts";
 import { difficultyOf, solving, SUB_PUZZLES } from "./puzzle.ts";
 
+/** Where the pages find puzzle-worker.js. */
+export const WORKER = "/static/app/puzzle-worker.js";
+
 export interface SolveOptions {
   /** Address of puzzle-worker.js; without it, or where it doesn't start, the page's own thread works in slices. */
   readonly worker?: string;

@@ -1,6 +1,7 @@
 // The mailbox page: the browser reads the code, opens letters itself, shows a new code, and burns the old mailbox together
 // with the answer. A used, a wrong and an empty code look the same.
 
+import { WORKER } from "./admission.ts";
 import { Api } from "./api.ts";
 import { bigEndian, type Bytes, toHex } from "./bytes.ts";
 import { CodeTypo, readCode, ReplyCode, UnclearLanguage } from "./codes.ts";
@@ -16,7 +17,6 @@ import { LONG_TEXT } from "./texts.ts";
 import { Files, FilesRefused, tooLarge, typed } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
 
-const WORKER = "/static/app/puzzle-worker.js";
 /** Where the body that burns a mailbox holds how many letters were seen. */
 const SEEN_AT = 32;
 

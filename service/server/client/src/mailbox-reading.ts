@@ -3,12 +3,12 @@
 // Junk that somebody put there looks like the server's noise. What was seen is counted as service/reporter/mailboxes.py
 // says, so that a mailbox is burned with exactly the letters that were looked at, and junk only slows a reporter down.
 
+import { WORKER } from "./admission.ts";
 import type { Api } from "./api.ts";
 import { claimOf, type ReplyCode } from "./codes.ts";
 import { LETTER_SLOTS, readSlots } from "./filing.ts";
 import type { Letter } from "./letters.ts";
 
-const WORKER = "/static/app/puzzle-worker.js";
 const MAX_PAGES = 8;
 
 export class Mailbox {

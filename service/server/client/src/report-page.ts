@@ -1,6 +1,7 @@
 // The report page: who reads is checked against what the group's root signed, a puzzle is solved while its reader writes, the
 // browser seals, and the code is shown once. Without this script the same form goes to the server, which says so on the page.
 
+import { WORKER } from "./admission.ts";
 import { Api, Declined, type ServerInfo, Unreachable } from "./api.ts";
 import { fromHex, toHex, type Bytes } from "./bytes.ts";
 import { ReplyCode } from "./codes.ts";
@@ -13,8 +14,6 @@ import type { Report } from "./reports.ts";
 import { type Handler, recipientsOf, type Roster } from "./rosters.ts";
 import { Files, FilesRefused, mistakes, people, readReport, tooLarge } from "./typing.ts";
 import { type Language, loadWords, type WordList } from "./words.ts";
-
-const WORKER = "/static/app/puzzle-worker.js";
 
 /** The people shown are not those that the group's root signed for. */
 class OtherPeople extends Refused {}
