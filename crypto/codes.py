@@ -21,7 +21,6 @@ from crypto.secrets import Secret
 from crypto.words import (
     LANGUAGES,
     WordList,
-    distance_one,
     tokens,
     word_list,
 )
@@ -207,10 +206,8 @@ def _wrong_checksum(words: WordList, typed: list[str], indices: list[int]) -> Co
         at + 1
         for at, word in enumerate(typed)
         if any(
-            other != indices[at]
-            and distance_one(word, words.abbreviated(other, word))
-            and _checked([*indices[:at], other, *indices[at + 1 :]]) is not None
-            for other in range(len(words.shown))
+            other != indices[at] and _checked([*indices[:at], other, *indices[at + 1 :]]) is not None
+            for other in words.near(word)
         )
     )
     if not positions:

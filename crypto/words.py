@@ -7,6 +7,7 @@ decomposed letters, full-width forms, katakana, numbering and punctuation make n
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -35,7 +36,7 @@ _KATAKANA: Final = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 class WordList:
     """One language's 2048 words: `shown` as people read them, found by what they type."""
 
-    __slots__ = ("_index", "folded", "language", "prefixes", "shown")
+    __slots__ = ("_beginnings", "_index", "_letters", "_whole", "folded", "language", "prefixes", "shown")
 
     def __init__(self, language: str) -> None:
         """Raises Refused when there is no such list."""
@@ -44,23 +45,33 @@ class WordList:
         self.language = language
         self.shown = tuple(unicodedata.normalize("NFC", word) for word in Mnemonic(language).wordlist)
         self.folded = tuple(fold(word) for word in self.shown)
-        self._index = {word: at for at, word in enumerate(self.folded)}
+        self._whole = {word: at for at, word in enumerate(self.folded)}
+        self._letters = "".join(sorted(set("".join(self.folded))))
+        self._index = dict(self._whole)
         # Where four letters tell all words apart, four or more of them will do. A whole word goes first.
         self.prefixes = len({word[:PREFIX] for word in self.folded}) == len(self.folded) == WORDS
         if self.prefixes:
             for at, word in enumerate(self.folded):
                 for size in range(PREFIX, len(word)):
                     self._index.setdefault(word[:size], at)
+        self._beginnings = {word[:PREFIX]: at for at, word in enumerate(self.folded)}
 
     def find(self, word: str) -> int | None:
         """Give the index of a folded word or of a sufficient beginning, or None."""
         return self._index.get(word)
 
-    def abbreviated(self, index: int, like: str) -> str:
-        """Give a folded word, cut to four letters where `like` is a four-letter beginning rather than a word."""
-        word = self.folded[index]
-        short = self.prefixes and len(like) == PREFIX and like not in self.folded
-        return word[:PREFIX] if short else word
+    def near(self, word: str) -> Iterator[int]:
+        """Give the indices of the words into which one slip of the finger turns a folded word; some perhaps twice.
+
+        A slip puts in, leaves out or replaces one letter, or swaps two neighbours. Of a four-letter beginning that is
+        no word, it makes other such beginnings. Looks up what slips make instead of comparing 2048 words: where scripts
+        are off a server reads codes, and anybody may send it wrong ones.
+        """
+        short = self.prefixes and len(word) == PREFIX and word not in self._whole
+        known = self._beginnings if short else self._whole
+        for slip in _slips(word, self._letters):
+            if (index := known.get(slip)) is not None:
+                yield index
 
 
 @cache
@@ -92,12 +103,11 @@ def _is_ideographs(word: str) -> bool:
     return all("㐀" <= c <= "鿿" for c in word)
 
 
-def distance_one(a: str, b: str) -> bool:
-    """Say whether one letter put in, left out, replaced, or swapped with its neighbour turns `a` into `b`."""
-    if abs(len(a) - len(b)) > 1 or a == b:
-        return False
-    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    if len(a) == len(b):
-        swapped = a[at : at + 2] == b[at : at + 2][::-1] and a[at + 2 :] == b[at + 2 :]
-        return a[at + 1 :] == b[at + 1 :] or swapped
-    return a[at:] == b[at + 1 :] if len(a) < len(b) else a[at + 1 :] == b[at:]
+def _slips(word: str, letters: str) -> Iterator[str]:
+    for at in range(len(word) + 1):
+        before, after = word[:at], word[at:]
+        yield before + after[1:]
+        yield before + after[1:2] + after[:1] + after[2:]
+        for letter in letters:
+            yield before + letter + after[1:]
+            yield before + letter + after

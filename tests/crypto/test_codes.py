@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ from crypto.codes import (
     to_words,
 )
 from crypto.errors import Refused
-from crypto.words import LANGUAGES
+from crypto.words import LANGUAGES, word_list
 
 KNOWN = Mnemonic("english").wordlist
 CODES = st.binary(min_size=16, max_size=16).map(ReplyCode)
@@ -94,6 +95,43 @@ def test_another_known_word_is_found_by_the_checksum(code: ReplyCode, position: 
     words[position] = KNOWN[(KNOWN.index(words[position]) + further) % len(KNOWN)]
     with contextlib.suppress(CodeTypo, UnclearLanguage):
         assert from_words(" ".join(words), "english") != code
+
+
+def is_slip(typed: str, word: str) -> bool:
+    """Say whether one letter put in, left out, replaced, or swapped with its neighbour turns one into the other."""
+    short, long = sorted((typed, word), key=len)
+    if len(short) < len(long):
+        return any(long[:at] + long[at + 1 :] == short for at in range(len(long)))
+    different = [at for at, (a, b) in enumerate(zip(typed, word, strict=True)) if a != b]
+    swapped = len(different) == 2 and different[1] == different[0] + 1
+    return len(different) == 1 or (swapped and sorted(typed) == sorted(word))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_near_a_word_are_those_one_slip_away(language: str) -> None:
+    """As SPEC.md §3.3 says it, asked of every pair; of a beginning that is no word, other beginnings."""
+    words = word_list(language)
+    for typed in (*words.folded[::97], *(word[:4] for word in words.folded[::89] if words.prefixes)):
+        short = typed not in words.folded
+        like = {at: word[:4] if short else word for at, word in enumerate(words.folded)}
+        expected = {at for at, word in like.items() if word != typed and is_slip(typed, word)}
+        assert set(words.near(typed)) - {words.find(typed)} == expected, typed
+
+
+def test_a_wrong_code_costs_little_more_than_a_right_one() -> None:
+    """Anybody may send wrong ones to a server that reads codes for pages without scripts: some 20 times as much."""
+    right = list(to_words(ReplyCode(bytes([7]) * 16)))
+    wrong = [*right[:3], KNOWN[6], *right[4:]]
+    costs = []
+    for words in (right, wrong):
+        best = 1.0
+        for _ in range(30):
+            begun = time.perf_counter()
+            with contextlib.suppress(CodeTypo):
+                from_words(" ".join(words), "english")
+            best = min(best, time.perf_counter() - begun)
+        costs.append(best)
+    assert costs[1] < 100 * costs[0], costs
 
 
 def test_a_likely_slip_is_named() -> None:
