@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,29 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 REPORT = 'what = "Someone follows me from channel to channel."\nlanguage = "en"\nwho = [{platform="irc", handle="x"}]\n'
 
 
-@contextmanager
-def demonstration(folder: Path) -> Iterator[tuple[str, str]]:
-    """Start it; give the server's address and the group's id."""
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One that runs: where it keeps all, its server's address, its group's id."""
+
+    folder: Path
+    base: str
+    group: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """End it as a terminal that is closed does."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(40) == 0
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """Start it, once: the tests follow each other as somebody tries one walk-through after the other."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "report.toml").write_text(REPORT)
     port = free_port()
     log = folder / "demo.log"
     with log.open("wb") as out:
@@ -58,10 +78,12 @@ def demonstration(folder: Path) -> Iterator[tuple[str, str]]:
         told = log.read_text()
         found = re.search(r"Group: .*id ([0-9a-f]{32})", told)
         assert found is not None, told
-        yield f"http://127.0.0.1:{port}", found[1]
+        running = Demonstration(folder, f"http://127.0.0.1:{port}", found[1], process)
+        yield running
+        if process.poll() is None:
+            running.stop()
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == 0
+        process.kill()
 
 
 def sottovoce(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -84,97 +106,93 @@ def desk(folder: Path, name: str, *arguments: str, stdin: str = "") -> subproces
     return sottovoce(folder, *home, *arguments, stdin=stdin)
 
 
-@pytest.mark.slow
-def test_the_walk_through_works_as_printed(tmp_path: Path) -> None:
+def test_the_walk_through_works_as_printed(demonstration: Demonstration) -> None:
     """Record, sync, list, show, ask, note, state: what the demonstration tells people to type."""
-    (tmp_path / "report.toml").write_text(REPORT)
-    (tmp_path / "letter.txt").write_text("Are you safe now?")
-    with demonstration(tmp_path):
-        recorded = desk(tmp_path, "ada", "record", "--file", "report.toml", "--leave-out", "cy", "--json")
-        assert recorded.returncode == 0, recorded.stderr
-        assert len(json.loads(recorded.stdout)["code"]) == 12
-        assert json.loads(desk(tmp_path, "ada", "sync", "--json").stdout)["new_reports"] == 1
-        assert json.loads(desk(tmp_path, "cy", "sync", "--json").stdout)["new_reports"] == 0
-        [row] = json.loads(desk(tmp_path, "ada", "list", "--json").stdout)
-        shown = desk(tmp_path, "ada", "show", row["id"][:8])
-        assert "channel to channel" in shown.stdout
-        assert desk(tmp_path, "ada", "ask", row["id"], "--text-file", "letter.txt").returncode == 0
-        assert desk(tmp_path, "ada", "state", row["id"][:8], "looking").returncode == 0
-        assert desk(tmp_path, "ada", "triage", row["id"][:8], "P2").returncode == 0
-        sent = json.loads(desk(tmp_path, "ada", "sync", "--json").stdout)
-        assert sent["waiting"] == 0
-        assert sent["sent"] >= 5
-        assert desk(tmp_path, "bo", "sync").returncode == 0
-        [row] = json.loads(desk(tmp_path, "bo", "list", "--json").stdout)
-        assert (row["state"], row["priority"], row["letters"]) == ("looking", "P2", 2)
-        [about] = json.loads(desk(tmp_path, "bo", "subjects", "--json").stdout)
-        assert about["score"]["reports"] == 1
-        assert "is not false" in desk(tmp_path, "bo", "subject", "irc:x").stdout
-        assert desk(tmp_path, "bo", "plot", "irc:x", "x.svg").returncode == 0
-        assert (tmp_path / "x.svg").read_text().startswith("<svg")
-        assert desk(tmp_path, "bo", "subject", "irc:nobody").returncode == 3
+    folder = demonstration.folder
+    (folder / "letter.txt").write_text("Are you safe now?")
+    recorded = desk(folder, "ada", "record", "--file", "report.toml", "--leave-out", "cy", "--json")
+    assert recorded.returncode == 0, recorded.stderr
+    assert len(json.loads(recorded.stdout)["code"]) == 12
+    assert json.loads(desk(folder, "ada", "sync", "--json").stdout)["new_reports"] == 1
+    assert json.loads(desk(folder, "cy", "sync", "--json").stdout)["new_reports"] == 0
+    [row] = json.loads(desk(folder, "ada", "list", "--json").stdout)
+    shown = desk(folder, "ada", "show", row["id"][:8])
+    assert "channel to channel" in shown.stdout
+    assert desk(folder, "ada", "ask", row["id"], "--text-file", "letter.txt").returncode == 0
+    assert desk(folder, "ada", "state", row["id"][:8], "looking").returncode == 0
+    assert desk(folder, "ada", "triage", row["id"][:8], "P2").returncode == 0
+    sent = json.loads(desk(folder, "ada", "sync", "--json").stdout)
+    assert sent["waiting"] == 0
+    assert sent["sent"] >= 5
+    assert desk(folder, "bo", "sync").returncode == 0
+    [row] = json.loads(desk(folder, "bo", "list", "--json").stdout)
+    assert (row["state"], row["priority"], row["letters"]) == ("looking", "P2", 2)
+    [about] = json.loads(desk(folder, "bo", "subjects", "--json").stdout)
+    assert about["score"]["reports"] == 1
+    assert "is not false" in desk(folder, "bo", "subject", "irc:x").stdout
+    assert desk(folder, "bo", "plot", "irc:x", "x.svg").returncode == 0
+    assert (folder / "x.svg").read_text().startswith("<svg")
+    assert desk(folder, "bo", "subject", "irc:nobody").returncode == 3
 
 
-@pytest.mark.slow
-def test_members_of_the_demonstration_speak_and_vote(tmp_path: Path) -> None:
+def test_members_of_the_demonstration_speak_and_vote(demonstration: Demonstration) -> None:
     """Walk-through 3 as printed, until the close, and a report with a voice; who is left out can't vote."""
-    (tmp_path / "report.toml").write_text(REPORT)
-    with demonstration(tmp_path) as (base, group):
-        made = json.loads((tmp_path / "data" / "made.json").read_text())
-        unlocked = ("--passphrase-file", "data/passphrase.txt")
+    folder = demonstration.folder
+    base, group = demonstration.base, demonstration.group
+    made = json.loads((folder / "data" / "made.json").read_text())
+    unlocked = ("--passphrase-file", "data/passphrase.txt")
 
-        def member(name: str) -> tuple[str, ...]:
-            return ("--server", base, "--home", f"data/members/{name}", *unlocked)
+    def member(name: str) -> tuple[str, ...]:
+        return ("--server", base, "--home", f"data/members/{name}", *unlocked)
 
-        opens = time.monotonic() + 60
-        while "poll is waiting" in (told := _vote(tmp_path, made["poll"], *member("ada"))).stderr:
-            assert time.monotonic() < opens
-            time.sleep(0.5)
-        assert told.returncode == 0, told.stderr
-        assert json.loads(told.stdout)["poll"] == made["poll"]
-        refused = _vote(tmp_path, made["poll"], *member("cy"))
-        assert (refused.returncode, "left out" in refused.stderr) == (3, True)
-        early = desk(tmp_path, "gil", "result", made["poll"])
-        assert (early.returncode, "it is open" in early.stderr) == (3, True)
-        status = sottovoce(tmp_path, "poll", "status", made["poll"], "--server", base, "--json")
-        assert json.loads(status.stdout)["state"] == "open"
-        with_voice = ("--voice", "data/members/ida/member.key", *unlocked)
-        report = ("report", "--server", base, "--group", group, "--file", "report.toml", "--yes", "--json")
-        filed = sottovoce(tmp_path, *report, *with_voice)
-        assert filed.returncode == 0, filed.stderr
-        assert desk(tmp_path, "ada", "sync").returncode == 0
-        [about] = json.loads(desk(tmp_path, "ada", "subjects", "--json").stdout)
-        assert (about["score"]["voiced"], about["score"]["members"]) == (1, 1)
+    opens = time.monotonic() + 60
+    while "poll is waiting" in (told := _vote(folder, made["poll"], *member("ada"))).stderr:
+        assert time.monotonic() < opens
+        time.sleep(0.5)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["poll"] == made["poll"]
+    refused = _vote(folder, made["poll"], *member("cy"))
+    assert (refused.returncode, "left out" in refused.stderr) == (3, True)
+    early = desk(folder, "gil", "result", made["poll"])
+    assert (early.returncode, "it is open" in early.stderr) == (3, True)
+    status = sottovoce(folder, "poll", "status", made["poll"], "--server", base, "--json")
+    assert json.loads(status.stdout)["state"] == "open"
+    with_voice = ("--voice", "data/members/ida/member.key", *unlocked)
+    report = ("report", "--server", base, "--group", group, "--file", "report.toml", "--yes", "--json")
+    filed = sottovoce(folder, *report, *with_voice)
+    assert filed.returncode == 0, filed.stderr
+    assert desk(folder, "ada", "sync").returncode == 0
+    [about] = json.loads(desk(folder, "ada", "subjects", "--json").stdout)
+    assert (about["score"]["voiced"], about["score"]["members"]) == (1, 1)
 
 
 def _vote(folder: Path, poll: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return sottovoce(folder, "vote", poll, *arguments, "--yes", "--json", stdin="1\n")
 
 
-@pytest.mark.slow
-def test_wrong_input_gets_a_sentence_and_a_code(tmp_path: Path) -> None:
+def test_wrong_input_gets_a_sentence_and_a_code(demonstration: Demonstration) -> None:
     """Wrong passphrase, unknown report, misspelt name, no server: told apart, and nothing is lost."""
-    (tmp_path / "report.toml").write_text(REPORT)
-    (tmp_path / "wrong.txt").write_text("not it")
-    (tmp_path / "bad.toml").write_text('what = "x"\nwhatt = "y"\n')
-    with demonstration(tmp_path):
-        wrong = sottovoce(tmp_path, "desk", "--home", "data/ada", "--passphrase-file", "wrong.txt", "list")
-        assert (wrong.returncode, wrong.stdout) == (4, "")
-        assert "passphrase is wrong" in wrong.stderr
-        assert "not it" not in wrong.stderr
-        for arguments, code, told in (
-            (("show", "ffffffff"), 3, "no such report"),
-            (("show", "ff"), 3, "four characters"),
-            (("record", "--file", "report.toml", "--leave-out", "Zoe"), 3, "names to leave out"),
-            (("record", "--file", "bad.toml"), 3, "whatt"),
-            (("record", "--file", "missing.toml"), 3, "can't be read"),
-            (("state", "ffffffff", "sideways"), 2, "sideways"),
-            (("init", "--server", "http://example.org", "--group", "0" * 32, "--name", "A"), 3, "already"),
-        ):
-            answer = desk(tmp_path, "ada", *arguments)
-            assert answer.returncode == code, (arguments, answer.stderr)
-            assert told in answer.stderr
-            assert "Traceback" not in answer.stderr
-    gone = desk(tmp_path, "ada", "sync")
+    folder = demonstration.folder
+    (folder / "wrong.txt").write_text("not it")
+    (folder / "bad.toml").write_text('what = "x"\nwhatt = "y"\n')
+    wrong = sottovoce(folder, "desk", "--home", "data/ada", "--passphrase-file", "wrong.txt", "list")
+    assert (wrong.returncode, wrong.stdout) == (4, "")
+    assert "passphrase is wrong" in wrong.stderr
+    assert "not it" not in wrong.stderr
+    for arguments, code, told in (
+        (("show", "ffffffff"), 3, "no such report"),
+        (("show", "ff"), 3, "four characters"),
+        (("record", "--file", "report.toml", "--leave-out", "Zoe"), 3, "names to leave out"),
+        (("record", "--file", "bad.toml"), 3, "whatt"),
+        (("record", "--file", "missing.toml"), 3, "can't be read"),
+        (("state", "ffffffff", "sideways"), 2, "sideways"),
+        (("init", "--server", "http://example.org", "--group", "0" * 32, "--name", "A"), 3, "already"),
+    ):
+        answer = desk(folder, "ada", *arguments)
+        assert answer.returncode == code, (arguments, answer.stderr)
+        assert told in answer.stderr
+        assert "Traceback" not in answer.stderr
+    demonstration.stop()
+    gone = desk(folder, "ada", "sync")
     assert gone.returncode == 5
     assert "can't be reached" in gone.stderr

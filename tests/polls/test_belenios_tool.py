@@ -55,7 +55,7 @@ def laid(raw: bytes, folder: Path) -> Path:
 def test_debian_s_belenios_tool_accepts_our_code_over_its_group(
     debian_tool: str, field_poll: Finished, tmp_path: Path
 ) -> None:
-    """12 members, threshold 2 of 3, a revote, abstentions, over BELENIOS-2048."""
+    """5 members, threshold 2 of 3, a revote, abstentions, over BELENIOS-2048."""
     belenios.check_accepted(debian_tool, laid(field_poll.archive, tmp_path))
 
 
