@@ -56,24 +56,21 @@ class ReadersTold:
 
 def readers_told(case: Case, histories: Histories) -> ReadersTold:
     """Name those who have a report, with the group of those it was forwarded to, and whom its reporter left out."""
-    history = histories.get(case.first.group)
-    then = None if history is None else history.at(bytes.fromhex(case.first.roster))
-    if history is None or then is None:
+    kept_from = left_out_of(case.first, histories)
+    if kept_from is None:
         return ReadersTold()
-    recipients = {bytes.fromhex(key_id) for key_id in case.first.recipients}
-    have = _have(case, history.latest)
-    names = [one.pseudonym for one in history.latest.active if one in have]
+    active = histories[case.first.group].latest.active
+    have = _have(case, histories[case.first.group].latest)
+    names = [one.pseudonym for one in active if one in have]
     for group, people in told_of(case, histories).items():
         where = "" if group == case.first.group else f" ({histories[group].latest.name})"
         names += [f"{one.pseudonym}{where}" for one in people if one not in have]
-    out = {one.id for one in history.left_out(then, recipients)}
+    out = {one.id for one in kept_from}
     answered = set(readers(case, histories))
     return ReadersTold(
         tuple(names),
-        tuple(one.pseudonym for one in history.latest.active if one.id in out),
-        tuple(
-            one.pseudonym for one in history.latest.active if one in have and one.key_id.hex() not in answered
-        ),
+        tuple(one.pseudonym for one in active if one.id in out),
+        tuple(one.pseudonym for one in active if one in have and one.key_id.hex() not in answered),
     )
 
 
@@ -149,20 +146,29 @@ def not_left_out(held: Held, histories: Histories, handlers: Sequence[Handler]) 
     Of a report, or of one answer: the server refuses to hand it to the others, and might not.
     Refused when this desk lacks the list that the reporter saw.
     """
-    history = histories.get(held.group)
-    then = None if history is None else history.at(bytes.fromhex(held.roster))
-    if history is None or then is None:
+    kept_from = left_out_of(held, histories)
+    if kept_from is None:
         raise Refused(
             "this desk has never seen the list that the reporter saw: nobody can tell whom they left out"
         )
-    recipients = {bytes.fromhex(key_id) for key_id in held.recipients}
-    return without(handlers, history.left_out(then, recipients))
+    return without(handlers, kept_from)
+
+
+def left_out_of(held: Held, histories: Histories) -> tuple[Handler, ...] | None:
+    """Give whom the reporter left out of an envelope, by all their names and keys.
+
+    None where this desk can't tell: it lacks the list that the reporter saw.
+    """
+    history = histories.get(held.group)
+    then = None if history is None else history.at(bytes.fromhex(held.roster))
+    if history is None or then is None:
+        return None
+    return history.left_out(then, {bytes.fromhex(key_id) for key_id in held.recipients})
 
 
 def knows_left_out(held: Held, histories: Histories) -> bool:
-    """Whether this desk can tell whom the reporter left out of an envelope: it has the list that they saw."""
-    history = histories.get(held.group)
-    return history is not None and history.at(bytes.fromhex(held.roster)) is not None
+    """Whether this desk can tell whom the reporter left out of an envelope."""
+    return left_out_of(held, histories) is not None
 
 
 def readers(case: Case, histories: Histories) -> tuple[str, ...]:
