@@ -19,7 +19,8 @@ from crypto.labels import Label
 from crypto.secrets import Unshown
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
 from service.cases.letters import Hex16, Hex32, State
-from service.cases.texts import LINE, SHORT_TEXT, checked_text
+from service.cases.policies import Slug
+from service.cases.texts import LINE, MAX_ITEMS, SHORT_TEXT, checked_text
 
 MAX_NOTE = 4_000  # characters of an internal note: it must fit the larger entry class (16 KiB)
 MAX_FORWARDED = 32
@@ -70,10 +71,16 @@ class StateSet(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", 
     state: State
 
 
-class Triaged(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="triage"):
-    """The case gets a priority, P1 (safety) to P4."""
+class Triaged(
+    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="do", tag="triage"
+):
+    """The case gets a priority, P1 (safety) to P4, and the published conduct issues that it is about.
+
+    issues: their ids in the group's policy; none leaves what was said before.
+    """
 
     priority: Priority
+    issues: Annotated[tuple[Slug, ...], Meta(max_length=MAX_ITEMS)] = ()
 
 
 class Checked(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="checked"):
@@ -206,6 +213,8 @@ class CaseState:
 
     state: State = "received"
     priority: Priority | None = None
+    issues: tuple[str, ...] = ()
+    """Ids of the conduct issues that it is about, by the last who named some."""
     entries: tuple[Entry, ...] = ()
     letters: tuple[Entry, ...] = ()
     notes: tuple[Entry, ...] = ()
@@ -265,7 +274,7 @@ def _apply(case: CaseState, entry: Entry) -> CaseState:
         case StateSet():
             case = _move(case, act.state, entry)
         case Triaged():
-            case = replace(case, priority=act.priority)
+            case = replace(case, priority=act.priority, issues=act.issues or case.issues)
         case Checked():
             case = replace(case, checked={**case.checked, act.item: act})
         case SubjectMerged() | SubjectSplit() | Padding():

@@ -22,6 +22,7 @@ from service.desk.casebook import Case
 from service.desk.cli import desk, opened
 from service.desk.records import Waiting, link_named
 from service.desk.show import ID_SHOWN
+from service.desk.transparency import issues_of
 from service.desk.writing import enqueued, remark, sure
 
 TEXT_FILE: Final = click.Path(path_type=Path, allow_dash=True)
@@ -99,12 +100,31 @@ def state(context: click.Context, report: str, state: State, quietly: bool, as_j
 @desk.command()
 @click.argument("report")
 @click.argument("priority", type=click.Choice(["P1", "P2", "P3", "P4"]))
+@click.option(
+    "--issue",
+    "issues",
+    multiple=True,
+    help="A conduct issue of the group's policy that it is about, such as harassment; may be repeated.",
+)
 @json_option
 @click.pass_context
 @command
-def triage(context: click.Context, report: str, priority: Priority, as_json: bool) -> None:
-    """Set a priority: P1 safety, P2 serious, P3 usual, P4 for the record."""
-    _act(context, report, lambda d, case: [actions.log(d, case.first, Triaged(priority=priority))], as_json)
+def triage(
+    context: click.Context, report: str, priority: Priority, issues: tuple[str, ...], as_json: bool
+) -> None:
+    """Set a priority: P1 safety, P2 serious, P3 usual, P4 for the record; and say what it is about.
+
+    Issues stay as they were unless some are named.
+    """
+    with opened(context) as session:
+        case = session.find(report)
+        known = issues_of(session.histories().get(case.first.group))
+        if unknown := [one for one in issues if one not in known]:
+            raise Refused(f"the group's policy has no issue {unknown[0]!r}; it has: {', '.join(known)}")
+        act = Triaged(priority=priority, issues=tuple(dict.fromkeys(issues)))
+        items = [actions.log(session.desk(int(time.time())), case.first, act)]
+        session.enqueue(items)
+    _queued(items, as_json)
 
 
 @desk.command()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from service.desk import acting_cli, handing_cli, measures_cli, polls_cli, subjects_cli
+from service.desk import acting_cli, handing_cli, measures_cli, polls_cli, subjects_cli, transparency_cli
 from service.desk.cli import desk
 
-__all__ = ["acting_cli", "desk", "handing_cli", "measures_cli", "polls_cli", "subjects_cli"]
+__all__ = [
+    "acting_cli",
+    "desk",
+    "handing_cli",
+    "measures_cli",
+    "polls_cli",
+    "subjects_cli",
+    "transparency_cli",
+]

@@ -54,6 +54,7 @@ def list_view(case: Case, today: int) -> dict[str, Any]:
         "urgency": case.first.urgency,
         "state": case.state.state,
         "priority": case.state.priority,
+        "issues": list(case.state.issues),
         "headline": case.first.headline,
         "language": case.first.language,
         "about": [f"{person.handle} ({person.platform})" for person in case.first.who],
@@ -153,7 +154,7 @@ def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence
     lines = [
         f"{case.first.id}",
         f"{_KINDS.get(case.first.kind, case.first.kind)} of {view['day']}, {view['state']}"
-        + (f", {view['priority']}" if view["priority"] else "")
+        + "".join(f", {one}" for one in (view["priority"], *view["issues"]) if one)
         + (", SOMEONE IS IN DANGER" if case.first.urgency == "danger" else ""),
         *_due_lines(case, today),
         *(f"WARNING: {warning}" for warning in view["warnings"]),
@@ -247,8 +248,8 @@ def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:
             said = f"forwarded to {', '.join(handlers)}{f': {reason}' if reason else ''}"
         case StateSet(state=state):
             said = f"set the case to {state}"
-        case Triaged(priority=priority):
-            said = f"triaged as {priority}"
+        case Triaged(priority=priority, issues=issues):
+            said = ": ".join([f"triaged as {priority}", *([", ".join(issues)] if issues else [])])
         case Checked(item=item, finding=finding, note=note):
             said = f"checked {item}: {finding}{f' ({note})' if note else ''}"
         case SubjectMerged(subject=subject, other=other):

@@ -47,7 +47,7 @@ def letter_due(case: Case, today: int) -> bool:
     if not _weekly(case):
         if not case.waiting_for_answer:
             return False
-        since = max(since, _came(words[-1]))
+        since = max(since, came_on(words[-1]))
     if case.state.taken_up is not None:
         since = max(since, _believed(case.state.taken_up, today))
     return today - since >= WEEK
@@ -83,10 +83,10 @@ def _weekly(case: Case) -> bool:
 def _last_letter(case: Case, today: int) -> int:
     """Give the day of the last letter with words, or of the report where that is later, as by a clock set back."""
     letters = (one for one in case.state.letters if isinstance(one.act, LetterSent) and one.act.text)
-    return max([_came(case.first), *(_believed(letter, today) for letter in letters)])
+    return max([came_on(case.first), *(_believed(letter, today) for letter in letters)])
 
 
-def _came(held: Held) -> int:
+def came_on(held: Held) -> int:
     """Give the day on which an envelope came, by the server's word: not after this desk had it, in any case."""
     return min(held.day, day_of(held.fetched_s) + AHEAD)
 
