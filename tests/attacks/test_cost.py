@@ -1,0 +1,62 @@
+"""What strangers can make the server do before they are admitted: little, whatever they send.
+
+Each cost is held against a floor measured in the same run, so that a slow or busy machine changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+
+import pytest
+
+from service.server.bodies import decode_json
+from service.wire.problems import Kind, ProblemError
+from service.wire.registry_shapes import MAX_STATEMENTS_JSON, AppendStatements
+
+TRIES = 5
+
+
+def cost(work: Callable[[], object]) -> float:
+    """Processor seconds of the cheapest of some tries."""
+    spent = []
+    for _ in range(TRIES):
+        begun = time.process_time()
+        with contextlib.suppress(ProblemError):
+            work()
+        spent.append(time.process_time() - begun)
+    return min(spent)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"[", b"[]", b"{}", b'""', b'"a"', b'"["', b'"\\"', b"\\", b'{"a":', b"[" * 8 + b"]" * 8]
+)
+def test_json_of_any_kind_is_refused_about_as_fast_as_it_is_hashed(piece: bytes) -> None:
+    """A loop over its brackets or strings held the event loop for 0.4 to 0.8 s, for anybody."""
+    body = piece * (MAX_STATEMENTS_JSON // len(piece))
+    floor = cost(lambda: blake2b(body).digest())
+    assert cost(lambda: decode_json(body, AppendStatements)) < 12 * floor
+
+
+@pytest.mark.parametrize("escapes", [0, 5_000])
+def test_long_strings_of_json_are_passed_over_as_fast(escapes: int) -> None:
+    """They are what good requests hold: reports, summaries and statements in base64."""
+    body = b'{"unknown":"' + b"\\u0041" * escapes + b"A" * 1_000_000 + b'"}'
+    floor = cost(lambda: blake2b(body).digest())
+    assert cost(lambda: decode_json(body, AppendStatements)) < 12 * floor
+
+
+def test_json_with_more_brackets_than_ours_is_malformed() -> None:
+    """And one that is too deep is still told so, if its beginning says it."""
+    for body, kind in (
+        (b"[]" * 1_000_000, Kind.MALFORMED_JSON),
+        (b"[" * 1_000_000, Kind.TOO_DEEP),
+        (b'"' * 1_000_000, Kind.MALFORMED_JSON),
+        (b'{"statements":' + b"[" * 20 + b"]" * 20 + b"}", Kind.TOO_DEEP),
+        (b'{"statements":["' + b"[" * 20 + b'"]}', Kind.MALFORMED_JSON),
+    ):
+        with pytest.raises(ProblemError) as refused:
+            decode_json(body, AppendStatements)
+        assert refused.value.kind is kind
