@@ -35,6 +35,7 @@ from service.desk.keys import KIND, SUPERSEDED, HandlerKey
 from service.desk.readers import readers_told
 from service.desk.reading import voices_told
 from service.desk.records import Held
+from service.desk.repetition import decided_before, repetition_lines
 from service.desk.rosters import newest_roster
 from service.desk.session import Session, Setup, read_part, read_setup
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines, unreadable_view
@@ -249,9 +250,11 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
         bodies = {one.id: session.body_of(one) for one in (case.first, *case.follow_ups, *case.doubtful)}
         voices = voices_told(session, case)
         told = readers_told(case, session.histories())
+        before = decided_before(case, session.cases().values())
     today = day_of(time.time())
-    lines = [*case_lines(case, bodies, today, voices), *told.lines()]
-    emit({**case_view(case, bodies, today, voices), **asdict(told)}, as_json, shown("\n".join(lines)))
+    lines = [*case_lines(case, bodies, today, voices), *told.lines(), *repetition_lines(before)]
+    view = {**case_view(case, bodies, today, voices), **asdict(told)}
+    emit({**view, "decided_before": [one.first.id for one in before]}, as_json, shown("\n".join(lines)))
 
 
 @desk.command()
