@@ -35,6 +35,7 @@ class Account(Unshown):
     voice_tag: the verified tag of its voice, None without. voice_context: the context that the tag was made for; two
     tags of one context are two members, but for keys replaced (`corroborate`'s `members`).
     evidence: ids of what it rests on (`link_id`, `file_id`); witnesses: `witness_id` of people it names.
+    words: the text's wording where it was worked out before: a report may be an account of fifty people.
     """
 
     report_id: str
@@ -44,6 +45,12 @@ class Account(Unshown):
     voice_context: bytes = b""
     evidence: frozenset[str] = frozenset()
     witnesses: frozenset[str] = frozenset()
+    words: Wording | None = None
+
+    @property
+    def wording(self) -> Wording:
+        """What is compared of the text."""
+        return wording(self.text) if self.words is None else self.words
 
 
 def arrival_s(day: int, fetched_s: float) -> float:
@@ -135,7 +142,7 @@ def _phi(accounts: Sequence[Account]) -> Matrix:
 def compare(one: Account, other: Account) -> Comparison:
     """Explain one entry of K: every term, and up to five pieces of shared wording."""
     pair = sorted((one, other), key=lambda a: (a.at_s, a.report_id))
-    words = [wording(account.text) for account in pair]
+    words = [account.wording for account in pair]
     found = overlap(pair, words)
     return Comparison(
         likeness=float(likeness_matrix(words)[0, 1]),
@@ -163,7 +170,7 @@ def _together(accounts: Sequence[Account]) -> list[list[int]]:
 
 def _first_times(accounts: Sequence[Account], wordings: Sequence[Wording]) -> Matrix:
     """A copy has the time of the first report with its wording, so that sending it again later gains nothing."""
-    first: dict[frozenset[int], float] = {}
+    first: dict[bytes, float] = {}
     times = []
     for account, words in zip(accounts, wordings, strict=True):
         earliest = first.setdefault(words.identity, account.at_s) if words.shingles else account.at_s

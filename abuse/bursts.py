@@ -13,7 +13,7 @@ from math import exp, lgamma, log, log1p, log2
 from typing import Final
 
 from abuse.accounts import Account, linked, overlap, span_told
-from abuse.likeness import shared_shingles, wording
+from abuse.likeness import shared_shingles
 from crypto.secrets import Unshown
 
 HOUR_S: Final = 3600.0
@@ -133,7 +133,7 @@ def waves(accounts: Sequence[Account], *, gap_s: float = GAP_S) -> tuple[Wave, .
 
 
 def _wave(members: list[Account]) -> Wave:
-    words = [wording(account.text) for account in members]
+    words = [account.wording for account in members]
     groups = linked(overlap(members, words).alike)
     return Wave(
         from_s=members[0].at_s,

@@ -18,7 +18,6 @@ import numpy as np
 from abuse.accounts import PHI_VOICES, SHARES_WORDING, Account, linked, overlap
 from abuse.diversity import Matrix, maximum_diversity
 from abuse.evidence import Check, Finding, Verdict, check_next, standing
-from abuse.likeness import wording
 from abuse.voices import VoiceTag, distinct_voices
 from crypto.errors import Refused
 
@@ -124,7 +123,7 @@ def corroborate(
     row_of = {report_id: row for row, report_id in enumerate(ids)}
     if len(row_of) != len(ids):
         raise Refused("corroboration: two accounts have one report id")
-    between = overlap(ordered, [wording(account.text) for account in ordered])
+    between = overlap(ordered, [account.wording for account in ordered])
     voiced = [row for row, account in enumerate(ordered) if account.voice_tag is not None]
     place = {row: at for at, row in enumerate(voiced)}
     earlier, earlier_v = ([row_of[key] for key in support if key in row_of] for support in remembered)

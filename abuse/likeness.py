@@ -27,6 +27,10 @@ PERMUTATIONS: Final = 128
 _ENOUGH: Final = 45
 _WORD, _CJK, _SEA = 15, 9, 5
 _CHUNK: Final = 4096
+# Of a longer text the wording of so many shingles is kept, those of the least hashes: the same ones in every text.
+_KEPT: Final = 2048
+# Unicode's Stream-Safe Text Format (UAX #15): no language stacks more, and putting 100,000 in order takes minutes.
+_MARKS: Final = 30
 _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 
 Signature = npt.NDArray[np.uint32]
@@ -34,15 +38,15 @@ Signature = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Wording(Unshown):
-    """What is compared of a text: its signature (128 × uint32) and its shingles, hash → as written (case-folded)."""
+    """What is compared of a text: its signature (128 × uint32) and its shingles, hash → as written (case-folded).
+
+    shingles: of a long text a sample, so that a thousand of them fit into memory. identity: equal for texts with the
+    same set of shingles: copies, whatever their case, spacing or punctuation; empty for a text without any.
+    """
 
     signature: Signature
     shingles: dict[int, str]
-
-    @property
-    def identity(self) -> frozenset[int]:
-        """Equal for texts with the same set of shingles: copies, whatever their case, spacing or punctuation."""
-        return frozenset(self.shingles)
+    identity: bytes
 
 
 def _weight(character: str) -> int:
@@ -70,7 +74,7 @@ def pieces(text: str) -> list[tuple[str, int]]:
     Without what can't be seen, NFKC and case folding first. Punctuation, symbols and spaces separate; an apostrophe
     inside a word does too.
     """
-    folded = unicodedata.normalize("NFKC", seen(text)).casefold()
+    folded = unicodedata.normalize("NFKC", _few_marks(seen(text))).casefold()
     if folded.isascii():  # The same rule, ten times as fast.
         return [(word, _WORD) for word in _ASCII_WORD.findall(folded)]
     found: list[tuple[str, int]] = []
@@ -89,6 +93,25 @@ def pieces(text: str) -> list[tuple[str, int]]:
     if word:
         found.append(("".join(word), _WORD))
     return found
+
+
+def _few_marks(text: str) -> str:
+    """Cut each run of marks on a letter to `_MARKS`: to order longer ones takes time that grows with their square."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    run = 0
+    for character in text:
+        run = run + 1 if _is_mark(character) else 0
+        if run <= _MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+@cache
+def _is_mark(character: str) -> bool:
+    """Whether NFKC orders it among the marks of the letter before it, also where it only stands for one (U+FF9E)."""
+    return unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) != 0
 
 
 def shingles(text: str) -> dict[int, str]:
@@ -139,7 +162,10 @@ def wording(text: str) -> Wording:
     for start in range(0, len(hashes), _CHUNK):
         mapped = hashes[start : start + _CHUNK, None] * a[None, :] + b[None, :]  # wraps at 2⁶⁴, as meant
         least = np.minimum(least, (mapped >> np.uint64(32)).astype(np.uint32).min(axis=0))
-    return Wording(signature=least, shingles=found)
+    ordered = np.sort(hashes)
+    kept = found if len(found) <= _KEPT else {key: found[key] for key in ordered[:_KEPT].tolist()}
+    identity = digest(Label.LIKENESS, b"identity", ordered.tobytes()) if found else b""
+    return Wording(signature=least, shingles=kept, identity=identity)
 
 
 def likeness(one: Wording, other: Wording) -> float:

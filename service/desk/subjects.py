@@ -8,7 +8,7 @@ Guarantees: a person's D and D_v never fall below what this desk has shown befor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from abuse.accounts import Account, Comparison, arrival_s, compare
 from abuse.bursts import Burst, Wave, burst, waves
 from abuse.corroboration import Corroboration, corroborate
 from abuse.evidence import Finding, Verdict, file_id, link_id, witness_id
+from abuse.likeness import wording
 from abuse.merges import Merged, People, Statement, Unmerged, merge_suggestions, people
 from abuse.subjects import Subject, read_subject, voice_context
 from crypto.errors import Refused
@@ -60,6 +61,8 @@ class Reading:
     moments: Mapping[str, Moments] = field(default_factory=dict)
     remembered: Mapping[Subject, Remembered] = field(default_factory=dict)
     since_s: float = 0.0
+    _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Each case as an account, but for its voice. Its reporter may name fifty people, and all are scored by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,17 @@ def subjects_of(case: Case) -> list[Subject]:
 
 def account_of(reading: Reading, case: Case, aliases: Iterable[Subject] = ()) -> Account:
     """Take a case as one account of a person: all that its reporter wrote, with their voice about that person."""
+    voice = next(iter(_spoken(reading, case, aliases)), None)
+    known = reading._accounts.get(case.first.id)
+    if known is None:
+        known = reading._accounts[case.first.id] = _told(reading, case)
+    if voice is None:
+        return known
+    return replace(known, voice_tag=bytes.fromhex(voice.tag), voice_context=bytes.fromhex(voice.context))
+
+
+def _told(reading: Reading, case: Case) -> Account:
+    """Take a case as an account of whomever it names."""
     texts, evidence = [], set()
     for held in (case.first, *case.follow_ups):
         body = reading.bodies.get(held.id)
@@ -262,15 +276,14 @@ def account_of(reading: Reading, case: Case, aliases: Iterable[Subject] = ()) ->
             case Report(what=text) | FollowUp(message=text):
                 texts.append(text)
         evidence |= {file_id(bytes.fromhex(attached.sha256)) for attached in body.content.attachments}
-    voice = next(iter(_spoken(reading, case, aliases)), None)
+    text = "\n".join(texts)
     return Account(
         report_id=case.first.id,
         at_s=arrival_s(case.first.day, case.first.fetched_s),
-        text="\n".join(texts),
-        voice_tag=None if voice is None else bytes.fromhex(voice.tag),
-        voice_context=b"" if voice is None else bytes.fromhex(voice.context),
+        text=text,
         evidence=frozenset(evidence | {link_id(link) for link in case.first.links}),
         witnesses=frozenset(witness_id(name) for name in case.first.witnesses),
+        words=wording(text),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from abuse import likeness
 from abuse.subjects import read_subject
 from crypto.signatures import SigningKey
 from service.cases.answers import Answers
@@ -64,6 +65,26 @@ def test_a_copy_adds_nothing_and_voiceless_reports_stay_below_two() -> None:
     once = abouts(world(WORDS))[0].score.d
     assert abouts(world(*[WORDS] * 40))[0].score.d == once
     assert abouts(world(*[f"{OTHER} {number} {WORDS[number:]}" for number in range(40)]))[0].score.d < 2
+
+
+def test_a_report_about_fifty_people_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 100,000 characters took more than a minute each time that somebody asked for the list."""
+    read: list[str] = []
+    shingles = likeness.shingles
+
+    def counted(text: str) -> dict[int, str]:
+        read.append(text)
+        return shingles(text)
+
+    monkeypatch.setattr(likeness, "shingles", counted)
+    reading = world(WORDS, OTHER)
+    who = tuple(Person(platform="GitHub", handle=f"person{number}") for number in range(50))
+    cases = {
+        key: replace(case, first=msgspec.structs.replace(case.first, who=who))
+        for key, case in reading.cases.items()
+    }
+    assert [len(one.cases) for one in abouts(replace(reading, cases=cases))] == [2] * 50
+    assert sorted(read) == sorted([WORDS, OTHER])
 
 
 def test_a_verified_link_corroborates_and_the_sentence_says_so() -> None:
