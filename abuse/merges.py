@@ -7,12 +7,16 @@ A merge never changes a voice's context, so voices given about two aliases stay 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
 
 from abuse.subjects import Subject
 from crypto.errors import Refused
 from crypto.secrets import Unshown
+
+MAX_SUGGESTED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,14 +51,20 @@ class People:
     groups: tuple[frozenset[Subject], ...]
     standing: tuple[Merged, ...]
     history: tuple[Statement, ...]
+    _places: Mapping[Subject, int] = field(repr=False, compare=False)
+    """The place in `groups` of each account in one."""
+    _principals: tuple[Subject, ...] = field(repr=False, compare=False)
+    """Of each group."""
 
     def aliases(self, about: Subject) -> frozenset[Subject]:
         """All accounts held to be the same person as `about`, itself included."""
-        return next((group for group in self.groups if about in group), frozenset({about}))
+        place = self._places.get(about)
+        return frozenset({about}) if place is None else self.groups[place]
 
     def principal(self, about: Subject) -> Subject:
         """The one subject under which a person is listed: the smallest canonical form of the aliases."""
-        return min(self.aliases(about), key=lambda alias: alias.canonical)
+        place = self._places.get(about)
+        return about if place is None else self._principals[place]
 
     def why(self, about: Subject) -> tuple[Merged, ...]:
         """The standing merges that tie `about` to others."""
@@ -90,21 +100,56 @@ def people(statements: Iterable[Statement]) -> People:
     grouped: dict[Subject, set[Subject]] = {}
     for alias in list(parent):
         grouped.setdefault(root(alias), set()).add(alias)
-    groups = sorted(
-        (frozenset(group) for group in grouped.values()), key=lambda g: min(s.canonical for s in g)
+    whole = [(min(group, key=lambda one: one.canonical), frozenset(group)) for group in grouped.values()]
+    whole.sort(key=lambda one: one[0].canonical)
+    return People(
+        groups=tuple(group for _, group in whole),
+        standing=standing,
+        history=history,
+        _places={alias: place for place, (_, group) in enumerate(whole) for alias in group},
+        _principals=tuple(principal for principal, _ in whole),
     )
-    return People(groups=tuple(groups), standing=standing, history=history)
 
 
-def merge_suggestions(subjects: Sequence[Subject]) -> tuple[tuple[Subject, Subject], ...]:
-    """Pairs with one handle on two platforms, for a handler to look at. Never merged by itself."""
-    by_handle: dict[str, list[Subject]] = {}
-    for about in sorted(set(subjects), key=lambda s: s.canonical):
-        bare = about.handle.removesuffix(".bsky.social")
-        by_handle.setdefault("".join(bare.split()), []).append(about)
-    return tuple(
-        (first, other)
-        for same in by_handle.values()
-        for at, first in enumerate(same)
-        for other in same[at + 1 :]
-    )
+class Namesakes:
+    """The accounts with one handle on several platforms, for a handler to look at. Never merged by itself."""
+
+    def __init__(self, reported: Iterable[Subject], known: People) -> None:
+        """Sort accounts by their handles. reported: whom reports are about, in any order and as often as they are."""
+        # Two that were merged and are not any more were looked at.
+        self._looked_at: dict[Subject, set[Subject]] = {}
+        for said in known.history:
+            if isinstance(said, Merged):
+                self._looked_at.setdefault(said.one, set()).add(said.other)
+                self._looked_at.setdefault(said.other, set()).add(said.one)
+        by_handle: dict[str, list[Subject]] = {}
+        for about in sorted(set(reported), key=lambda one: one.canonical):
+            by_handle.setdefault(_bare(about), []).append(about)
+        self._same = {handle: _in_turns(same) for handle, same in by_handle.items()}
+
+    def of(self, person: Iterable[Subject]) -> tuple[Subject, ...]:
+        """Give the accounts of others with a handle of this person's, but for those that a handler took apart.
+
+        person: all accounts that are held to be theirs. At most MAX_SUGGESTED of each handle: a report may name
+        somebody on fifty servers that nobody has heard of, and the next one on fifty others.
+        """
+        aliases = set(person)
+        known = aliases.union(*(self._looked_at.get(alias, ()) for alias in aliases))
+        found: list[Subject] = []
+        for handle in {_bare(alias) for alias in aliases}:
+            others = (other for other in self._same.get(handle, ()) if other not in known)
+            found += islice(others, MAX_SUGGESTED)
+        return tuple(sorted(found, key=lambda one: one.canonical))
+
+
+def _bare(about: Subject) -> str:
+    return "".join(about.handle.removesuffix(".bsky.social").split())
+
+
+def _in_turns(same: Iterable[Subject]) -> list[Subject]:
+    """Put the first of each platform before the second of any, so that no flood on one hides those on others."""
+    count: dict[str, int] = {}
+    turn: dict[Subject, int] = {}
+    for about in same:
+        turn[about] = count[about.platform] = count.get(about.platform, 0) + 1
+    return sorted(turn, key=lambda about: turn[about])

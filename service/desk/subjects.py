@@ -17,7 +17,7 @@ from abuse.bursts import Burst, Wave, burst, waves
 from abuse.corroboration import Corroboration, corroborate
 from abuse.evidence import Finding, Verdict, file_id, link_id, witness_id
 from abuse.likeness import wording
-from abuse.merges import Merged, People, Statement, Unmerged, merge_suggestions, people
+from abuse.merges import Merged, Namesakes, People, Statement, Unmerged, people
 from abuse.subjects import Subject, read_subject, voice_context
 from crypto.errors import Refused
 from service.cases.log import Checked, SubjectMerged, SubjectSplit
@@ -70,7 +70,8 @@ class About:
     """One person as reported: the accounts, the score, and when they came.
 
     unheard: reports with a voice that was not accepted; waiting: reports with one that was not heard yet.
-    same_handle: accounts of other persons with the handle of one of these, for a handler to look at and merge, or not.
+    same_handle: accounts of other persons with the handle of one of these, for a handler to look at and merge, or not;
+    at most MAX_SUGGESTED for each.
     """
 
     subject: Subject
@@ -142,17 +143,8 @@ def _two(one: str, other: str) -> tuple[Subject, Subject] | None:
     return None if first == second else (first, second)
 
 
-def _same_handles(reading: Reading, known: People) -> dict[Subject, list[Subject]]:
-    """By person: reported accounts of others with a handle of theirs, but for those that a handler took apart."""
-    apart = {frozenset((said.one, said.other)) for said in known.history if isinstance(said, Merged)}
-    reported = [found for case in reading.cases.values() for found in subjects_of(case)]
-    theirs: dict[Subject, list[Subject]] = {}
-    for one, other in merge_suggestions(reported):
-        # A pair that stands is one person; one that was merged and is not any more was looked at.
-        if known.principal(one) != known.principal(other) and frozenset((one, other)) not in apart:
-            theirs.setdefault(known.principal(one), []).append(other)
-            theirs.setdefault(known.principal(other), []).append(one)
-    return theirs
+def _namesakes(reading: Reading, known: People) -> Namesakes:
+    return Namesakes((found for case in reading.cases.values() for found in subjects_of(case)), known)
 
 
 def abouts(reading: Reading) -> list[About]:
@@ -161,12 +153,12 @@ def abouts(reading: Reading) -> list[About]:
     The order says what to look at first, no more.
     """
     known = persons(reading.cases.values())
-    alike = _same_handles(reading, known)
+    namesakes = _namesakes(reading, known)
     by_person: dict[Subject, list[Case]] = {}
     for case in reading.cases.values():
         for one in {known.principal(found) for found in subjects_of(case)}:
             by_person.setdefault(one, []).append(case)
-    found = [_about(reading, known, one, cases, alike.get(one, ())) for one, cases in by_person.items()]
+    found = [_about(reading, known, one, cases, namesakes) for one, cases in by_person.items()]
     return sorted(
         found, key=lambda about: (-about.score.score, -about.score.reports, about.subject.canonical)
     )
@@ -180,12 +172,10 @@ def about(reading: Reading, named: Subject) -> About | None:
     if not cases:
         return None
     one = known.principal(named)
-    return _about(reading, known, one, cases, _same_handles(reading, known).get(one, ()))
+    return _about(reading, known, one, cases, _namesakes(reading, known))
 
 
-def _about(
-    reading: Reading, known: People, one: Subject, cases: list[Case], same_handle: Iterable[Subject]
-) -> About:
+def _about(reading: Reading, known: People, one: Subject, cases: list[Case], namesakes: Namesakes) -> About:
     aliases = sorted(known.aliases(one), key=lambda alias: alias.canonical)
     accounts = [account_of(reading, case, aliases) for case in cases]
     findings = [finding for case in cases for finding in findings_of(case)]
@@ -216,7 +206,7 @@ def _about(
             if case.first.id in reading.hearings
         ),
         waiting=sum(case.first.id not in reading.hearings for case in carrying),
-        same_handle=tuple(sorted(set(same_handle), key=lambda account: account.canonical)),
+        same_handle=namesakes.of(aliases),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abuse.confusables import _TABLE, fold, seen
-from abuse.merges import Merged, Unmerged, merge_suggestions, people
+from abuse.merges import MAX_SUGGESTED, Merged, Namesakes, Unmerged, people
 from abuse.platforms import HOSTS, PLATFORM_OF_HOST, PLATFORMS, platform_named
 from abuse.subjects import Subject, read_subject, subject, voice_context
 from crypto.errors import Refused
@@ -456,7 +457,33 @@ def test_undoing_what_never_was_changes_nothing_and_ids_are_unique() -> None:
 
 
 def test_equal_handles_are_suggested_never_merged() -> None:
-    """github alice and gitlab alice are offered as a pair; nothing is joined by that."""
-    pair = (read_subject("github: alice"), read_subject("gitlab: alice"))
-    assert merge_suggestions([*pair, ALI]) == (pair,)
-    assert people([]).aliases(pair[0]) == {pair[0]}
+    """github alice is offered for gitlab alice and the other way round; nothing is joined by that."""
+    one, other = read_subject("github: alice"), read_subject("gitlab: alice")
+    alike = Namesakes([one, other, ALI], people([]))
+    assert (alike.of([one]), alike.of([other]), alike.of([ALI])) == ((other,), (one,), ())
+    assert people([]).aliases(one) == {one}
+
+
+def test_a_name_on_a_thousand_servers_hides_no_account_elsewhere() -> None:
+    """A stranger invents servers; what is suggested stays a short list, with one of each platform in it."""
+    hub, irc = read_subject("github: alice"), read_subject("irc: alice")
+    flood = [read_subject(f"alice@h{number}.example") for number in range(1_000)]
+    alike = Namesakes([*flood, hub, irc], people([]))
+    assert {hub, irc} < set(alike.of([flood[500]]))
+    assert len(alike.of([flood[500]])) == len(alike.of([hub])) == MAX_SUGGESTED
+    assert irc in alike.of([hub])
+
+
+def test_thousands_of_merges_are_looked_up_and_not_searched() -> None:
+    """Whoever writes a log may say as many as they like: each account is found in the same time."""
+    many = [read_subject(f"github: person{number}") for number in range(4_000)]
+    pairs = [Merged(str(n), many[n], many[n + 1], "h", float(n)) for n in range(0, 4_000, 2)]
+    chain = [Merged(str(n), many[n], many[n + 1], "h", float(n)) for n in range(3_999)]
+    for merges in (pairs, chain):
+        known = people(merges)
+        since = process_time()
+        assert {known.principal(one) for one in many} == {
+            min(g, key=lambda s: s.canonical) for g in known.groups
+        }
+        assert all(one in known.aliases(one) for one in many)
+        assert process_time() - since < 2
