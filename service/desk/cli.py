@@ -246,11 +246,12 @@ def list_(context: click.Context, everything: bool, as_json: bool) -> None:
 def show(context: click.Context, report: str, as_json: bool) -> None:
     """Show a case: what was reported, what was said since, and who did what."""
     with opened(context) as session:
-        case = session.find(report)
+        cases = session.cases()
+        case = session.find(report, cases)
         bodies = {one.id: session.body_of(one) for one in (case.first, *case.follow_ups, *case.doubtful)}
         voices = voices_told(session, case)
         told = readers_told(case, session.histories())
-        before = decided_before(case, session.cases().values())
+        before = decided_before(case, cases.values())
     today = day_of(time.time())
     lines = [*case_lines(case, bodies, today, voices), *told.lines(), *repetition_lines(before)]
     view = {**case_view(case, bodies, today, voices), **asdict(told)}

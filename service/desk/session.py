@@ -5,7 +5,7 @@ The keys live here for as long as one command runs, or the local page is open. T
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,12 +129,16 @@ class Session:
         """What came and didn't open, in the order of its days."""
         return sorted(self.vault.every("unreadable", Unreadable), key=lambda one: (one.day or 0, one.id))
 
-    def find(self, prefix: str) -> Case:
-        """Find a case by the beginning of its id (at least four characters). Refused unless it is one, and opened."""
+    def find(self, prefix: str, among: Mapping[str, Case] | None = None) -> Case:
+        """Find a case by the beginning of its id (at least four characters). Refused unless it is one, and opened.
+
+        among: all cases, where they are at hand.
+        """
         wanted = prefix.strip().lower()
         if len(wanted) < 4:
             raise Refused("give at least four characters of the report's id")
-        found = [case for case_id, case in self.cases().items() if case_id.startswith(wanted)]
+        cases = self.cases() if among is None else among
+        found = [case for case_id, case in cases.items() if case_id.startswith(wanted)]
         if not found:
             for one in self.unreadable():
                 if one.id.startswith(wanted):
