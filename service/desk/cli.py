@@ -211,6 +211,7 @@ def sync(context: click.Context, as_json: bool) -> None:
         lines.append(f"{due} See `sottovoce desk list`.")
     if result.measures_due:
         lines.append(f"Measures to look at: {result.measures_due}. See `sottovoce desk measures`.")
+    lines += [one.told() for one in result.results_waiting]
     lines += [f"WARNING: {warning}" for warning in result.warnings]
     if result.urgent:
         lines.insert(0, f"URGENT: new reports that say that someone is in danger: {result.urgent}.")

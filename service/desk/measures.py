@@ -27,6 +27,10 @@ NOTICE: Final = 14
 What = Literal["ends", "review", "temporary ends"]
 
 
+NextWord = Literal["acknowledge", "implemented"]
+"""The command of the desk by which the council signs it."""
+
+
 class Turn(Struct, frozen=True):
     """A day on which something is to be done about a measure. on: days since 1970-01-01 UTC."""
 
@@ -91,6 +95,16 @@ def decision_of(view: PollView, word: CouncilsWord) -> Decision:
         temporary_ends_on=None if temporary is None else day_of(temporary.ends_at),
         recorded=done is not None,
     )
+
+
+def next_word(decision: Decision) -> NextWord | None:
+    """Say what the council has still to sign of a poll's result; None where it waits for nobody on it.
+
+    By the state that the server tells. Where the outcome is no action, nothing has to be carried out.
+    """
+    if decision.state == "delivered":
+        return "acknowledge"
+    return "implemented" if decision.state == "acknowledged" and decision.measure else None
 
 
 def turns(decision: Decision, seen: SeenTo | None) -> tuple[Turn, ...]:

@@ -27,7 +27,7 @@ from service.desk.registries import pull_registries
 from service.desk.rosters import look_again, pull_forwarded, pull_other, pull_rosters, roster_warnings
 from service.desk.session import Session
 from service.desk.sync_logs import judge_again, note_grown, pull_activity, pull_logs
-from service.desk.sync_measures import measures_due, pull_measures
+from service.desk.sync_measures import ResultWaiting, measures_due, pull_measures, results_waiting
 from service.desk.touch import letter_due
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
@@ -55,6 +55,8 @@ class SyncResult:
     """Cases in which nobody has written to the reporter for a week (touch.py)."""
     measures_due: int = 0
     """On a council member's desk: measures that end or are looked at again within two weeks, or should have been."""
+    results_waiting: list[ResultWaiting] = field(default_factory=list)
+    """On a council member's desk: polls whose result nobody of the council has acknowledged, or carried out."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -87,6 +89,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     result.warnings += pull_forwarded(session, client, cases)
     result.letters_due = sum(letter_due(case, today) for case in cases)
     result.measures_due = measures_due(session, today)
+    result.results_waiting = results_waiting(session)
     return result
 
 

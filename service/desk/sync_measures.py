@@ -6,8 +6,10 @@ desk has verified; an outcome that was kept once is never lost to a server that 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from crypto.errors import Refused
-from service.desk.measures import Decision, SeenTo, decision_of, due, turns
+from service.desk.measures import Decision, NextWord, SeenTo, decision_of, due, next_word, turns
 from service.desk.session import Session
 from service.desk.vault import VaultDamaged
 from service.wire import poll_calls
@@ -15,6 +17,23 @@ from service.wire.client import Client, Declined
 from service.wire.poll_decisions import checked_word
 
 _GONE = "it is listed, and not there"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWaiting:
+    """A poll's result that the council has not dealt with. poll: φ, in hex."""
+
+    poll: str
+    word: NextWord
+
+    def told(self) -> str:
+        """Say so, with what to type."""
+        if self.word == "acknowledge":
+            return f"A result waits for the council: `sottovoce desk result {self.poll}`, then `acknowledge`."
+        return (
+            "The council has not said what it did after a poll: "
+            f"`sottovoce desk implemented {self.poll} --text-file …`."
+        )
 
 
 def of_council(session: Session) -> bool:
@@ -65,6 +84,14 @@ def measures_due(session: Session, today: int) -> int:
     if not of_council(session):
         return 0
     return sum(bool(due(turns(decision, seen), today)) for decision, seen in measures(session))
+
+
+def results_waiting(session: Session) -> list[ResultWaiting]:
+    """Name the polls whose result waits for the council; none but on a council member's desk."""
+    if not of_council(session):
+        return []
+    known = ((decision.poll, next_word(decision)) for decision, _ in measures(session))
+    return [ResultWaiting(poll, word) for poll, word in known if word is not None]
 
 
 def _pull(session: Session, client: Client, phi: bytes, kept: Decision | None) -> list[str]:

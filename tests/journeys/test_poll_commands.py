@@ -214,7 +214,9 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     done = tmp_path / "done.txt"
     done.write_text("A written warning was given.", encoding="utf-8")
     assert "acknowledge`" in _refused_desk(world, "implemented", phi, "--text-file", str(done))
+    assert _awaited(world, f"`sottovoce desk result {phi}`") == [{"poll": phi, "word": "acknowledge"}]
     assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
+    assert _awaited(world, f"`sottovoce desk implemented {phi} ") == [{"poll": phi, "word": "implemented"}]
     assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
     told = world.at("poll", desk, "status", phi)
     assert (told["acknowledged"]["by"], told["implemented"]["by"]) == ("Zoe", "Zoe")
@@ -222,6 +224,7 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert "A written warning was given.\nNo day is named on which it ends." in (
         world.run("poll", desk, "status", phi, "--server", server.base).output
     )
+    assert _awaited(world, "items sent") == []
     assert world.does("desk", desk, "sync")["measures_due"] == 0
     [measure] = json.loads(world.run("desk", desk, "measures", "--json").stdout)
     assert (measure["poll"], measure["ahead"]) == (phi, [{"what": "review", "on": review}])
@@ -401,6 +404,13 @@ def _files_a_report(world: World, phi: str, folder: Path) -> None:
         assert filed["reports"] == 1
     told_again = world.at("poll", world.desk, "reports", phi)["reports"]
     assert told_again == ["All of it holds.\n-----BEGIN SSH SIGNATURE-----\n"]
+
+
+def _awaited(world: World, said: str) -> list[dict[str, str]]:
+    """Sync the council's desk, see that it says so, and give what waits for the council."""
+    assert said in world.run("desk", world.desk, "sync").output
+    found: list[dict[str, str]] = world.does("desk", world.desk, "sync")["results_waiting"]
+    return found
 
 
 def _refused_desk(world: World, *arguments: str) -> str:

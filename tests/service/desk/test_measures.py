@@ -22,6 +22,7 @@ from service.desk.measures import (
     decision_of,
     due,
     goes_on,
+    next_word,
     over,
     told,
     turns,
@@ -305,6 +306,22 @@ async def test_only_the_council_is_told(tmp_path: Path, poll: ServerPoll) -> Non
         assert not of_council(session)
         with pytest.raises(Refused, match="desk sync"):
             measure_of(session, poll.phi)
+
+
+@pytest.mark.parametrize(
+    ("state", "measure", "word"),
+    [
+        ("decided", "Suspension", None),
+        ("delivered", "", "acknowledge"),
+        ("acknowledged", "Suspension", "implemented"),
+        ("acknowledged", "", None),
+        ("implemented", "Suspension", None),
+        ("archived", "", None),
+    ],
+)
+def test_the_council_is_reminded_of_what_it_has_to_sign(state: str, measure: str, word: str | None) -> None:
+    """That it has the result; then, unless nothing is to be done, what it did."""
+    assert next_word(decision(state=state, measure=measure, recorded=False)) == word
 
 
 def test_what_was_said_here_is_kept_as_it_was(tmp_path: Path) -> None:
