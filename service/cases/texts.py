@@ -6,7 +6,7 @@ move a handler's cursor or colour their terminal. Lengths are in characters (cod
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 from crypto.errors import Refused
 
@@ -15,20 +15,19 @@ SHORT_TEXT = 2_000  # one answer of the form
 LINE = 300  # a name, a handle, a link's title
 MAX_ITEMS = 50  # people, links, witnesses, attachments: stops lists made to bury a handler
 
-_ALLOWED_CONTROLS = {"\n", "\t"}
-# Bidirectional overrides and isolates can make a text read as something else ("Trojan source").
-_BIDI = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+# Controls other than newline and tab: of one byte in UTF-8, and the others. With these go bidirectional overrides and
+# isolates, which can make a text read as something else ("Trojan source"), and halves of surrogate pairs.
+_CONTROLS = bytes({*range(0x20), 0x7F} - {ord("\n"), ord("\t")})
+_MARKS = tuple(map(chr, (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_BARRED = re.compile(f"[{re.escape(_CONTROLS.decode())}{''.join(_MARKS)}\ud800-\udfff]")
 
 
 def checked_text(text: str, limit: int, what: str) -> str:
     """Give back the text when it is within `limit` characters and free of controls; else Refused, naming `what`."""
     if len(text) > limit:
         raise Refused(f"{what} is longer than {limit} characters")
-    for character in text:
-        if character in _ALLOWED_CONTROLS:
-            continue
-        if unicodedata.category(character) in {"Cc", "Cs"} or character in _BIDI:
-            raise Refused(f"{what} holds a control character")
+    if _BARRED.search(text) is not None:
+        raise Refused(f"{what} holds a control character")
     return text
 
 
@@ -38,9 +37,9 @@ def tidy(text: str) -> str:
     Faces call it on input; `checked_text` refuses at the border what a face failed to tidy.
     """
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = [
-        c
-        for c in unified
-        if c in _ALLOWED_CONTROLS or (unicodedata.category(c) not in {"Cc", "Cs"} and c not in _BIDI)
-    ]
-    return "".join(kept).strip()
+    # No step for each character: anybody may send a server's form a megabyte, which took it 0.1 to 0.3 s.
+    kept = unified.encode("utf-8", "ignore").translate(None, _CONTROLS).decode()
+    if not kept.isascii() and _BARRED.search(kept) is not None:
+        for mark in _MARKS:
+            kept = kept.replace(mark, "")
+    return kept.strip()

@@ -6,8 +6,10 @@ was typed, files excepted, which browsers don't let a page fill in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final, cast, get_args
 
 from crypto.secrets import Unshown
@@ -32,6 +34,7 @@ _TEXTS: Final = {
     "fears": SHORT_TEXT,
 }
 _LISTS: Final = {"links": SHORT_TEXT, "witnesses": LINE}
+_FILLED: Final = re.compile(r"\S[^\n]*")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,17 +129,18 @@ def mistakes(form: ReportForm, recipients: Collection[str] | None, say: Say) -> 
     for field, limit in _TEXTS.items():
         if len(getattr(form, field)) > limit:
             found.append(Wrong(field, say(messages.TOO_LONG, limit=limit)))
+    answers = form.answers()
     for field, limit in _LISTS.items():
-        lines = _lines(getattr(form, field))
+        lines = getattr(answers, field)
         if len(lines) > MAX_ITEMS:
             found.append(Wrong(field, say(messages.TOO_MANY, limit=MAX_ITEMS)))
         if any(len(line) > limit for line in lines):
             found.append(Wrong(field, say(messages.TOO_LONG, limit=limit)))
-    if len(form.answers().who) > MAX_ITEMS:
+    if len(answers.who) > MAX_ITEMS:
         found.append(Wrong("who", say(messages.TOO_MANY, limit=MAX_ITEMS)))
     if any(len(text) > LINE for person in form.who for text in (person.platform, person.handle)):
         found.append(Wrong("who", say(messages.TOO_LONG, limit=LINE)))
-    if not found and (too_much := form.answers().to_shorten()) is not None:
+    if not found and (too_much := answers.to_shorten()) is not None:
         field, limit = too_much
         found.append(Wrong(field, say(messages.TOO_LONG, limit=limit)))
     if form.urgency not in get_args(Urgency):
@@ -145,4 +149,6 @@ def mistakes(form: ReportForm, recipients: Collection[str] | None, say: Say) -> 
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.split("\n") if line.strip())
+    """Give the lines that are not blank; of more than MAX_ITEMS, which nobody may send, one more."""
+    # Not all of them: half a million lines in a form of a stranger took 0.1 s.
+    return tuple(found[0].rstrip() for found in islice(_FILLED.finditer(text), MAX_ITEMS + 1))
