@@ -26,6 +26,7 @@ JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 PROBLEM: Final = "application/problem+json"
 MAX_HEADERS: Final = 8 * 1_024
+MAX_QUERY: Final = 256  # bytes; a cursor of 64 characters is the longest
 READ: Final = "body_read"
 """In a request's state once its body was read to its end."""
 _HEX16 = re.compile(r"[0-9a-f]{32}")
@@ -101,6 +102,8 @@ def hex32(text: str) -> bytes:
 
 def query(request: AnyRequest, name: str, shape: re.Pattern[str]) -> str:
     """Read the one query parameter an address takes; empty when absent."""
+    if len(request.scope.get("query_string", b"")) > MAX_QUERY:
+        raise ProblemError(Kind.MALFORMED_QUERY)
     given = list(request.query_params.multi_items())
     if not given and request.scope.get("query_string", b""):
         raise ProblemError(Kind.MALFORMED_QUERY)
