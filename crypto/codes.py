@@ -115,7 +115,10 @@ def from_words(text: str, language: str | None = None) -> ReplyCode:
     words; UnclearLanguage where the words are a code in several languages and none is preferred.
     """
     preferred = word_list(language) if language is not None else None
-    typed = tokens(text)
+    try:
+        typed = tokens(text)
+    except Refused:
+        raise CodeTypo(f"a reply code is {CODE_WORDS} words; these are far too long") from None
     if len(typed) != CODE_WORDS:
         raise CodeTypo(f"a reply code is {CODE_WORDS} words; these are {len(typed)}")
     lists = [word_list(name) for name in LANGUAGES]
@@ -155,12 +158,14 @@ def confirm(code: ReplyCode, typed: Mapping[int, str], language: str | None = No
     if set(typed) != set(confirmation_positions(code)):
         return False
     indices = _indices(code)
-    lists = [word_list(name) for name in ((language,) if language is not None else LANGUAGES)]
-    for words in lists:
+    try:
         found = [(tokens(text), indices[position - 1]) for position, text in typed.items()]
-        if all(len(word) == 1 and words.find(word[0]) == index for word, index in found):
-            return True
-    return False
+    except Refused:
+        return False  # far too long to be a word
+    lists = [word_list(name) for name in ((language,) if language is not None else LANGUAGES)]
+    return any(
+        all(len(word) == 1 and words.find(word[0]) == index for word, index in found) for words in lists
+    )
 
 
 def fingerprint_words(digest32: bytes, language: str = "english") -> tuple[str, ...]:

@@ -92,10 +92,15 @@ def fold(text: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Cut what was typed into folded words. Chinese needs no spaces. Refused over 2000 characters."""
-    if len(text) > MAX_TEXT:
+    """Cut what was typed into folded words. Chinese needs no spaces. Refused over 2000 characters.
+
+    They are counted decomposed too: there is one that becomes eighteen.
+    """
+    # Decomposed only once: of marks out of their order that takes the square of their number.
+    decomposed = unicodedata.normalize("NFKD", text) if len(text) <= MAX_TEXT else text
+    if len(decomposed) > MAX_TEXT:
         raise Refused("reply code: far too long")
-    found = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in fold(text)).split()
+    found = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in fold(decomposed)).split()
     return [piece for word in found for piece in (word if _is_ideographs(word) else (word,))]
 
 

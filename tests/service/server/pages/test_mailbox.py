@@ -48,6 +48,16 @@ async def test_a_letter_behind_a_page_of_junk_is_shown_and_burned(
     assert (await visitor.open(to_words(code))).letters == []
 
 
+async def test_a_text_far_too_long_for_a_code_is_a_wrong_code(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its sender is told how many words a code has, and nothing is logged: anybody could fill the disk with that."""
+    page = await visitor.open(("a" * 2_001,))
+    assert (page.status, [field for field, _ in page.errors]) == (422, ["codewords"])
+    assert page.errors == (await visitor.open(("a",))).errors
+    assert not caplog.records
+
+
 async def test_a_letter_that_comes_while_junk_is_counted_is_shown_and_not_burned_unread(
     world: World, group: Group, visitor: Visitor, code: ReplyCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
