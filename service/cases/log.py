@@ -7,7 +7,7 @@ order the server stored them and never fails on one: what can't apply is kept an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import msgspec
@@ -245,46 +245,76 @@ def may_become(now: State, then: State) -> bool:
 
 def fold(entries: list[Entry]) -> CaseState:
     """Fold a log, in stored order, into the state of its case. An author's repeated entry (same id) counts once."""
-    state = CaseState()
+    case = _Folding()
     # By author too: whoever takes the id of another's entry, and stores theirs first, must not make it vanish.
     seen: set[tuple[str, str]] = set()
     for entry in entries:
-        if (entry.author_key, entry.id) in seen:
-            continue
-        seen.add((entry.author_key, entry.id))
-        state = _apply(state, entry)
-    return state
+        if (entry.author_key, entry.id) not in seen:
+            seen.add((entry.author_key, entry.id))
+            case.apply(entry)
+    return case.done()
 
 
-def _apply(case: CaseState, entry: Entry) -> CaseState:
-    act = entry.act
-    if not isinstance(act, Padding):
-        case = replace(case, entries=(*case.entries, entry))
-    match act:
-        case LetterSent():
-            case = replace(case, letters=(*case.letters, entry))
-            if act.state is not None:
-                case = _move(case, act.state, entry)
-        case Note():
-            case = replace(case, notes=(*case.notes, entry))
-        case Recused():
-            case = replace(case, recused=case.recused | {entry.author_key})
-        case Forwarded():
-            case = replace(case, forwarded=(*case.forwarded, act))
-        case StateSet():
-            case = _move(case, act.state, entry)
-        case Triaged():
-            case = replace(case, priority=act.priority, issues=act.issues or case.issues)
-        case Checked():
-            case = replace(case, checked={**case.checked, act.item: act})
-        case SubjectMerged() | SubjectSplit() | Padding():
-            pass
-    return case
+class _Folding:
+    """A state while it is folded: in lists, since anybody who reads a report can make its log as long as they like."""
 
+    def __init__(self) -> None:
+        self.state: State = "received"
+        self.priority: Priority | None = None
+        self.taken_up: Entry | None = None
+        self.entries: list[Entry] = []
+        self.letters: list[Entry] = []
+        self.notes: list[Entry] = []
+        self.out_of_order: list[Entry] = []
+        self.recused: set[str] = set()
+        self.forwarded: list[Forwarded] = []
+        self.checked: dict[str, Checked] = {}
 
-def _move(case: CaseState, then: State, entry: Entry) -> CaseState:
-    if then == case.state:
-        return case
-    if not may_become(case.state, then):
-        return replace(case, out_of_order=(*case.out_of_order, entry))
-    return replace(case, state=then, taken_up=entry if case.state == "closed" else case.taken_up)
+    def apply(self, entry: Entry) -> None:
+        """Add one more entry."""
+        if isinstance(entry.act, Padding):
+            return
+        self.entries.append(entry)
+        match entry.act:
+            case LetterSent(state=state):
+                self.letters.append(entry)
+                if state is not None:
+                    self._move(state, entry)
+            case Note():
+                self.notes.append(entry)
+            case Recused():
+                self.recused.add(entry.author_key)
+            case Forwarded() as told:
+                self.forwarded.append(told)
+            case StateSet(state=state):
+                self._move(state, entry)
+            case Triaged(priority=priority):
+                self.priority = priority
+            case Checked() as found:
+                self.checked[found.item] = found
+            case SubjectMerged() | SubjectSplit():
+                pass
+
+    def _move(self, then: State, entry: Entry) -> None:
+        if then == self.state:
+            return
+        if not may_become(self.state, then):
+            self.out_of_order.append(entry)
+            return
+        self.taken_up = entry if self.state == "closed" else self.taken_up
+        self.state = then
+
+    def done(self) -> CaseState:
+        """Give the state after all of them."""
+        return CaseState(
+            state=self.state,
+            priority=self.priority,
+            entries=tuple(self.entries),
+            letters=tuple(self.letters),
+            notes=tuple(self.notes),
+            recused=frozenset(self.recused),
+            forwarded=tuple(self.forwarded),
+            checked=self.checked,
+            out_of_order=tuple(self.out_of_order),
+            taken_up=self.taken_up,
+        )

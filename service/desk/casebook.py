@@ -75,9 +75,14 @@ def assemble(held: Iterable[Held], logs: Mapping[str, list[LogLine]]) -> dict[st
         cases[first.id] = Case(first, follow_ups, doubtful, state, untrusted)
 
     successors = _by_burned(records)
+    # Of one mailbox once: its owner may file as many reports with it as they like.
+    chains: dict[str, tuple[tuple[Held, ...], tuple[Held, ...]]] = {}
     for record in records:
         if record.follows is None:
-            add(record, *_chain(record, successors, frozenset()))
+            chain = chains.get(record.mailbox_address)
+            if chain is None:
+                chain = chains[record.mailbox_address] = _chain(record, successors, frozenset())
+            add(record, *chain)
     rest = [record for record in records if record.id not in used]
     known = {record.mailbox_address for record in rest}
     # First those that burned a mailbox of which nothing is here; what remains then points at itself, and was made up.
@@ -127,17 +132,18 @@ def _folded(
 ) -> tuple[CaseState, int]:
     """Fold a case's log. What was done on a follow-up, by who does not see its report, is shown and moves nothing."""
     state, untrusted = _folded_one(logs.get(first.id, []))
-    for one in follow_ups:
-        aside, more = _folded_one(logs.get(one.id, []))
-        untrusted += more
-        state = replace(
-            state,
-            entries=(*state.entries, *aside.entries),
-            letters=(*state.letters, *aside.letters),
-            notes=(*state.notes, *aside.notes),
-            recused=state.recused | aside.recused,
-        )
-    return state, untrusted
+    found = [_folded_one(logs[one.id]) for one in follow_ups if one.id in logs]
+    if not found:
+        return state, untrusted
+    sides = [state, *(aside for aside, _ in found)]
+    whole = replace(
+        state,
+        entries=tuple(entry for one in sides for entry in one.entries),
+        letters=tuple(entry for one in sides for entry in one.letters),
+        notes=tuple(entry for one in sides for entry in one.notes),
+        recused=frozenset().union(*(one.recused for one in sides)),
+    )
+    return whole, untrusted + sum(more for _, more in found)
 
 
 def _folded_one(lines: list[LogLine]) -> tuple[CaseState, int]:

@@ -120,7 +120,7 @@ def case_view(case: Case, bodies: dict[str, Body], today: int, voices: Sequence[
         "report": _report_view(case, bodies[case.first.id].content),
         "voices": list(voices),
         "conversation": _conversation(case, bodies),
-        "log": [_entry_view(case, entry) for entry in case.state.entries],
+        "log": _log_view(case),
         "untrusted_entries": case.untrusted,
         "doubtful_follow_ups": len(case.doubtful),
     }
@@ -213,11 +213,11 @@ def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
     words = (case.first, *case.follow_ups)
     places = {held.mailbox_address: place for place, held in enumerate(words)}
     turns: list[tuple[int, int, dict[str, Any]]] = []
-    for held in (*case.follow_ups, *case.doubtful):
+    told = [(held, False) for held in case.follow_ups] + [(held, True) for held in case.doubtful]
+    for held, doubtful in told:
         body = bodies.get(held.id)
         if body is None or not isinstance(body.content, FollowUp):
             continue
-        doubtful = held in case.doubtful
         mark = " [sent with a code that had been used before]" if doubtful else ""
         files = _files(body.content)
         if body.content.message or files:
@@ -234,7 +234,12 @@ def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
     return [turn for _, _, turn in sorted(turns, key=lambda one: one[:2])]
 
 
-def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:
+def _log_view(case: Case) -> list[dict[str, Any]]:
+    late = set(case.state.out_of_order)
+    return [_entry_view(entry, late=entry in late) for entry in case.state.entries]
+
+
+def _entry_view(entry: Entry, *, late: bool) -> dict[str, Any]:
     match entry.act:
         case LetterSent(state=state, text=text):
             said = f"wrote a letter{f' ({state})' if state else ''}" + (
@@ -258,8 +263,8 @@ def _entry_view(case: Case, entry: Entry) -> dict[str, Any]:
             said = f"split {subject} and {other}"
         case act:
             said = type(act).__name__.lower()
-    late = " (could not apply: somebody else had moved the case)" if entry in case.state.out_of_order else ""
-    return {"id": entry.id, "who": entry.author, "when": _when(entry.at_s), "said": said + late}
+    mark = " (could not apply: somebody else had moved the case)" if late else ""
+    return {"id": entry.id, "who": entry.author, "when": _when(entry.at_s), "said": said + mark}
 
 
 def _warnings(case: Case) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ from crypto.errors import Refused
 from service.cases.log import Checked, SubjectMerged, SubjectSplit
 from service.cases.reports import FollowUp, Report
 from service.cases.speaking import Moments, Spoken
+from service.cases.texts import LONG_TEXT
 from service.cases.voices import subjects_named
 from service.desk.casebook import Case
 from service.desk.records import Body
@@ -35,6 +37,9 @@ _VERDICTS = {
     "gone": Verdict.UNCLEAR,
     "withdrawn": Verdict.WITHDRAWN,
 }
+
+MAX_COMPARED: Final = 4 * LONG_TEXT
+"""Characters of what a reporter wrote, oldest first: one may write as often as they like."""
 
 
 class Remembered(Struct, frozen=True):
@@ -63,6 +68,8 @@ class Reading:
     since_s: float = 0.0
     _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Each case as an account, but for its voice. Its reporter may name fifty people, and all are scored by it."""
+    _findings: dict[str, list[Finding]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was found about each case, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +185,7 @@ def about(reading: Reading, named: Subject) -> About | None:
 def _about(reading: Reading, known: People, one: Subject, cases: list[Case], namesakes: Namesakes) -> About:
     aliases = sorted(known.aliases(one), key=lambda alias: alias.canonical)
     accounts = [account_of(reading, case, aliases) for case in cases]
-    findings = [finding for case in cases for finding in findings_of(case)]
+    findings = [finding for case in cases for finding in findings_of(reading, case)]
     closed = sum(case.state.state == "closed" for case in reading.cases.values())
     times = sorted(account.at_s for account in accounts)
     earlier = [reading.remembered[alias] for alias in aliases if alias in reading.remembered]
@@ -266,7 +273,7 @@ def _told(reading: Reading, case: Case) -> Account:
             case Report(what=text) | FollowUp(message=text):
                 texts.append(text)
         evidence |= {file_id(bytes.fromhex(attached.sha256)) for attached in body.content.attachments}
-    text = "\n".join(texts)
+    text = "\n".join(texts)[:MAX_COMPARED]
     return Account(
         report_id=case.first.id,
         at_s=arrival_s(case.first.day, case.first.fetched_s),
@@ -277,20 +284,24 @@ def _told(reading: Reading, case: Case) -> Account:
     )
 
 
-def findings_of(case: Case) -> list[Finding]:
+def findings_of(reading: Reading, case: Case) -> list[Finding]:
     """What handlers wrote into the log about links and witnesses of this report."""
+    known = reading._findings.get(case.first.id)
+    if known is None:
+        known = reading._findings[case.first.id] = _found(case)
+    return known
+
+
+def _found(case: Case) -> list[Finding]:
     names = {witness_id(name) for name in case.first.witnesses}
-    return [
-        Finding(
-            witness_id(entry.act.item) if witness_id(entry.act.item) in names else link_id(entry.act.item),
-            _VERDICTS[entry.act.finding],
-            entry.author,
-            float(entry.at_s),
-            entry.act.note,
-        )
-        for entry in case.state.entries
-        if isinstance(entry.act, Checked)
-    ]
+    found = []
+    for entry in case.state.entries:
+        if isinstance(entry.act, Checked):
+            item = witness_id(entry.act.item)
+            item = item if item in names else link_id(entry.act.item)
+            verdict = _VERDICTS[entry.act.finding]
+            found.append(Finding(item, verdict, entry.author, float(entry.at_s), entry.act.note))
+    return found
 
 
 def comparison(reading: Reading, one: Case, other: Case) -> Comparison:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from time import process_time
 
 from service.desk.casebook import Case, assemble, by_envelope
 from service.desk.records import Held
@@ -106,3 +107,13 @@ def test_many_lone_messages_are_assembled_in_their_number() -> None:
     cases = assemble(lone, {})
     assert len(cases) == 3_000
     assert sum(len(case.doubtful) for case in cases.values()) == 3_000
+
+
+def test_a_thousand_reports_of_one_mailbox_cost_no_more_than_others() -> None:
+    """Their sender may answer each by the same chain of follow-ups: it is put together once."""
+    chain = [held(10_000 + number, f"m{number}", f"m{number - 1}") for number in range(1, 1_000)]
+    records = [*(held(number, "m0") for number in range(1_000)), *chain]
+    since = process_time()
+    cases = assemble(records, {})
+    assert process_time() - since < 3
+    assert {len(case.follow_ups) for case in cases.values()} == {999}

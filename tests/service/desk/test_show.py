@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import msgspec
 import pytest
 
@@ -151,3 +153,17 @@ def test_a_conversation_reads_alike_at_every_desk() -> None:
     [whole] = assemble(records, {records[0].id: lines}).values()
     said = [turn["text"] for turn in case_view(whole, bodies, 20_001)["conversation"]]
     assert said == ["Who?", "A thief.", "And then.", "Where?", "When?", "Thanks.", "Bye."]
+
+
+def test_no_number_of_entries_stops_a_case_from_being_shown() -> None:
+    """A colleague's program may write as many as it likes: they are folded and shown in time that grows with them."""
+    many = 30_000
+    lines = [
+        line(StateSet("closed"), 0),
+        *(line(StateSet("mediation"), n, entry_id=n) for n in range(1, many)),
+    ]
+    since = process_time()
+    whole = case(*lines)
+    assert len(whole.state.out_of_order) == many - 1
+    assert len(case_view(whole, BODIES, 20_001)["log"]) == many
+    assert process_time() - since < 8

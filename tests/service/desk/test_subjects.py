@@ -8,14 +8,15 @@ import msgspec
 import pytest
 
 from abuse import likeness
+from abuse.evidence import link_id
 from abuse.subjects import read_subject
 from crypto.signatures import SigningKey
 from service.cases.answers import Answers
 from service.cases.log import Act, Checked, Entry, Finding, SubjectMerged, SubjectSplit, sign_entry
-from service.cases.reports import Person
+from service.cases.reports import FollowUp, Person
 from service.desk.casebook import assemble
 from service.desk.records import Body, LogLine
-from service.desk.subjects import Reading, about, abouts, comparison
+from service.desk.subjects import MAX_COMPARED, Reading, about, abouts, comparison
 from tests.service.desk.test_casebook import held
 from tests.support.reporters import TODAY
 
@@ -85,6 +86,41 @@ def test_a_report_about_fifty_people_is_read_once(monkeypatch: pytest.MonkeyPatc
     }
     assert [len(one.cases) for one in abouts(replace(reading, cases=cases))] == [2] * 50
     assert sorted(read) == sorted([WORDS, OTHER])
+
+
+def test_findings_are_read_once_for_fifty_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A colleague's program may write thousands of them on one report."""
+    read: list[str] = []
+
+    def counted(link: str) -> str:
+        read.append(link)
+        return link_id(link)
+
+    monkeypatch.setattr("service.desk.subjects.link_id", counted)
+    acts = tuple((1, Checked(item=f"https://example.org/{n}", finding="gone", note="")) for n in range(20))
+    reading = world(WORDS, acts=acts)
+    who = tuple(Person(platform="GitHub", handle=f"person{number}") for number in range(50))
+    cases = {
+        key: replace(case, first=msgspec.structs.replace(case.first, who=who))
+        for key, case in reading.cases.items()
+    }
+    assert len(abouts(replace(reading, cases=cases))) == 50
+    assert len(read) == 21
+
+
+def test_what_a_reporter_wrote_is_compared_up_to_a_length() -> None:
+    """The oldest of it: whoever writes on and on takes no more of a desk's time."""
+    reading = world(WORDS)
+    [case] = reading.cases.values()
+    long = held(7, "b", "a1")
+    message = FollowUp(
+        proof="0" * 64, message="word " * 20_000, language="en", filed_on="2026-11-22", attachments=()
+    )
+    bodies = {**reading.bodies, long.id: Body(message)}
+    whole = replace(case, follow_ups=(long,) * 9)
+    [one] = abouts(Reading({case.first.id: whole}, bodies))
+    assert len(one.accounts[0].text) == MAX_COMPARED
+    assert one.accounts[0].text.startswith(WORDS)
 
 
 def test_a_verified_link_corroborates_and_the_sentence_says_so() -> None:
