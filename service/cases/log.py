@@ -261,6 +261,7 @@ class _Folding:
     def __init__(self) -> None:
         self.state: State = "received"
         self.priority: Priority | None = None
+        self.issues: tuple[str, ...] = ()
         self.taken_up: Entry | None = None
         self.entries: list[Entry] = []
         self.letters: list[Entry] = []
@@ -288,8 +289,9 @@ class _Folding:
                 self.forwarded.append(told)
             case StateSet(state=state):
                 self._move(state, entry)
-            case Triaged(priority=priority):
+            case Triaged(priority=priority, issues=issues):
                 self.priority = priority
+                self.issues = issues or self.issues
             case Checked() as found:
                 self.checked[found.item] = found
             case SubjectMerged() | SubjectSplit():
@@ -309,6 +311,7 @@ class _Folding:
         return CaseState(
             state=self.state,
             priority=self.priority,
+            issues=self.issues,
             entries=tuple(self.entries),
             letters=tuple(self.letters),
             notes=tuple(self.notes),

@@ -57,8 +57,8 @@ def _row(case: Case) -> str:
 
 
 def _was_decided(case: Case) -> bool:
+    late = set(case.state.out_of_order)
     return any(
-        isinstance(entry.act, (StateSet, LetterSent)) and entry.act.state == "decided"
+        isinstance(entry.act, (StateSet, LetterSent)) and entry.act.state == "decided" and entry not in late
         for entry in case.state.entries
-        if entry not in case.state.out_of_order
     )
