@@ -28,6 +28,7 @@ class Label(Enum):
     SEAL_GRANT = b"sv1 seal grant"
     SEAL_RESULT = b"sv1 seal result"
     SEAL_SUMMARY = b"sv1 seal summary"
+    SEAL_NOTICE = b"sv1 seal notice"
     KEY_FILE = b"sv1 key file"
     # envelopes and logs (SPEC §6, §7)
     ENVELOPE = b"sv1 envelope"
@@ -48,6 +49,7 @@ class Label(Enum):
     REQUEST = b"sv1 request"
     RECEIPT = b"sv1 receipt"
     LETTER = b"sv1 letter"
+    NOTICE = b"sv1 notice"
     # members, rings (SPEC §10, §11)
     MEMBER_KEY = b"sv1 member key"
     MEMBER_PROOF = b"sv1 member proof"

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from service.desk import acting_cli, handing_cli, measures_cli, polls_cli, subjects_cli, transparency_cli
+from service.desk import (
+    acting_cli,
+    handing_cli,
+    measures_cli,
+    notices_cli,
+    polls_cli,
+    subjects_cli,
+    transparency_cli,
+)
 from service.desk.cli import desk
 
 __all__ = [
@@ -10,6 +18,7 @@ __all__ = [
     "desk",
     "handing_cli",
     "measures_cli",
+    "notices_cli",
     "polls_cli",
     "subjects_cli",
     "transparency_cli",

@@ -60,7 +60,7 @@ def forward(
     """
     with opened(context) as session:
         case = session.find(report)
-        to = _group_of(session, hex_id(to_group, 16, "a group's id"))
+        to = group_history(session, hex_id(to_group, 16, "a group's id"))
         histories = session.histories()
         wanted = handlers_named(to.latest, names) if names else None
         items = actions.forward(
@@ -124,7 +124,7 @@ def _unsure(words: tuple[str, ...]) -> None:
     click.echo(f"\n  {' '.join(words)}\n\n{_HAND_OVER}", err=True)
 
 
-def _group_of(session: Session, group: bytes) -> RosterHistory:
+def group_history(session: Session, group: bytes) -> RosterHistory:
     """Give a group's verified history, fetching it the first time. Raises Refused, Unreachable or Declined."""
     if session.vault.read("chain", group) is not None:
         return session.history_of(group)

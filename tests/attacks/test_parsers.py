@@ -34,7 +34,7 @@ from crypto.secrets import Passphrase, SymmetricKey
 from crypto.signatures import SigningKey, VerifyKey
 from polls import archive
 from polls.manifest import parse_manifest
-from service.cases import letters, log, policies, receipts, registry_statements, roster_statements
+from service.cases import letters, log, notices, policies, receipts, registry_statements, roster_statements
 from service.cases.answers import parse_answers
 from service.cases.asking import decode_ask
 from service.cases.filing import proof_of
@@ -164,6 +164,12 @@ def _wire(shape: Any) -> Parser:
     )
 
 
+def _notice() -> bytes:
+    author = SIGNING.verify_key().raw.hex()
+    told = (GROUP.hex(), GROUP.hex(), "it", "Gil", author, 1, ("irc:x",), "Ban", "Here", 1, 2, None, False)
+    return notices.sign_notice(notices.Notice(*told), SIGNING)
+
+
 def _batch() -> tuple[bytes, ...]:
     actions = (
         shapes.PostLetter(DRAW(16).hex(), ADDRESS.hex(), bytes(shapes.LETTER_SIZE)),
@@ -180,6 +186,11 @@ PARSERS: dict[str, Parser] = {
     "verify key": Parser(VerifyKey, lambda: (SIGNING.verify_key().raw,), lambda key: key.raw),
     "sealed letter": Parser(
         lambda raw: open_letter(MAILBOX, raw), lambda: (seal_letter(MAILBOX.public_key(), _letter()),)
+    ),
+    "notice": Parser(notices.read_notice, lambda: (_notice(),)),
+    "sealed notice": Parser(
+        lambda raw: notices.open_notice(raw, [SEALING]),
+        lambda: (notices.seal_notice(_notice(), GROUP, GROUP, [SEALING.public_key()]),),
     ),
     "letter": Parser(lambda raw: letters.read_letter(raw, ADDRESS), lambda: (_letter(),)),
     "report": Parser(Unsealed.from_bytes, lambda: (_report(),), Unsealed.to_bytes),

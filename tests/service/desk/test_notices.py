@@ -1,0 +1,230 @@
+"""Measures in force across projects: told from council to council, in files that tell nobody else anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from crypto.errors import Refused
+from crypto.signatures import BadSignature
+from service.cases.notices import (
+    MAX_FILE,
+    MAX_TOLD,
+    Notice,
+    open_notice,
+    read_notice,
+    seal_notice,
+    sign_notice,
+)
+from service.cli import main
+from service.desk.notices import EXAMPLE
+from service.wire.client import Client
+from tests.support.desks import home_of
+from tests.support.groups import Group, Member
+from tests.support.server import RunningServer
+
+BAN = EXAMPLE.replace("until = 2026-06-09", "until = 2999-06-09").replace(
+    "github:someone", "https://github.com/Mallory"
+)
+
+
+class Councils:
+    """Two groups, and what is typed at the desks of their people."""
+
+    def __init__(self, folder: Path, server: RunningServer, client: Client) -> None:
+        self.folder = folder
+        self.aurora = Group.draw("Aurora", council=["Gil", "Hedy"])
+        self.boreal = Group.draw("Borealis", ["Dina", "Emil"], council=["Zoe"])
+        (folder / "passphrase").write_text("open sesame\n")
+        for group, names in ((self.aurora, ("Ada", "Gil", "Hedy")), (self.boreal, ("Dina", "Zoe"))):
+            group.found(client)
+            for name in names:
+                home_of(folder / name, server.base, group, name, "open sesame")
+                assert self(name, "sync").exit_code == 0
+
+    def __call__(self, name: str, *arguments: str) -> Result:
+        options = ["--home", str(self.folder / name), "--passphrase-file", str(self.folder / "passphrase")]
+        return CliRunner().invoke(main, ["desk", *options, *arguments])
+
+    def share(self, name: str, to: Group, toml: str, out: str) -> Result:
+        """Have somebody write a notice for a group."""
+        (self.folder / "measure.toml").write_text(toml)
+        where = ("--to-group", to.id.hex(), "--out", str(self.folder / out))
+        return self(name, "share-measure", "--file", str(self.folder / "measure.toml"), *where)
+
+    def take(self, name: str, file: str) -> dict[str, Any]:
+        done = self(name, "take-measure", str(self.folder / file), "--json")
+        assert done.exit_code == 0, done.output
+        taken: dict[str, Any] = json.loads(done.stdout)
+        return taken
+
+    def in_force(self, name: str, *account: str) -> list[dict[str, Any]]:
+        done = self(name, "in-force", *account, "--json")
+        assert done.exit_code == 0, done.output
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
+
+
+@pytest.fixture
+def councils(tmp_path: Path, server: RunningServer, client: Client) -> Councils:
+    return Councils(tmp_path, server, client)
+
+
+def test_a_council_finds_what_another_project_decided(councils: Councils) -> None:
+    """By any spelling of the account; what ended or was lifted holds no more; the file names nobody."""
+    told = councils.share("Gil", councils.boreal, BAN, "ban")
+    assert (told.exit_code, "council of Borealis" in told.stdout) == (0, True), told.output
+    raw = (councils.folder / "ban").read_bytes()
+    assert not any(word in raw for word in (b"allory", b"Temporary", b"spring-1", b"Gil"))
+    taken = councils.take("Zoe", "ban")
+    assert (taken["group_name"], taken["measure"], taken["told_by"]) == ("Aurora", "Temporary ban", "Gil")
+    for account in ("github:mallory", "github.com/mallory", "https://github.com/MALLORY/"):
+        [found] = councils.in_force("Zoe", account)
+        assert (found["until"], found["where"]) == ("2999-06-09", "All places and events of Aurora")
+    assert councils.in_force("Zoe", "github:alice") == []
+    [own] = councils.in_force("Gil")
+    assert own["name"] == "spring-1"
+    councils.share("Gil", councils.boreal, BAN + "lifted = true\n", "lifted")
+    assert "It was lifted" in councils("Zoe", "take-measure", str(councils.folder / "lifted")).stdout
+    assert councils.in_force("Zoe") == councils.in_force("Gil") == []
+    assert "knows something newer" in councils("Zoe", "take-measure", str(councils.folder / "ban")).stdout
+    assert councils.in_force("Zoe") == []
+
+
+def test_an_end_that_is_over_and_none_at_all(councils: Councils) -> None:
+    """What ended is not in force; what has no end is, after what has one."""
+    forever = (
+        BAN.replace("until = 2999-06-09", "")
+        .replace("spring-1", "spring-2")
+        .replace("review = 2026-06-01", "")
+    )
+    over = BAN.replace("2999-06-09", "2026-06-09").replace("spring-1", "spring-3")
+    for number, toml in enumerate((forever, BAN, over)):
+        assert councils.share("Gil", councils.boreal, toml, f"file{number}").exit_code == 0
+        councils.take("Zoe", f"file{number}")
+    assert [one["name"] for one in councils.in_force("Zoe")] == ["spring-1", "spring-2"]
+    text = councils("Zoe", "in-force").stdout
+    assert "until 2999-06-09, looked at again on 2026-06-01" in text
+    assert "no end is set\n" in text
+
+
+def test_only_councils_tell_and_are_told(councils: Councils) -> None:
+    """A handler's desk does none of it, and a file opens for nobody else."""
+    for name, arguments in (("Ada", ("in-force",)), ("Ada", ("take-measure", str(councils.folder / "ban")))):
+        councils.share("Gil", councils.boreal, BAN, "ban")
+        refused = councils(name, *arguments)
+        assert (refused.exit_code, "desks of a council" in refused.output) == (3, True), refused.output
+    assert councils.share("Ada", councils.boreal, BAN, "mine").exit_code == 3
+    refused = councils("Hedy", "take-measure", str(councils.folder / "ban"))
+    assert (refused.exit_code, "sealed to others" in refused.output) == (3, True)
+    assert councils.share("Gil", councils.aurora, BAN, "ours").exit_code == 0
+    assert councils.take("Hedy", "ours")["kept"]
+    empty = Group.draw("Empty")
+    with Client(_server_of(councils)) as client:
+        empty.found(client)
+    assert "no council that could be told" in councils.share("Gil", empty, BAN, "none").output
+
+
+def test_what_the_telling_council_did_not_sign_is_not_believed(councils: Councils) -> None:
+    """A handler of that group, a stranger, a notice for others sealed anew, one of tomorrow's tomorrow: refused."""
+    zoe, gil, ada = (
+        councils.boreal.member("Zoe"),
+        councils.aurora.member("Gil"),
+        councils.aurora.member("Ada"),
+    )
+
+    def file(by: Member, said_s: int = 1_790_000_000, **changes: Any) -> None:
+        values = {
+            "group": councils.aurora.id.hex(), "to": councils.boreal.id.hex(), "name": "forged", "author": by.name,
+            "author_key": by.signing.verify_key().raw.hex(), "said_s": said_s, "about": ("github:alice",),
+            "measure": "Ban", "where": "", "since": 20_000, "until": None, "review": None, "lifted": False,
+        }  # fmt: skip
+        raw = sign_notice(Notice(**{**values, **changes}), by.signing)
+        sealed = seal_notice(raw, councils.aurora.id, councils.boreal.id, [zoe.sealing.public_key()])
+        (councils.folder / "forged").write_bytes(sealed)
+
+    for author, changes, words in (
+        (ada, {}, "not on the council of Aurora"),
+        (Member.draw("Gil", "council"), {}, "not on the council of Aurora"),
+        (gil, {"author": "Hedy"}, "not on the council of Aurora"),
+        (gil, {"to": councils.aurora.id.hex()}, "made for another group"),
+        (gil, {"group": councils.boreal.id.hex()}, "made for another group"),
+        (gil, {"said_s": 2**40}, "made in the future"),
+    ):
+        file(author, **changes)
+        refused = councils("Zoe", "take-measure", str(councils.folder / "forged"))
+        assert (refused.exit_code, words in refused.output) == (3, True), (changes, refused.output)
+    assert councils.in_force("Zoe") == []
+    file(
+        gil, about=("github:alice", "://"), since=2**32 - 1, until=2**32 - 1
+    )  # what no calendar has still lists
+    councils.take("Zoe", "forged")
+    assert councils.in_force("Zoe", "github:alice")[0]["until"] == "day 4294967295 since 1970"
+
+
+def test_a_damaged_file_is_refused(councils: Councils) -> None:
+    """Cut, lengthened, changed anywhere, of another kind, or larger than any."""
+    councils.share("Gil", councils.boreal, BAN, "ban")
+    raw = (councils.folder / "ban").read_bytes()
+    assert len(raw) < MAX_FILE
+    keys = [councils.boreal.member("Zoe").sealing]
+    assert open_notice(raw, keys).measure == "Temporary ban"
+    step = len(raw) // 40
+    for damaged in (
+        b"", raw[:-1], raw + b"0", raw[:40], b"x" * 100, raw[:9] + b"\xff" * 33 + raw[42:],
+        *(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :] for at in range(0, len(raw), step)),
+    ):  # fmt: skip
+        with pytest.raises(Refused):
+            open_notice(damaged, keys)
+    (councils.folder / "large").write_bytes(bytes(MAX_FILE + 1))
+    assert councils("Zoe", "take-measure", str(councils.folder / "large")).exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("name =", "nam =", "unknown field"),
+        ('name = "spring-1"', 'name = "Spring 1"', "name"),
+        ("about = [", "about = [] #", "about"),
+        ("since = 2026-03-09", "since = 3026-03-09", "ends before it begins"),
+        ("since = 2026-03-09", 'since = "soon"', "since"),
+        ('"https://github.com/Mallory"', '""', ""),
+        ('measure = "Temporary ban"', "measure = 7", "measure"),
+        ('"Temporary ban"', '"Turned\\u202eround"', "control character"),
+        ('"All places and events of Aurora"', '"' + "x" * 3_000 + '"', "where"),
+        ("name", '"', "measure.toml"),
+    ],
+)
+def test_a_measure_that_cannot_be_is_refused(councils: Councils, was: str, now: str, words: str) -> None:
+    """With a sentence, and no file is written."""
+    refused = councils.share("Gil", councils.boreal, BAN.replace(was, now), "no")
+    assert (refused.exit_code, words in refused.output) == (3, True), refused.output
+    assert "Traceback" not in refused.output
+    assert not (councils.folder / "no").exists()
+    assert councils.in_force("Gil") == []
+
+
+def test_the_limits_of_a_notice() -> None:
+    """Its author's own key signs it; a council has 1 to 64; sixteen long accounts are too many for one."""
+    gil, other = Member.draw("Gil", "council"), Member.draw("Hal", "council")
+    key = gil.signing.verify_key().raw.hex()
+    notice = Notice("00" * 16, "11" * 16, "it", "Gil", key, 1, ("irc:x",), "Ban", "", 1, None, None, False)
+    with pytest.raises(Refused):
+        sign_notice(notice, other.signing)
+    raw = sign_notice(notice, gil.signing)
+    with pytest.raises(BadSignature):
+        read_notice(raw[:-1] + bytes([raw[-1] ^ 1]))
+    theirs = other.sealing.public_key()
+    for council in ([], [theirs] * (MAX_TOLD + 1)):
+        with pytest.raises(Refused):
+            seal_notice(raw, bytes(16), b"\x11" * 16, council)
+    with pytest.raises(Refused, match="too long"):
+        seal_notice(bytes(8 * 1_024), bytes(16), b"\x11" * 16, [theirs])
+
+
+def _server_of(councils: Councils) -> str:
+    return str(json.loads((councils.folder / "Gil" / "desk.json").read_text())["server"])
