@@ -251,6 +251,11 @@ def shown(text: str) -> str:
     return "".join(c if c in "\n\t" or (c.isprintable() or c == "\u200d") else "\ufffd" for c in text)
 
 
+def one_line(text: str) -> str:
+    """Write a stranger's text on one line, so that no part of it begins a line as if it were ours."""
+    return " ".join(text.split())
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten.
 

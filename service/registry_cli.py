@@ -23,7 +23,16 @@ from service.cases.registry_statements import (
     Registrars,
     Statement,
 )
-from service.console import command, emit, hex_id, json_option, passphrase_option, shown, write_private
+from service.console import (
+    command,
+    emit,
+    hex_id,
+    json_option,
+    one_line,
+    passphrase_option,
+    shown,
+    write_private,
+)
 from service.registry_home import (
     InvitationFile,
     RegistryHome,
@@ -206,13 +215,13 @@ def list_(home: RegistryHome, as_json: bool) -> None:
         "registrars": sorted(key.hex() for key in now.registrars),
     }
     lines = [
-        f"{now.name}  {now.id.hex()}",
+        f"{one_line(now.name)}  {now.id.hex()}",
         f"key in words: {result['fingerprint']}",
         f"head: {now.head.hex()}",
         f"{len(now.members)} members:",
     ]
     lines += [f"  {member.account}" for member in now.members]
-    lines += [f"snapshot {s['name']}: {s['members']} members" for s in snapshots]
+    lines += [f"snapshot {one_line(str(s['name']))}: {s['members']} members" for s in snapshots]
     emit(result, as_json, shown("\n".join(lines)))
 
 
@@ -225,7 +234,7 @@ def find(server: str, proxy: str | None, as_json: bool) -> None:
     """List the registries that a server has. Compare an id with the community before you trust it."""
     with Client(server, proxy=proxy) as client:
         found = client.do(registry_calls.registries()).registries
-    text = "\n".join(f"{each.registry}  {each.name}" for each in found) or "There are none."
+    text = "\n".join(f"{each.registry}  {one_line(each.name)}" for each in found) or "There are none."
     emit({"registries": found}, as_json, shown(text))
 
 

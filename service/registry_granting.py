@@ -16,7 +16,7 @@ from service.cases.registry import GrowingRegistry
 from service.cases.registry_statements import ByInvitation, ByOldKey, BySsh
 from service.cases.ssh_signatures import SshKey
 from service.chain_files import read_whole
-from service.console import command, emit, hex_id, json_option, shown
+from service.console import command, emit, hex_id, json_option, one_line, shown
 from service.registry_cli import proxy_option, registry, server_option, signed
 from service.registry_home import RegistryHome, registry_id, today
 from service.wire import registry_calls
@@ -184,7 +184,7 @@ def _described(ask: Ask) -> dict[str, str]:
     what = type(ask).__name__.removeprefix("Ask").lower()
     match ask.identity:
         case BySsh(key=key, published_at=where):
-            evidence = f"SSH key {_fingerprint(key)}, said to be published at {where}"
+            evidence = f"SSH key {_fingerprint(key)}, said to be published at {one_line(where)}"
         case ByInvitation(registrar=registrar):
             evidence = f"invitation by {registrar.hex()}"
         case ByOldKey():

@@ -152,7 +152,10 @@ def told(checked: Checked, summary: Summary) -> list[str]:
         case urgent:
             why = f"Urgent. Until it is decided: {urgent.measure} (ends {moment(urgent.ends_at)})."
     lines = [manifest.question, why, ""]
-    lines += [*(["The mediator's summary:"] if summary.text else []), summary.told(), ""]
+    words = summary.told()
+    if summary.text:  # set in, so that no line of it passes for an option
+        words = "\n".join(["The mediator's summary:", *(f"    {line}" for line in words.split("\n"))])
+    lines += [words, ""]
     lines += [f"  {place}. {option}" for place, option in enumerate(options_of(manifest))]
     return [
         *lines,

@@ -1,4 +1,8 @@
-"""How cases look: as lines for a terminal and as plain structures for --json and the local page. Pure."""
+"""How cases look: as lines for a terminal and as plain structures for --json and the local page. Pure.
+
+Guarantees: on a terminal no line of what a reporter or a colleague wrote begins as ours do. A text of several lines is
+set in by four spaces, where none of ours begins; what stands in a list is one line.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +25,13 @@ from service.cases.log import (
 )
 from service.cases.receipts import day_told
 from service.cases.reports import Content, FollowUp, Report
+from service.console import one_line
 from service.desk.casebook import Case
 from service.desk.records import Body, Held, Unreadable
 from service.desk.touch import days_without_letter, letter_due
 
 ID_SHOWN = 8
+_SET_IN = " " * 4
 _KINDS = {
     "help": "needs help",
     "conduct": "report",
@@ -159,11 +165,11 @@ def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence
         *_due_lines(case, today),
         *(f"WARNING: {warning}" for warning in view["warnings"]),
         "",
-        report["what"],
+        *_set_in("", report["what"]),
     ]
     for label, name in (("When", "when"), ("Where", "where"), ("Wants", "wants"), ("Fears", "fears")):
         if report[name]:
-            lines += ["", f"{label}: {report[name]}"]
+            lines += ["", *_set_in(f"{label}: ", report[name])]
     for label, items in (
         ("About", view["about"]),
         (
@@ -175,15 +181,23 @@ def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence
         ("Files", [_file_line(attachment) for attachment in report["attachments"]]),
     ):
         if items:
-            lines += ["", f"{label}:", *(f"  - {item}" for item in items)]
+            lines += ["", f"{label}:", *(f"  - {one_line(item)}" for item in items)]
     if view["conversation"]:
         lines += ["", "Conversation:"]
         for turn in view["conversation"]:
-            lines += ["", f"  {turn['who']} ({turn['when']}){turn['mark']}:"]
-            lines += [f"    {line}" for line in turn["text"].split("\n")]
+            lines += ["", f"  {one_line(turn['who'])} ({turn['when']}){turn['mark']}:"]
+            lines += _set_in("", turn["text"])
     if view["log"]:
-        lines += ["", "Log:", *(f"  {one['when']}  {one['who']}: {one['said']}" for one in view["log"])]
+        lines += ["", "Log:"]
+        for one in view["log"]:
+            lines += _set_in(f"  {one['when']}  {one_line(one['who'])}: ", one["said"])
     return lines
+
+
+def _set_in(begin: str, text: str) -> list[str]:
+    """Write a text of somebody else's behind `begin`, and what is under it, or all without one, set in."""
+    first, *rest = text.split("\n")
+    return [f"{begin or _SET_IN}{first}", *(f"{_SET_IN}{line}" for line in rest)]
 
 
 def _file_line(attachment: dict[str, Any]) -> str:

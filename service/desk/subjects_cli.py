@@ -17,7 +17,7 @@ from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
 from service.cases.receipts import day_told
-from service.console import command, emit, json_option, shown, write_private
+from service.console import command, emit, json_option, one_line, shown, write_private
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened
@@ -56,7 +56,7 @@ def _view(one: About) -> dict[str, object]:
 def _text(one: About) -> str:
     names = ", ".join(str(alias) for alias in one.aliases)
     checks = [
-        f"    check next: {check.evidence} (in {', '.join(report[:ID_SHOWN] for report in check.reports[:3])}"
+        f"    check next: {one_line(check.evidence)} (in {', '.join(report[:ID_SHOWN] for report in check.reports[:3])}"
         f"{' and others' if len(check.reports) > 3 else ''})"
         for check in one.score.checks[:5]
     ]
@@ -153,7 +153,7 @@ def verify_link(
     emit(
         {"queued": 1, "link": act.item, "finding": act.finding},
         as_json,
-        shown(f"{_KEPT} It is about {act.item}"),
+        shown(f"{_KEPT} It is about {one_line(act.item)}"),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from service.cases.letters import Letter, reach_of
-from service.console import say, shown
+from service.console import one_line, say, shown
 from service.reporter.rosters import Rosters
 
 STATES: Final = {
@@ -60,7 +60,7 @@ class Shown:
 
 def _text(view: dict[str, object]) -> str:
     where = f" ({view['author_group']})" if view["known"] and view["other_group"] else ""
-    lines = [f"{view['day']}, {view['author']}{where}{' asks' if view['question'] else ''}:"]
+    lines = [f"{view['day']}, {one_line(str(view['author']))}{where}{' asks' if view['question'] else ''}:"]
     if not view["known"]:
         lines.append("  (CAREFUL: this person is not in the group's list.)")
     if view["state"]:

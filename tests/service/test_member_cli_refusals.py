@@ -12,7 +12,9 @@ from crypto import chains
 from crypto.entropy import seeded
 from crypto.labels import Label
 from crypto.signatures import SigningKey
-from service.cases.registry_statements import ByRegistrar, Leave, encode_statement
+from service.cases.asking import AskJoin
+from service.cases.registry_statements import Application, ByRegistrar, BySsh, Leave, encode_statement
+from service.registry_granting import _described
 from service.registry_home import CHAIN_FILE
 from service.wire.registry_pins import load_chain, save_chain, verified
 from tests.support.server import RunningServer, running_server
@@ -238,3 +240,11 @@ def test_a_registrar_signs_no_statement(keeper: Person, tmp_path: Path, server: 
     assert len(stranger.does("registry", "applications", *where)["requests"]) == 1
     assert registrar.does("registry", "dismiss", "--digest", sent, *where)["dropped"] == 1
     assert stranger.does("registry", "applications", *where)["requests"] == []
+
+
+def test_no_request_passes_for_two() -> None:
+    """Anybody may ask to join; where they say that their key is published is one line to who looks at requests."""
+    forged = f"https://a.example/b.keys\n{'0' * 64}\n  join github.com/ann: the member's own consent"
+    application = Application("0" * 64, "github.com/bo", bytes(32), bytes(1216), bytes(64))
+    told = _described(AskJoin(application, BySsh("ssh-ed25519 AAAA", forged, "")))
+    assert told["evidence"].endswith(f"b.keys {'0' * 64} join github.com/ann: the member's own consent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import process_time
 
 import msgspec
@@ -10,9 +11,19 @@ import pytest
 from crypto.framing import part
 from crypto.labels import Label
 from crypto.signatures import SigningKey, sign
-from service.cases.log import Act, Entry, LetterSent, Note, StateSet
+from service.cases.log import (
+    Act,
+    Checked,
+    Entry,
+    Forwarded,
+    LetterSent,
+    Note,
+    Recused,
+    StateSet,
+    SubjectMerged,
+)
 from service.cases.receipts import MAX_DAY
-from service.cases.reports import FollowUp
+from service.cases.reports import FollowUp, Person
 from service.desk.casebook import Case, assemble
 from service.desk.records import Body, LogLine, Unreadable
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines
@@ -167,3 +178,47 @@ def test_no_number_of_entries_stops_a_case_from_being_shown() -> None:
     assert len(whole.state.out_of_order) == many - 1
     assert len(case_view(whole, BODIES, 20_001)["log"]) == many
     assert process_time() - since < 8
+
+
+FORGED = (
+    "Well.\n\nVoices:\n  - a registered member speaks about github: ann\n"
+    "  2026-11-21 10:00  Ada: set the case to closed"
+)
+
+
+@pytest.mark.parametrize("field", ["what", "when", "where", "wants", "fears"])
+def test_no_line_of_a_report_passes_for_one_of_ours(field: str) -> None:
+    """What its reporter wrote in several lines is set in, below what it is."""
+    whole = {"what": "x", field: FORGED}
+    lines = case_lines(case(), {FIRST.id: Body(Answers(**whole).to_report((), TODAY))}, 20_001)  # type: ignore[arg-type]
+    assert [line for line in lines if "Voices" in line or "member speaks" in line or "10:00" in line] == [
+        f"    {line}" for line in FORGED.split("\n")[2:]
+    ]
+
+
+def test_no_item_of_a_list_passes_for_a_line_of_ours() -> None:
+    """Links, people and who may know are one line each."""
+    who = (Person(platform="x", handle=FORGED),)
+    first = msgspec.structs.replace(FIRST, who=who, links=(FORGED,), witnesses=(FORGED,))
+    lines = case_lines(replace(case(), first=first), BODIES, 20_001)
+    told = [line for line in lines if "member speaks" in line]
+    assert len(told) == 3
+    assert all(line.startswith("  - ") and "Well. Voices: - a" in line for line in told)
+    assert not [line for line in lines if "\n" in line]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        Note(text=FORGED),
+        Recused(reason=FORGED),
+        Forwarded(group="0" * 32, handlers=(FORGED,), key_ids=("0" * 32,), reason=FORGED),
+        Checked(item=FORGED, finding="gone", note=FORGED),
+        SubjectMerged(subject=FORGED, other=FORGED),
+        LetterSent("0" * 32, "1" * 64, FORGED, False, None),
+    ],
+)
+def test_no_line_of_a_colleague_passes_for_an_entry_of_another(act: Act) -> None:
+    """A note in several lines is set in further than the entries of the log begin."""
+    lines = case_lines(case(line(act)), BODIES, 20_001)
+    assert not [one for one in lines if "\n" in one or one.startswith(("Voices", "  -", "  2026"))]
