@@ -10,18 +10,26 @@ import re
 import time
 from collections.abc import Callable
 from hashlib import blake2b
+from pathlib import Path
 
 import pytest
 from litestar import Request
 
+from crypto.codes import ReplyCode, mailbox_of
+from crypto.filler import filler
+from crypto.letters import open_letter
+from crypto.seal import DoesNotOpen
 from service.cases.texts import tidy
 from service.server.bodies import decode_json
 from service.server.http import query
 from service.server.pages.forms import MAX_TEXTS, Posted
 from service.server.pages.languages import ENGLISH
+from service.server.pages.letters import letters_of
 from service.server.pages.report_form import mistakes, read_report_form
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_shapes import MAX_STATEMENTS_JSON, AppendStatements
+from service.wire.shapes import MAX_LETTERS
+from tests.support.inprocess import in_process
 
 TRIES = 5
 PIECES = ("a", "é", "か", "😀", "a\x01", "é\x85", "か\u202e", "\r", "a\n", '"')
@@ -99,3 +107,22 @@ def test_a_long_query_is_refused_before_it_is_parsed(piece: bytes) -> None:
 
     floor = cost(asked(b"cursor=" + b"0" * 64))
     assert cost(asked(piece * (60_000 // len(piece)))) < 10 * floor
+
+
+async def test_a_mailbox_costs_a_page_what_opening_its_slots_costs(tmp_path: Path) -> None:
+    """And no noise for 64 slots, that nobody sees: whoever was shown a mailbox can ask for it again all day."""
+    code, slot = ReplyCode(bytes(16)), filler(bytes(32))
+    key = mailbox_of(code)
+
+    def opened() -> None:
+        for _ in range(MAX_LETTERS):
+            with contextlib.suppress(DoesNotOpen):
+                open_letter(key, slot)
+
+    async with in_process(tmp_path) as world:
+        spent = []
+        for _ in range(TRIES):
+            begun = time.process_time()
+            assert await letters_of(world.deps, code) == ([], 0)
+            spent.append(time.process_time() - begun)
+        assert min(spent) < 2 * cost(opened)
