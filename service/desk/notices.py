@@ -68,6 +68,8 @@ def notice_of(session: Session, path: Path, to: bytes, now_s: int) -> Notice:
         read_subject(account)
     if file.until is not None and file.until < file.since:
         raise Refused("measure.toml: it ends before it begins")
+    if file.until is not None and _day(file.until) < day_of(now_s) and not file.lifted:
+        raise Refused("measure.toml: it has ended: nobody need be told, unless with `lifted = true`")
     since, until, review = (
         None if day is None else _day(day) for day in (file.since, file.until, file.review)
     )

@@ -20,6 +20,7 @@ from service.cases.notices import (
     seal_notice,
     sign_notice,
 )
+from service.cases.receipts import day_of
 from service.cli import main
 from service.desk.notices import EXAMPLE
 from service.wire.client import Client
@@ -95,21 +96,24 @@ def test_a_council_finds_what_another_project_decided(councils: Councils) -> Non
     assert councils.in_force("Zoe") == []
 
 
-def test_an_end_that_is_over_and_none_at_all(councils: Councils) -> None:
-    """What ended is not in force; what has no end is, after what has one."""
+def test_an_end_that_is_over_and_none_at_all(councils: Councils, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no end is in force for good, after what has one; what has ended is not told any more."""
     forever = (
         BAN.replace("until = 2999-06-09", "")
         .replace("spring-1", "spring-2")
         .replace("review = 2026-06-01", "")
     )
-    over = BAN.replace("2999-06-09", "2026-06-09").replace("spring-1", "spring-3")
-    for number, toml in enumerate((forever, BAN, over)):
+    for number, toml in enumerate((forever, BAN)):
         assert councils.share("Gil", councils.boreal, toml, f"file{number}").exit_code == 0
         councils.take("Zoe", f"file{number}")
     assert [one["name"] for one in councils.in_force("Zoe")] == ["spring-1", "spring-2"]
     text = councils("Zoe", "in-force").stdout
     assert "until 2999-06-09, looked at again on 2026-06-01" in text
     assert "no end is set\n" in text
+    monkeypatch.setattr("service.desk.notices_cli.day_of", lambda now_s: day_of(now_s) + 400_000)
+    assert [one["name"] for one in councils.in_force("Zoe")] == ["spring-2"]
+    over = councils.share("Gil", councils.boreal, EXAMPLE, "over")
+    assert (over.exit_code, "it has ended" in over.output) == (3, True)
 
 
 def test_only_councils_tell_and_are_told(councils: Councils) -> None:
