@@ -33,6 +33,8 @@ LAPSED: Final = 2
 DESTROYING: Final = 1
 DESTROYED: Final = 2
 _MEMORY: Final = 64
+_BOARDS: Final = 8  # of up to 700 KB, and 64 bytes for each ballot
+_BOARD_LIVES_S: Final = 60.0
 _ATTEMPTS: Final = 32
 
 
@@ -98,6 +100,7 @@ class Polls:
         self._store = store
         self._known: dict[bytes, Poll] = {}
         self._electorates: dict[bytes, Electorate] = {}
+        self._boards: dict[bytes, bytes] = {}
 
     async def now_s(self) -> int:
         """The time that polls go by: the store's, in whole seconds."""
@@ -135,10 +138,25 @@ class Polls:
         self._electorates[poll.phi] = electorate
         return electorate
 
+    def board(self, phi: bytes) -> bytes | None:
+        """Give a closed poll's board, if it was remembered."""
+        return self._boards.get(phi)
+
+    def remember_board(self, phi: bytes, board: bytes) -> None:
+        """Keep a closed poll's board for a minute: the next who asks gets it without all its pages being read.
+
+        A minute, so that no process holds it for long when it was destroyed by another.
+        """
+        if len(self._boards) >= _BOARDS:
+            self._boards.clear()
+        self._boards[phi] = board
+        asyncio.get_running_loop().call_later(_BOARD_LIVES_S, self._boards.pop, phi, None)
+
     def forget(self, phi: bytes) -> None:
         """Drop what is remembered of a poll whose ballots are destroyed."""
         self._known.pop(phi, None)
         self._electorates.pop(phi, None)
+        self._boards.pop(phi, None)
 
     async def standing(self, phi: bytes) -> Standing:
         """Say where a poll stands now, deciding its opening if that is due. Raises NOT_FOUND."""
@@ -150,6 +168,7 @@ class Polls:
             standing = Standing(poll, decode(raw, Progress), raw, await self.now_s())
             if standing.progress.archived:
                 self._electorates.pop(phi, None)
+                self._boards.pop(phi, None)
             if standing.progress.opened or standing.now_s < poll.manifest.opens_at:
                 return standing
             await self._decide_opening(standing)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from polls.board import SALT_SIZE, Page, genesis, next_head, sign_head
 from polls.casting import last_page
 from polls.manifest import Manifest
@@ -172,6 +174,21 @@ async def opened(deps: Deps, standing: Standing) -> shapes.OpenedBoard:
     if last is None:
         raise ProblemError(Kind.POLL_ARCHIVED)
     return shapes.OpenedBoard(tuple(pages), last)
+
+
+async def opened_json(deps: Deps, standing: Standing) -> bytes:
+    """Give the same in JSON, made once a minute at most: anybody may ask, and ten thousand pages take 0.1 s.
+
+    From the close until its destruction nothing of it changes.
+    """
+    closed(standing)
+    phi = standing.poll.phi
+    raw = deps.polls.board(phi)
+    if raw is None:
+        raw = msgspec.json.encode(await opened(deps, standing))
+        if not (await deps.polls.standing(phi)).progress.archived:
+            deps.polls.remember_board(phi, raw)
+    return raw
 
 
 async def ballots(deps: Deps, standing: Standing, after: bytes) -> shapes.BallotsPage:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
+import msgspec
 import pytest
 from litestar import Request
 
@@ -26,12 +27,15 @@ from service.server.pages.forms import MAX_TEXTS, Posted
 from service.server.pages.languages import ENGLISH
 from service.server.pages.letters import letters_of
 from service.server.pages.report_form import mistakes, read_report_form
+from service.wire.poll_shapes import OpenedBoard
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_shapes import MAX_STATEMENTS_JSON, AppendStatements
 from service.wire.shapes import MAX_LETTERS
 from tests.support.inprocess import in_process
+from tests.support.server_polls import DAY, Community, ServerPoll
 
 TRIES = 5
+PAGES = 1_500
 PIECES = ("a", "é", "か", "😀", "a\x01", "é\x85", "か\u202e", "\r", "a\n", '"')
 
 
@@ -126,3 +130,32 @@ async def test_a_mailbox_costs_a_page_what_opening_its_slots_costs(tmp_path: Pat
             assert await letters_of(world.deps, code) == ([], 0)
             spent.append(time.process_time() - begun)
         assert min(spent) < 2 * cost(opened)
+
+
+async def test_a_board_of_many_pages_is_read_once_for_all_who_ask(tmp_path: Path) -> None:
+    """And not shown again from memory when it was destroyed."""
+    community = Community.draw(6)
+    async with in_process(tmp_path) as world:
+        group = community.group()
+        await world.found(group)
+        await community.publish(world.client)
+        opens_at = int(world.clock()) + 60
+        changes = {"opens_at": opens_at, "page_s": 60, "closes_at": opens_at + 60 * PAGES}
+        poll = await ServerPoll.ready(world.client, world.clock, group, community, manifest=changes)
+        world.clock.forward(61)
+        await poll.view()
+        world.clock.forward(60 * PAGES)
+        await poll.view()
+        spent, boards = [], set()
+        for _ in range(TRIES):
+            begun = time.process_time()
+            answer = await world.http.get(f"/v1/polls/{poll.phi.hex()}/board")
+            spent.append(time.process_time() - begun)
+            boards.add(answer.content)
+        assert len(msgspec.json.decode(boards.pop(), type=OpenedBoard).pages) >= PAGES
+        assert not boards
+        assert min(spent[1:]) < spent[0] / 5
+        world.clock.forward(40 * DAY)
+        await world.keep_house()
+        after = await world.http.get(f"/v1/polls/{poll.phi.hex()}/board")
+        assert after.json()["type"] == Kind.POLL_ARCHIVED.type

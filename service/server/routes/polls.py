@@ -167,7 +167,7 @@ def _opened(deps: Deps) -> list[HTTPRouteHandler]:
         check_headers(request)
         no_query(request)
         standing = await deps.polls.standing(phi_of(poll))
-        return json_answer(await polls_pages.opened(deps, standing))
+        return Response(await polls_pages.opened_json(deps, standing), media_type=JSON)
 
     texts = Described(
         "Give ballots of a closed poll, by hash.",
