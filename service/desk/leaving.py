@@ -8,6 +8,8 @@ it was told to; it would then know whose mailbox was burned.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from service.cases.letters import HandedTo
@@ -34,14 +36,64 @@ def leave_all(session: Session, now_s: int) -> None:
     for item in waiting:
         if item.report in cases:
             leave(session, cases[item.report], item.report)
-    while doomed := [
-        held
-        for held in session.vault.every("held", Held)
-        if _follows(session, held) and not _passed(session, held)
-    ]:
-        for held in doomed:
-            hand_on(session, held, now_s)
-            forget(session, bytes.fromhex(held.id))
+    here = Here(session)
+    gone: dict[str, Held] = {}
+    looked_at = here.following()
+    with session.vault.transaction():
+        while looked_at:
+            doomed = [
+                held for held in looked_at if _follows(session, held, here) and not _passed(session, held)
+            ]
+            for held in doomed:
+                hand_on(session, held, now_s, here)
+                here.drop(held)
+                gone[held.id] = held
+            looked_at = [
+                held for one in doomed for held in here.following(one.mailbox_address) if held.id not in gone
+            ]
+        if gone:
+            forget(session, gone)
+
+
+class Here:
+    """The envelopes at hand by their mailboxes, read once they are asked for.
+
+    For one sync: whoever owns a code may send thousands that burn one mailbox after the other.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._read = False
+        self._by_address: dict[str, dict[str, Held]] = {}
+        self._by_burned: dict[str, dict[str, Held]] = {}
+
+    def add(self, held: Held) -> None:
+        """Note one that was kept just now."""
+        self._by_address.setdefault(held.mailbox_address, {})[held.id] = held
+        if held.follows is not None:
+            self._by_burned.setdefault(held.follows, {})[held.id] = held
+
+    def drop(self, held: Held) -> None:
+        """Note that one is kept no more."""
+        self._by_address.get(held.mailbox_address, {}).pop(held.id, None)
+        self._by_burned.get(held.follows or "", {}).pop(held.id, None)
+
+    def at(self, address: str) -> list[Held]:
+        """Give those that came with a mailbox."""
+        self._fill()
+        return list(self._by_address.get(address, {}).values())
+
+    def following(self, address: str | None = None) -> list[Held]:
+        """Give those that burned a mailbox, or any."""
+        self._fill()
+        some = self._by_burned.values() if address is None else [self._by_burned.get(address, {})]
+        return [held for one in some for held in one.values()]
+
+    def _fill(self) -> None:
+        if not self._read:
+            self._read = True
+            for held in self._session.vault.every("held", Held):
+                self.add(held)
 
 
 def leave(session: Session, case: Case, report: str) -> None:
@@ -57,13 +109,13 @@ def leave(session: Session, case: Case, report: str) -> None:
                 _mark(session, one, left)
 
 
-def hand_on(session: Session, held: Held, now_s: int) -> bool:
+def hand_on(session: Session, held: Held, now_s: int, here: Here | None = None) -> bool:
     """Whether an envelope follows a report that this handler stepped out of: then it is handed on and not kept.
 
     To nobody whom its reporter left out of it; where this desk can't tell, it is looked at again with the next sync.
     The server sees no more of it than when another desk hands on a follow-up.
     """
-    left = _follows(session, held)
+    left = _follows(session, held, here or Here(session))
     if left is None:
         return False
     histories = session.histories()
@@ -84,20 +136,22 @@ def hand_on(session: Session, held: Held, now_s: int) -> bool:
     return True
 
 
-def forget(session: Session, report: bytes) -> int:
-    """Delete what was opened of an envelope, and the letters that wait to be sent on it; give how many these were.
+def forget(session: Session, reports: Collection[str]) -> int:
+    """Delete what was opened of envelopes, and the letters that wait to be sent on them; give how many these were.
 
-    Their mailbox was full, or had been burned; without the envelope they could not be sealed.
+    Their mailbox was full, or had been burned; without the envelope they could not be sealed. reports: their ids.
     """
-    body = session.vault.get("body", report, Body)
-    for number in range(len(body.content.attachments) if body else 0):
-        session.vault.delete("file", report + number.to_bytes(2, "big"))
-    for kind in ("body", "held", "logplace", "hearing"):
-        session.vault.delete(kind, report)
+    for report_id in reports:
+        report = bytes.fromhex(report_id)
+        body = session.vault.get("body", report, Body)
+        for number in range(len(body.content.attachments) if body else 0):
+            session.vault.delete("file", report + number.to_bytes(2, "big"))
+        for kind in ("body", "held", "logplace", "hearing"):
+            session.vault.delete(kind, report)
     for line in session.vault.every("log", LogLine):
-        if line.report == report.hex():
-            session.vault.delete("log", report + line.seq.to_bytes(8, "big"))
-    letters = [item for item in session.outbox() if (item.what, item.report) == ("letter", report.hex())]
+        if line.report in reports:
+            session.vault.delete("log", bytes.fromhex(line.report) + line.seq.to_bytes(8, "big"))
+    letters = [item for item in session.outbox() if item.what == "letter" and item.report in reports]
     for item in letters:
         session.vault.delete("outbox", bytes.fromhex(item.item))
     return len(letters)
@@ -112,7 +166,7 @@ def _mark(session: Session, held: Held, left: Left) -> None:
         session.vault.put("left", address, Left(()))
 
 
-def _follows(session: Session, held: Held) -> Left | None:
+def _follows(session: Session, held: Held, here: Here) -> Left | None:
     """Find who is to have an envelope that follows what this handler stepped out of, and nothing that they have.
 
     Whoever reads a report could else write its mailbox into one of their own, for a colleague to step out of that.
@@ -120,8 +174,8 @@ def _follows(session: Session, held: Held) -> Left | None:
     left = None if held.follows is None else session.vault.get("left", bytes.fromhex(held.follows), Left)
     if left is None:
         return None
-    here = (one for one in session.vault.every("held", Held) if one.mailbox_address == held.follows)
-    return None if any(one.id != held.id and not _passed(session, one) for one in here) else left
+    beside = here.at(held.follows or "")
+    return None if any(one.id != held.id and not _passed(session, one) for one in beside) else left
 
 
 def _passed(session: Session, held: Held) -> bool:

@@ -48,6 +48,8 @@ def grant_follow_ups(session: Session, now_s: int) -> list[str]:
     desk = session.desk(now_s)
     histories = session.histories()
     warnings = []
+    grants: list[Waiting] = []
+    marked: list[bytes] = []
     for case in session.cases().values():
         for group, people in told_of(case, histories).items():
             for follow_up in (one for one in case.follow_ups if knows_left_out(one, histories)):
@@ -59,10 +61,14 @@ def grant_follow_ups(session: Session, now_s: int) -> list[str]:
                 reached = not_left_out(follow_up, histories, new) if new else ()
                 for person in new:
                     if person in reached:
-                        session.enqueue([grant_to(desk, follow_up, group, person.seal_key)])
+                        grants.append(grant_to(desk, follow_up, group, person.seal_key))
                     else:
                         warnings.append(_not_handed(person.pseudonym))
-                    session.vault.put("regranted", marks[person], b"1")
+                    marked.append(marks[person])
+    with session.vault.transaction():
+        session.enqueue(grants)
+        for mark in marked:
+            session.vault.put("regranted", mark, b"1")
     return warnings
 
 
@@ -94,6 +100,7 @@ def _send(
     result: Sent,
 ) -> None:
     by_item = {item.item: item for item in items}
+    left: set[str] = set()
     keys = {one.mailbox_address: one.mailbox_key for one in held.values()}
     actions = [_action(session, item, keys) for item in items]
     answer = client.do(calls.batch(session.signer, actions))
@@ -102,7 +109,7 @@ def _send(
             item = by_item[outcome.item]
             match outcome.outcome:
                 case "done":
-                    _settle(session, item, cases, result)
+                    _settle(session, item, cases, left)
                     result.count += 1
                     result.touched.add((item.group, item.report))
                 case "burned":
@@ -110,12 +117,14 @@ def _send(
                 case "full":
                     result.warnings.append("a mailbox is full: the letter waits until the reporter has read")
                 case "left-out":
-                    _settle(session, item, cases, result)
+                    _settle(session, item, cases, left)
                     result.warnings.append(_not_handed(_grantee(session, item)))
                 case "gone":
-                    _settle(session, item, cases, result)
+                    _settle(session, item, cases, left)
                     if item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
+        if left and forget(session, left):
+            result.warnings.append("a letter that waited was dropped: you stepped out of its report")
 
 
 def _grantee(session: Session, item: Waiting) -> str:
@@ -132,13 +141,13 @@ def _not_handed(name: str) -> str:
     )
 
 
-def _settle(session: Session, item: Waiting, cases: dict[str, Case], result: Sent) -> None:
+def _settle(session: Session, item: Waiting, cases: dict[str, Case], left: set[str]) -> None:
+    """Take what was sent out of the outbox. left: gets the id of an envelope that this handler stepped out of."""
     session.vault.delete("outbox", bytes.fromhex(item.item))
     if item.what == "recusal":
         if item.report in cases:
             leave(session, cases[item.report], item.report)
-        if forget(session, bytes.fromhex(item.report)):
-            result.warnings.append("a letter that waited was dropped: you stepped out of its report")
+        left.add(item.report)
 
 
 def _readdress(session: Session, item: Waiting, cases: dict[str, Case], result: Sent) -> None:

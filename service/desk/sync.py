@@ -20,7 +20,7 @@ from crypto.seal import DoesNotOpen
 from service.cases.receipts import day_of
 from service.cases.reports import Unsealed
 from service.desk.keys import SUPERSEDED, HandlerKey
-from service.desk.leaving import hand_on, leave_all
+from service.desk.leaving import Here, hand_on, leave_all
 from service.desk.outbox import grant_follow_ups, push
 from service.desk.records import Body, Held, Unreadable, held_of_content
 from service.desk.registries import pull_registries
@@ -96,6 +96,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
 def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> None:
     """Fetch and open what came."""
     at = _looking_back(session.cursors(session.group).feed, now_s)
+    here = Here(session)
     with ThreadPoolExecutor(AHEAD, "fetch") as aside:
         while True:
             page = client.do(calls.feed(session.signer, at))
@@ -105,7 +106,7 @@ def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult)
                 if session.vault.read("chain", bytes.fromhex(group)) is None:
                     result.warnings += pull_other(session, client, bytes.fromhex(group))
             for entry, sent in _downloads(session.signer, client, new, aside):
-                _keep(session, entry, sent, now_s, result)
+                _keep(session, entry, sent, now_s, result, here)
             at = page.cursor
             if page.entries:
                 cursors = session.cursors(session.group)
@@ -195,7 +196,9 @@ def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetch
     return _Sent(raw, grant)
 
 
-def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int, result: SyncResult) -> None:
+def _keep(
+    session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int, result: SyncResult, here: Here
+) -> None:
     """Open an envelope and keep it; what doesn't open is told, and not fetched again."""
     report_id = bytes.fromhex(entry.report)
     tried = session.in_force.key_id.hex() if entry.granted else ""
@@ -214,7 +217,7 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
         session.vault.put("unreadable", report_id, unreadable)
         result.warnings.append(f"a report could not be opened: {refused.reason}")
         return
-    if hand_on(session, held, now_s):
+    if hand_on(session, held, now_s, here):
         return
     with session.vault.transaction():
         session.vault.put("body", report_id, Body(unsealed.content))
@@ -224,6 +227,7 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int,
         session.vault.delete("unreadable", report_id)
         if entry.granted:  # its log began before this desk was told of it
             note_grown(session, [(entry.group, entry.report)])
+    here.add(held)
     result.new_follow_ups += held.follows is not None
     result.new_reports += held.follows is None
     result.urgent += held.urgency == "danger"

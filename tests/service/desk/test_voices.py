@@ -406,7 +406,7 @@ def test_stepping_out_of_a_report_forgets_its_voice(world: World, registry: Regi
 
     record, _ = world.put(registry, member="alice")
     world.listen(registry)
-    forget(world.session, bytes.fromhex(record.id))
+    forget(world.session, {record.id})
     assert world.session.vault.read("hearing", bytes.fromhex(record.id)) is None
 
 
