@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 
 from service.desk import actions
 from service.wire.client import Client
-from tests.support.browsers import Visit, chromium, visit
+from tests.support.browsers import Visit, visit
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.server import ROOT, RunningServer, running_server
@@ -66,12 +66,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSer
         elders.found(client)
         group.found(client)
         yield running, client, group, folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def every_page(reporter: Visit, client: Client, group: Group, folder: Path, base: str) -> Iterator[str]:

@@ -27,7 +27,6 @@ from service.wire.client import Unreachable
 from service.wire.poll_boards import card_words
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
-from tests.support.browsers import chromium
 from tests.support.poll_world import World
 from tests.support.server import ROOT
 
@@ -38,12 +37,6 @@ SUMMARY = Summary(
     "What happened, as the mediator tells it.\n\nWhat was tried, and why it failed. <script>alert(1)</script>"
 )
 SECRET = "5e" * 16
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Route
 
-from service.wire.client import Client
-from tests.support.browsers import Visit, chromium, visit
+from tests.support.browsers import Visit, visit
 from tests.support.groups import Group
-from tests.support.server import RunningServer, running_server
-from tests.support.typescript import bundle
+from tests.support.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("failures")]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    bundle()
-    with running_server(tmp_path_factory.mktemp("failures")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def group(server: RunningServer) -> Group:
-    elders = Group.draw("Elders", ["Nia", "Oto"])
-    drawn = Group.draw("Aurora", ["Ada", "Bo", "Cy"], alternate=elders.id)
-    with Client(server.base) as client:
-        elders.found(client)
-        drawn.found(client)
-    return drawn
 
 
 def rewritten(old: str, new: str) -> Callable[[Route], None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Route
 
@@ -11,32 +9,12 @@ from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
 from service.wire import calls
 from service.wire.client import Client
-from tests.support.browsers import chromium, visit
+from tests.support.browsers import visit
 from tests.support.groups import Group
 from tests.support.letters import junk, posting, sealed_letter
-from tests.support.server import RunningServer, running_server
-from tests.support.typescript import bundle
+from tests.support.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("mailbox")]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    bundle()
-    with running_server(tmp_path_factory.mktemp("mailbox")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
 
 
 def test_junk_hides_no_letter_and_none_is_burned_unread(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
@@ -24,49 +22,21 @@ from service.desk import actions
 from service.desk.session import Session
 from service.wire import calls
 from service.wire.client import Client
-from tests.support.browsers import chromium, visit
+from tests.support.browsers import visit
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
+from tests.support.photographs import photograph
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer, running_server
-from tests.support.typescript import bundle
+from tests.support.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("pages")]
 
 ARABIC = "أرسل إليّ رسائل تهديد كل ليلة."
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    bundle()
-    with running_server(tmp_path_factory.mktemp("pages")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture(params=[False, True], ids=["scripts-off", "scripts-on"])
 def scripts(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with Client(server.base) as opened:
-        yield opened
-
-
-@pytest.fixture
-def group(client: Client) -> Group:
-    elders = Group.draw("Elders", ["Nia", "Oto"])
-    drawn = Group.draw("Aurora", ["Ada", "Bo", "Cy"], alternate=elders.id)
-    elders.found(client)
-    drawn.found(client)
-    return drawn
 
 
 def answer(desk: Session, client: Client, group: Group, text: str) -> None:
@@ -152,18 +122,6 @@ def test_nobody_can_tell_how_a_report_was_made(
     texts = [open_report(parse_envelope(raw), key).plaintext[1 + 32 + 1216 :] for raw in raws]
     assert len({re.sub(rb'"filed_on":"[0-9-]{10}"', b"", text) for text in texts}) == 1
     assert len({raw[-4_096:] for raw in raws}) == 3
-
-
-def photograph() -> bytes:
-    """Five megabytes of JPEG with a place in it."""
-    pixels = np.random.default_rng(7).integers(0, 256, (2500, 2900, 3), dtype=np.uint8)
-    exif = Image.Exif()
-    exif[0x010F] = "CANARYPHONE"
-    place = exif.get_ifd(0x8825)
-    place[1], place[2] = "N", (48.0, 12.0, 33.0)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=82, exif=exif)
-    return out.getvalue()
 
 
 def test_a_photograph_arrives_without_its_place(

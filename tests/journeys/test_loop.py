@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from crypto.codes import ReplyCode
 from crypto.entropy import system
@@ -22,6 +19,7 @@ from service.wire import calls
 from service.wire.client import Client, Declined
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
+from tests.support.photographs import photograph
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer
 
@@ -36,18 +34,6 @@ NOW = 1_900_000_000
 @pytest.fixture
 def server(server_on_each_store: RunningServer) -> RunningServer:
     return server_on_each_store
-
-
-def photograph() -> bytes:
-    """Five megabytes of JPEG with a place in it, as a telephone writes it."""
-    pixels = np.random.default_rng(7).integers(0, 256, (2500, 2900, 3), dtype=np.uint8)
-    exif = Image.Exif()
-    exif[0x010F] = "CANARYPHONE"
-    place = exif.get_ifd(0x8825)
-    place[1], place[2] = "N", (48.0, 12.0, 33.0)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=82, exif=exif)
-    return out.getvalue()
 
 
 def test_a_report_is_answered_and_whoever_was_left_out_learns_nothing(
