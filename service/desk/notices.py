@@ -21,6 +21,7 @@ from service.cases.notices import Notice, open_notice, seal_notice, sign_notice
 from service.cases.receipts import day_of, day_told
 from service.cases.roster_history import Handler, Roster
 from service.chain_files import read_whole
+from service.console import one_line
 from service.desk.session import Session
 from service.desk.sync_measures import of_council
 
@@ -144,14 +145,14 @@ def in_force(session: Session, today: int, named: Subject | None = None) -> list
 
 
 def notice_lines(notice: Notice, group: str) -> list[str]:
-    """Write one for a terminal. group: the name of who tells."""
+    """Write one for a terminal, each text on one line: it is another's. group: the name of who tells."""
     until = "no end is set" if notice.until is None else f"until {day_told(notice.until)}"
     again = "" if notice.review is None else f", looked at again on {day_told(notice.review)}"
     return [
-        f"{', '.join(notice.about)}: {notice.measure}",
-        f"  {group}, {notice.name}: from {day_told(notice.since)}, {until}{again}",
-        *([f"  {' '.join(notice.where.split())}"] if notice.where else []),
-        f"  told by {notice.author} on {day_told(day_of(notice.said_s))}",
+        one_line(f"{', '.join(notice.about)}: {notice.measure}"),
+        f"  {one_line(group)}, {notice.name}: from {day_told(notice.since)}, {until}{again}",
+        *([f"  {one_line(notice.where)}"] if notice.where else []),
+        f"  told by {one_line(notice.author)} on {day_told(day_of(notice.said_s))}",
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from service.cases.log import LetterSent, StateSet
 from service.cases.receipts import day_told
+from service.console import one_line
 from service.desk.casebook import Case
 from service.desk.show import ID_SHOWN
 from service.desk.subjects import persons, subjects_of
@@ -52,8 +53,9 @@ def repetition_lines(before: Sequence[Case]) -> list[str]:
 
 
 def _row(case: Case) -> str:
-    sorted_as = ", ".join(filter(None, (case.state.priority, *case.state.issues)))
-    return f"  - {case.first.id[:ID_SHOWN]}  {day_told(case.first.day)}  {sorted_as or '--'}  {case.first.headline}"
+    first = case.first
+    sorted_as = ", ".join(filter(None, (case.state.priority, *case.state.issues))) or "--"
+    return f"  - {first.id[:ID_SHOWN]}  {day_told(first.day)}  {sorted_as}  {one_line(first.headline)}"
 
 
 def _was_decided(case: Case) -> bool:

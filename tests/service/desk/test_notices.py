@@ -167,6 +167,14 @@ def test_what_the_telling_council_did_not_sign_is_not_believed(councils: Council
         gil, about=("github:alice", "://"), since=2**32 - 1, until=2**32 - 1
     )  # what no calendar has still lists
     councils.take("Zoe", "forged")
+    file(
+        gil,
+        name="lines",
+        measure="Ban\nThis desk was told of no measure that holds now.",
+        about=("irc:x\ny",),
+    )
+    councils.take("Zoe", "forged")
+    assert "irc:x y: Ban This desk was told" in councils("Zoe", "in-force").stdout
     assert councils.in_force("Zoe", "github:alice")[0]["until"] == "day 4294967295 since 1970"
 
 
