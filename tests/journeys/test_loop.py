@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from crypto.codes import ReplyCode
+from crypto.codes import ReplyCode, mailbox_of
 from crypto.entropy import system
 from service.cases.answers import Answers
 from service.cases.attachments import clean
@@ -117,6 +118,30 @@ def seen_by(client: Client, group: Group, name: str) -> list[object]:
                 client.do(call)
             answers.append((problem.value.kind, problem.value.status))
     return answers
+
+
+def test_nobody_gives_a_reporter_s_mailbox_another_key(
+    tmp_path: Path, server: RunningServer, client: Client, group: Group
+) -> None:
+    """Bo knows the mailbox's address, and files reports that give it a key of his: letters open with the code still."""
+    with desk_of(tmp_path, server.base, group, "Ada") as ada:
+        reporter = Reporter(client, group)
+        reporter.report(Answers(what="It happened again."))
+        synced(ada, client, NOW)
+        case = next(iter(ada.cases().values()))
+        for number in range(8):
+            false = msgspec.structs.replace(
+                case.first,
+                id=f"{number:032x}",
+                mailbox_key=mailbox_of(ReplyCode.draw(system)).public_key().raw.hex(),
+            )
+            ada.vault.put("held", bytes.fromhex(false.id), false)
+        ada.enqueue(actions.write_letter(ada.desk(NOW), case, group.histories, "first"))
+        lost = msgspec.structs.replace(ada.outbox()[0], item="0" * 32, report="9" * 32)
+        ada.vault.put("outbox", bytes(16), lost)
+        assert [told for told in synced(ada, client, NOW).warnings if "not at this desk" in told]
+        assert [letter.text for letter in reporter.letters()] == ["first"]
+        assert [item.item for item in ada.outbox()] == [lost.item]
 
 
 def test_a_response_lost_at_any_step_loses_nothing(
