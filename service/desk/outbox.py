@@ -7,7 +7,7 @@ Recusals go last, since they end access. Repeating is harmless: the server count
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -80,14 +80,17 @@ def push(session: Session, client: Client, now_s: int) -> Sent:
         return result
     cases = by_envelope(session.cases().values())
     held = {one.id: one for one in session.vault.every("held", Held)}
-    first = [item for item in waiting if item.what != "recusal"]
+    keys = {item.item: _mailbox_key(item, cases) for item in waiting if item.what == "letter"}
+    if lost := sum(key is None for key in keys.values()):
+        result.warnings.append(f"{lost} letters can't be sent: what they answer is not at this desk any more")
+    first = [item for item in waiting if item.what != "recusal" and keys.get(item.item, "") is not None]
     last = [item for item in waiting if item.what == "recusal"]
     if first:
         first += cover(session.desk(now_s), first, cases, held)
     for items in (first, last):
         shuffled = in_order(shuffle(items, session.entropy), items)
         for start in range(0, len(shuffled), BATCH):
-            _send(session, client, shuffled[start : start + BATCH], cases, held, result)
+            _send(session, client, shuffled[start : start + BATCH], cases, result)
     return result
 
 
@@ -96,13 +99,11 @@ def _send(
     client: Client,
     items: Sequence[Waiting],
     cases: dict[str, Case],
-    held: dict[str, Held],
     result: Sent,
 ) -> None:
     by_item = {item.item: item for item in items}
     left: set[str] = set()
-    keys = {one.mailbox_address: one.mailbox_key for one in held.values()}
-    actions = [_action(session, item, keys) for item in items]
+    actions = [_action(session, item, cases) for item in items]
     answer = client.do(calls.batch(session.signer, actions))
     with session.vault.transaction():
         for outcome in answer.outcomes:
@@ -161,7 +162,17 @@ def _readdress(session: Session, item: Waiting, cases: dict[str, Case], result: 
     session.vault.put("outbox", bytes.fromhex(again.item), again)
 
 
-def _action(session: Session, item: Waiting, keys: dict[str, str]) -> shapes.Action:
+def _mailbox_key(item: Waiting, cases: Mapping[str, Case]) -> str | None:
+    """Find the key (hex) of the mailbox that a letter goes to, as its own case has it; None where it is not here.
+
+    Anybody who opened a report knows its mailbox's address, and could file one that gives that another key.
+    """
+    case = cases.get(item.report)
+    words = () if case is None else (case.first, *case.follow_ups, *case.doubtful)
+    return next((one.mailbox_key for one in words if one.mailbox_address == item.address), None)
+
+
+def _action(session: Session, item: Waiting, cases: Mapping[str, Case]) -> shapes.Action:
     match item.what:
         case "entry":
             return shapes.AppendLog(item.item, item.group, item.report, item.payload)
@@ -174,7 +185,7 @@ def _action(session: Session, item: Waiting, keys: dict[str, str]) -> shapes.Act
             written = msgspec.json.decode(item.letter, type=Letter)
             letter = msgspec.structs.replace(written, author_key=key.verify_key().raw.hex())
             signed = sign_letter(letter, key, bytes.fromhex(item.address))
-            sealed = seal_letter(PublicKey(bytes.fromhex(keys[item.address])), signed)
+            sealed = seal_letter(PublicKey(bytes.fromhex(_mailbox_key(item, cases) or "")), signed)
             return shapes.PostLetter(item.item, item.address, sealed)
 
 
