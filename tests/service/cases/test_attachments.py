@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crypto.errors import Refused
+from service.cases import attachments
 from service.cases.attachments import NotCleanable, clean, media_type_of, strip_jpeg
 from service.cases.coded_pictures import strip_jpeg2000
 
@@ -325,6 +326,24 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused() -> None:
     raw[16:24] = struct.pack(">II", 60_000, 60_000)
     with pytest.raises(Refused):
         clean(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    ("mode", "lossless"), [("RGB", False), ("RGB", True), ("RGBA", False)], ids=["VP8", "VP8L", "VP8X"]
+)
+def test_a_large_webp_is_refused_before_it_is_opened(
+    mode: str, lossless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening it takes memory for all its pixels: over a gigabyte for a file of some hundred kilobytes."""
+    out = io.BytesIO()
+    Image.new(mode, (300, 200)).save(out, "WEBP", lossless=lossless)
+    assert clean(out.getvalue()).media_type == "image/webp"
+    monkeypatch.setattr(attachments, "MAX_PIXELS", 300 * 200)
+    assert clean(out.getvalue()).media_type == "image/webp"
+    monkeypatch.setattr(attachments, "MAX_PIXELS", 300 * 200 - 1)
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(Refused, match="megapixels"):
+        clean(out.getvalue())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
