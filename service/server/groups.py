@@ -20,8 +20,9 @@ from service.cases.rosters import (
     step,
     verified_history,
 )
+from service.server.listing import enlist
 from service.server.records import SERVER, GroupEntry, Head, decode, encode, group_partition
-from service.storage.protocol import Append, Conflict, Insert, Put, Replace, Store
+from service.storage.protocol import Append, Conflict, Insert, Replace, Store
 from service.wire.problems import Kind, ProblemError
 
 _HEAD: Final = b"head"
@@ -98,8 +99,7 @@ class Groups:
     async def _listed(self, group: bytes, history: RosterHistory) -> RosterHistory:
         """Put the group into the server's list. Another partition: a crash in between is healed by the repeat."""
         latest = history.latest
-        entry = encode(GroupEntry(latest.name, latest.languages))
-        await self._store.commit(SERVER, [Put(b"group/" + group, entry)])
+        await enlist(self._store, b"group/" + group, encode(GroupEntry(latest.name, latest.languages)))
         return history
 
     def _remember(self, group: bytes, statements: list[bytes]) -> RosterHistory:

@@ -14,8 +14,9 @@ from crypto.chains import Statement
 from crypto.errors import Refused
 from crypto.labels import Label
 from service.cases.registry import GrowingRegistry, Registry, registry_root
+from service.server.listing import enlist
 from service.server.records import SERVER, Head, RegistryEntry, decode, encode, registry_partition
-from service.storage.protocol import Append, Conflict, Insert, Put, Replace, Store, entry_name, sequence_of
+from service.storage.protocol import Append, Conflict, Insert, Replace, Store, entry_name, sequence_of
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_shapes import MAX_REGISTRIES, STATEMENTS_PAGE
 
@@ -90,7 +91,7 @@ class Registries:
         if growing is not None:
             # Another partition: a crash in between is healed by the repeat.
             entry = encode(RegistryEntry(growing.registry.name))
-            await self._store.commit(SERVER, [Put(_LISTED + registry, entry)])
+            await enlist(self._store, _LISTED + registry, entry)
         return parsed[-1].seq, parsed[-1].digest
 
     async def listed(self) -> list[tuple[bytes, RegistryEntry]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from service.server.pages.forms import MAX_TEXTS, Posted
 from service.server.pages.languages import ENGLISH
 from service.server.pages.letters import letters_of
 from service.server.pages.report_form import mistakes, read_report_form
+from service.storage.protocol import Change, Committed, Conflict, Present
+from service.wire import calls
 from service.wire.poll_shapes import OpenedBoard
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_shapes import MAX_STATEMENTS_JSON, AppendStatements
@@ -159,3 +161,27 @@ async def test_a_board_of_many_pages_is_read_once_for_all_who_ask(tmp_path: Path
         await world.keep_house()
         after = await world.http.get(f"/v1/polls/{poll.phi.hex()}/board")
         assert after.json()["type"] == Kind.POLL_ARCHIVED.type
+
+
+async def test_repeating_public_statements_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody has them, and each write waits for the disk."""
+    community = Community.draw(6)
+    written: list[Change] = []
+    async with in_process(tmp_path) as world:
+        group = community.group()
+        await world.found(group)
+        await community.publish(world.client)
+        commit = world.deps.store.commit
+
+        async def noted(partition: str, changes: Sequence[Change]) -> Committed | Conflict:
+            written.extend(change for change in changes if not isinstance(change, Present))
+            return await commit(partition, changes)
+
+        monkeypatch.setattr(world.deps.store, "commit", noted)
+        await world.client.do(calls.append_statement(group.id, group.chain.statements[-1].raw))
+        await community.publish(world.client)
+        assert not written
+        await world.client.do(calls.append_statement(group.id, group.retire("Bo")))
+        assert written
