@@ -9,7 +9,7 @@ Leaves to handlers: the judgement. There is no probability of guilt here, and "u
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import floor
 from typing import Any, Final
 
@@ -99,7 +99,11 @@ class Corroboration:
             "verified": PER_VERIFIED * min(self.verified, VERIFIED_CAP),
             "contradicted": -PER_CONTRADICTION * self.contradicted,
         }
-        return {**asdict(self), "terms": terms, "sentences": self.sentences()}
+        # Not `asdict`: it copies every text, and reports may name thousands of links.
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts = [one.name for one in fields(Check)]
+        checks = tuple({name: getattr(check, name) for name in parts} for check in self.checks)
+        return {**told, "checks": checks, "terms": terms, "sentences": self.sentences()}
 
 
 def corroborate(

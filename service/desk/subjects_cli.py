@@ -96,7 +96,8 @@ def subjects(context: click.Context, as_json: bool) -> None:
     with opened(context) as session:
         found = abouts(reading_of(session))
         remember(session, found)
-    emit([_view(about) for about in found], as_json, shown("\n\n".join(map(_text, found)) or "Nobody yet."))
+    view = [_view(about) for about in found] if as_json else []
+    emit(view, as_json, shown("\n\n".join(map(_text, found)) or "Nobody yet."))
 
 
 @desk.command()
