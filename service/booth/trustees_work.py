@@ -27,6 +27,7 @@ from service.booth.trustees import Contradiction, TrusteeHome, TrusteeKeys
 from service.cases.rosters import RosterHistory
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
 from service.wire import poll_calls, poll_closing_calls
+from service.wire.calls import BadAnswer
 from service.wire.client import Client
 from service.wire.poll_boards import board_of
 from service.wire.poll_records import gather
@@ -76,6 +77,8 @@ class Trustee:
             step, message = answer
             self.home.will_say(board, step.value, hash_hex(message))
             view = self.client.do(poll_calls.say(signer, step, message))
+            if view.transcript.said[step].get(place) != message:  # else it would be due again, for ever
+                raise BadAnswer("the server does not show the message that it was sent")
             done.did.append(f"Sent the {step.value}.")
         if view.transcript.due(place) is Step.DONE:
             done.did.append("This trustee's part of the ceremony is done.")

@@ -1,8 +1,9 @@
 """Fetching a closed poll's record: the opened board, all ballots and certificates, put together as the two files.
 
 The steps are written once, as a generator of calls; `gather` runs them with a blocking client, `gather_async` with the
-other. Guarantees: what comes out is chained under the server's signed head and made by `polls.evidence`; whether the
-ballots hold is for `polls.verify`. Equal inputs give equal bytes, so everybody exports the same two files.
+other. Guarantees: what comes out is chained under the server's signed head and made by `polls.evidence`; a server that
+comes to no end is left, since all there can be is on the board; whether the ballots hold is for `polls.verify`. Equal
+inputs give equal bytes, so everybody exports the same two files.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from polls.archive import MAX_ARCHIVE
 from polls.audit import Mapper
-from polls.board import HeadWire, Page
+from polls.board import Board, HeadWire, Page
 from polls.electorate import Electorate
 from polls.encoding import decode
 from polls.evidence import assemble, write_evidence
@@ -64,26 +66,37 @@ def steps(phi: bytes) -> Steps:
     view: PollView = yield poll_calls.poll(phi)
     electorate: ElectorateView = yield poll_calls.electorate(view.manifest)
     board: BoardPages = yield poll_calls.opened_board(view.manifest)
-    ballots = yield from ballot_steps(phi)
+    ballots = yield from ballot_steps(phi, board.board)
     certificates: list[CertificateWire] = []
     last = ""
     while raws := (yield poll_calls.certificates(phi, last)):
-        found = [decode(raw, CertificateWire, "certificate") for raw in raws]
-        if found[0].credential <= last:
-            raise BadAnswer("the server's certificates go in circles")
-        certificates += found
-        last = found[-1].credential
+        for raw in raws:
+            found = decode(raw, CertificateWire, "certificate")
+            if found.credential <= last:
+                raise BadAnswer("the server's certificates go in circles")
+            certificates.append(found)
+            last = found.credential
+        if len(certificates) > view.manifest.electorate_size:
+            raise BadAnswer("the server shows more certificates than there are voters")
     return Gathered(view, electorate.electorate, board, ballots, tuple(certificates))
 
 
-def ballot_steps(phi: bytes) -> Generator[Call[Any], Any, dict[str, bytes]]:
-    """The calls that fetch all ballots of a closed poll, by hash: all, so that it tells nobody which is looked for."""
+def ballot_steps(phi: bytes, board: Board) -> Generator[Call[Any], Any, dict[str, bytes]]:
+    """The calls that fetch the ballots on a closed poll's board, by hash: all, so that none is seen to be looked for.
+
+    Every page has to bring some, or a server could go on for ever with texts that nobody cast. Others are passed over.
+    """
+    missing, size, last = set(board.order), 0, ""
     ballots: dict[str, bytes] = {}
-    last = ""
-    while page := (yield poll_calls.ballots(phi, last)):
-        if min(page) <= last:
+    while missing and (page := (yield poll_calls.ballots(phi, last))):
+        found = {name: raw for name, raw in page.items() if name in missing}
+        size += sum(map(len, found.values()))
+        if min(page) <= last or not found:
             raise BadAnswer("the server's ballots go in circles")
-        ballots.update(page)
+        if size > MAX_ARCHIVE:
+            raise BadAnswer("the server shows more ballots than a record can hold")
+        ballots.update(found)
+        missing -= found.keys()
         last = max(page)
     return ballots
 
@@ -93,9 +106,9 @@ def gather(client: Client, phi: bytes) -> Gathered:
     return _driven(client, steps(phi))
 
 
-def gather_ballots(client: Client, phi: bytes) -> dict[str, bytes]:
-    """Fetch all ballots of a closed poll, by hash. Raises what the calls raise."""
-    return _driven(client, ballot_steps(phi))
+def gather_ballots(client: Client, board: Board) -> dict[str, bytes]:
+    """Fetch all ballots on a closed poll's board, by hash. Raises what the calls raise."""
+    return _driven(client, ballot_steps(board.manifest.phi, board))
 
 
 def _driven(client: Client, going: Generator[Call[Any], Any, T]) -> T:

@@ -144,3 +144,24 @@ def test_a_trustee_shows_no_share_for_a_key_that_their_board_did_not_make(tmp_pa
     with pytest.raises(Refused, match="not the one that this board made"):
         board_of(cast(Client, servers[0]), view)
     assert board_of(cast(Client, servers[1]), view).shape.definition == definition
+
+
+class Forgetful(Impostor):
+    """A server that answers with the board as it was before, whatever it is sent."""
+
+    sent = 0
+
+    def do(self, call: Call[Any]) -> Any:
+        """Take nothing in; give up on a client that sends the same for ever."""
+        self.sent += call.method == "POST"
+        assert self.sent < 10
+        return call.parse(msgspec.json.encode(self.shape()))
+
+
+def test_a_server_that_keeps_nothing_is_not_told_for_ever(tmp_path: Path) -> None:
+    """By what it shows the message stays due: it is sent once, and the trustee is told."""
+    keys, definition = drawn()
+    server = Forgetful(definition, place=1)
+    with pytest.raises(Refused, match="does not show the message"):
+        trustee_at(tmp_path, server, keys[0]).step(server.board)
+    assert server.sent == 1
