@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
+
+from msgspec import Meta
 
 from crypto.errors import Refused
 from crypto.hashing import digest
@@ -26,7 +29,7 @@ SALT_SIZE = 32
 class PageWire(Wire, frozen=True):
     """An opened page: its salt and its ballots' hashes in ascending order, hexadecimal."""
 
-    salt: str
+    salt: Annotated[str, Meta(min_length=2 * SALT_SIZE, max_length=2 * SALT_SIZE)]
     ballots: list[str]
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from crypto.errors import Refused
 from crypto.group import Point
-from crypto.ring import Ring
+from crypto.ring import MAX_RING, MIN_RING, Ring
 from polls.archive import Contents, read, write
 from polls.audit import Mapper, check_ballots
 from polls.board import Board, HeadWire, Page, PageWire
@@ -32,6 +34,11 @@ from polls.trustees import Trustees
 
 MAX_EVIDENCE: Final = 64 << 20
 """Bytes of an evidence file. Each ballot's certificate is as long as its ring: 2,000 voters make 18 MB."""
+MAX_VOTERS: Final = 50_000
+"""Voters of a record that is read, as many as statements of a registry: a key is checked in a twentieth of a ms."""
+
+RingWire = Annotated[list[str], Meta(min_length=MIN_RING, max_length=MAX_RING)]
+"""A ring's keys. Held to its length while it is read: 20 million empty ones took 1.5 GB."""
 
 
 class EvidenceWire(Wire, frozen=True):
@@ -39,7 +46,7 @@ class EvidenceWire(Wire, frozen=True):
 
     version: int
     manifest: Manifest
-    rings: list[list[str]]
+    rings: list[RingWire]
     pages: list[PageWire]
     head: HeadWire
     certificates: list[CertificateWire]
@@ -72,7 +79,9 @@ def read_evidence(raw: bytes) -> Evidence:
 
 
 def read_electorate(rings: Sequence[Sequence[str]]) -> Electorate:
-    """Read an electorate's rings; every key is checked for membership of the group."""
+    """Read an electorate's rings, of MAX_VOTERS at most; every key is checked for membership of the group."""
+    if sum(map(len, rings)) > MAX_VOTERS:
+        raise Refused("electorate: more voters than a record can have")
     try:
         return Electorate(tuple(Ring(tuple(Point(bytes.fromhex(key)) for key in ring)) for ring in rings))
     except ValueError:
