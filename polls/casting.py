@@ -22,7 +22,7 @@ from polls import ballots
 from polls.ballots import Ballot
 from polls.election import Election
 from polls.electorate import Electorate
-from polls.encoding import Wire, decode, encode, hash_hex
+from polls.encoding import HashHex, Wire, decode, encode, hash_hex
 from polls.group import E, S
 from polls.manifest import Manifest
 from polls.membership import (
@@ -174,7 +174,7 @@ class Receipt(Wire, frozen=True):
     """The server's signed word: this ballot will be on this page of this poll's board."""
 
     poll: str
-    ballot: str
+    ballot: HashHex
     page: int
     signature: str
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from crypto.errors import Refused
 from polls.group import E, Group, S
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 """The alphabet of identifiers, seeds and private credentials."""
+
+HashHex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+"""A text's name as a message of ours has it: nothing else is shown to a person in its place."""
 
 MAX_MESSAGE: Final = 4 << 20
 """No message of a poll is longer, but evidence: 4 MiB hold the credentials of 50,000 voters."""

@@ -23,7 +23,7 @@ from polls.board import Board, HeadWire, Page, PageWire
 from polls.credentials import write_public
 from polls.election import Election
 from polls.electorate import Electorate
-from polls.encoding import Wire, decode, encode, hash_hex
+from polls.encoding import HashHex, Wire, decode, encode, hash_hex
 from polls.group import E, Group, S
 from polls.manifest import Manifest, check_electorate, election_of
 from polls.membership import CertificateWire
@@ -177,8 +177,8 @@ class Remains(Wire, frozen=True):
 
     version: int
     manifest: Manifest
-    archive: str
-    evidence: str
+    archive: HashHex
+    evidence: HashHex
     outcome: SignedOutcome
     reports: list[str]
     counts: SignedCounts | None = None

@@ -23,6 +23,7 @@ from service.cases.joining import (
     consent_to_leave,
     consent_to_replace,
 )
+from service.cases.registry import Registry
 from service.cases.registry_statements import Application, BySsh
 from service.cases.ssh_signatures import MAX_ARMOR, MAX_LINE, SshKey
 from service.chain_files import read_whole
@@ -217,11 +218,19 @@ def check(home: MemberHome, server: str, proxy: str | None, as_json: bool) -> No
     }
     lines = [
         text,
-        f"{registry.name}: {len(registry.members)} members, {registry.seq + 1} statements, all of them verified.",
-        f"Head {registry.head.hex()}: the same for everybody who looks now.",
+        *registry_lines(registry),
         f"Snapshots with you: {', '.join(speaks) or 'none yet; voices and polls go by snapshots'}.",
     ]
     emit(result, as_json, shown("\n".join(lines)))
+
+
+def registry_lines(registry: Registry) -> list[str]:
+    """Say which registry was verified. Its keeper wrote the name: no line begins with it, nor does it begin one."""
+    return [
+        f"The registry {registry.name!r}: {len(registry.members)} members, {registry.seq + 1} statements, all of "
+        "them verified.",
+        f"Head {registry.head.hex()}: the same for everybody who looks now.",
+    ]
 
 
 @member.command()

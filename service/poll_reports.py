@@ -7,6 +7,7 @@ for a poll, word for word; it judges none and checks no signature in them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -50,14 +51,23 @@ def file_report(context: click.Context, poll_hex: str, text_file: Path, as_json:
 @json_option
 @command
 def reports(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
-    """Print the verifiers' reports of a poll. Check their signatures yourself: the server doesn't."""
+    """Print the verifiers' reports of a poll. Check their signatures yourself: the server doesn't.
+
+    Their lines are set in; --json has them word for word, as they were signed.
+    """
     phi = poll_id(poll_hex)
     with Client(server, proxy=proxy) as client:
         filed = client.do(poll_calls.reports(phi)).reports
-    numbered = [f"Report {number} of {len(filed)}:\n{text}" for number, text in enumerate(filed, 1)]
-    emit(
-        {"poll": poll_hex, "reports": list(filed)}, as_json, shown("\n\n".join(numbered) or "None was filed.")
-    )
+    emit({"poll": poll_hex, "reports": list(filed)}, as_json, reports_told(filed))
+
+
+def reports_told(filed: Sequence[str]) -> str:
+    """Write reports for a person, each under its number. Set in, so that no line of one passes for another's number."""
+    told = [
+        "\n".join([f"Report {number} of {len(filed)}:", *(f"    {line}" for line in text.splitlines())])
+        for number, text in enumerate(filed, 1)
+    ]
+    return shown("\n\n".join(told) or "None was filed.")
 
 
 def _text(path: Path) -> str:
