@@ -1,20 +1,24 @@
 """Files sent without scripts: cleaned in memory, unless the reporter wants the originals kept as evidence.
 
-Guarantees: one form's files at a time, of all pages together. A picture of a few kilobytes may unpack to a gigabyte;
-several at once would take the memory of the whole server.
+Guarantees: one form's files at a time, of all pages together, and pictures and PDFs in a process beside the server
+(`cleaning`). A picture of a few kilobytes may unpack to a gigabyte; several at once would take all the memory there is.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from crypto.errors import Refused
 from service.cases.attachments import NotCleanable, clean, media_type_of
 from service.cases.reports import MAX_PLAINTEXT, File
 from service.cases.texts import MAX_ITEMS
 from service.server.pages import messages
+from service.server.pages.cleaning import Apart
 from service.server.pages.forms import Upload
+
+_READ_APART: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf"})
 
 
 class FilesRefused(Refused):
@@ -60,18 +64,21 @@ def attached(uploads: Sequence[Upload], *, original: bool) -> tuple[tuple[File, 
         raise FilesRefused(messages.TOO_MANY, limit=MAX_ITEMS)
     files: list[File] = []
     removed: set[str] = set()
-    for upload in uploads:
-        if original:
-            files.append(File(upload.name, media_type_of(upload.content), upload.content, original=True))
-            continue
-        try:
-            cleaned = clean(upload.content)
-        except NotCleanable:
-            raise FilesRefused(messages.FILE_NOT_CLEANED) from None
-        except Refused:
-            raise FilesRefused(messages.FILE_DAMAGED) from None
-        files.append(File(upload.name, cleaned.media_type, cleaned.content))
-        removed.update(messages.REMOVED.get(what, messages.REMOVED_OTHER) for what in cleaned.removed)
+    with Apart() as apart:
+        for upload in uploads:
+            media_type = media_type_of(upload.content)
+            if original:
+                files.append(File(upload.name, media_type, upload.content, original=True))
+                continue
+            try:
+                # What only is passed on or refused needs no other process.
+                cleaned = (apart.clean if media_type in _READ_APART else clean)(upload.content)
+            except NotCleanable:
+                raise FilesRefused(messages.FILE_NOT_CLEANED) from None
+            except Refused:
+                raise FilesRefused(messages.FILE_DAMAGED) from None
+            files.append(File(upload.name, cleaned.media_type, cleaned.content))
+            removed.update(messages.REMOVED.get(what, messages.REMOVED_OTHER) for what in cleaned.removed)
     if sum(len(file.content) for file in files) > MAX_PLAINTEXT - 16 * 1024:
         raise FilesRefused(messages.FILES_TOO_LARGE)
     return tuple(files), tuple(sorted(removed))
