@@ -54,6 +54,12 @@ from service.cases.texts import checked_text
 __all__ = ["MAX_STATEMENTS", "GrowingRegistry", "Registry", "registry_root"]
 
 MAX_STATEMENTS: Final = 50_000
+MAX_FROZEN: Final = 4_000_000
+"""Members of all snapshots together: 2,000 members may be frozen every day for five years.
+
+Half a chain of members and half of snapshots would be 625 million: gigabytes and a quarter of an hour for whoever
+reads it, the server too.
+"""
 
 
 @final
@@ -139,6 +145,7 @@ class _Fold:
         self.snapshots: dict[str, Snapshot] = {}
         self.key_owners: dict[bytes, str] = {}
         self.invitations: set[str] = set()
+        self.frozen = 0
 
     def copy(self) -> _Fold:
         """Give a state that can go on by itself. Its parts are values, so a shallow copy of each collection does."""
@@ -248,9 +255,12 @@ class _Fold:
         if statement.name in self.snapshots:
             raise Refused("registry: two snapshots of one name")
         checked_text(statement.beacon_source, 300, "the beacon's source")
-        members = tuple(sorted(self.current.values(), key=lambda member: member.member_key))
-        if len(members) < 2:
+        if len(self.current) < 2:
             raise Refused("registry: a snapshot needs two members")
+        self.frozen += len(self.current)
+        if self.frozen > MAX_FROZEN:
+            raise Refused("registry: its snapshots have too many members together: begin a new registry")
+        members = tuple(sorted(self.current.values(), key=lambda member: member.member_key))
         self.snapshots[statement.name] = Snapshot(statement.name, self.seq, members, statement.beacon_source)
 
     def _beacon(self, statement: Beacon) -> None:

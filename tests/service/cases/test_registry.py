@@ -23,6 +23,7 @@ from crypto.ring import verify
 from crypto.seal import PublicKey, SealingKey
 from crypto.signatures import SigningKey
 from crypto.torsion import SMALL_ORDER
+from service.cases import registry as registry_
 from service.cases.joining import (
     NAMESPACE,
     application_text,
@@ -535,3 +536,22 @@ def test_a_registry_id_stands_for_its_root() -> None:
     for registry, first in ((bytes(32), raw[0]), (ID, raw[1]), (ID, b""), (ID, others)):
         with pytest.raises(Refused):
             registry_root(registry, first)
+
+
+def test_snapshots_have_only_so_many_members_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain half of members and half of snapshots would cost a square of its length; all else goes on."""
+    monkeypatch.setattr(registry_, "MAX_FROZEN", 5)
+    members: list[Statement] = [Found(DAY, "Aurora", ROOT.verify_key().raw), join("ana"), join("ben")]
+    frozen = [Freeze(DAY, name, "a beacon") for name in ("one", "two", "three")]
+    growing = grown_from([*members, *frozen[:2]])
+    assert [len(each.members) for each in growing.registry.snapshots] == [2, 2]
+    with pytest.raises(Refused, match="too many members together"):
+        growing.check(frozen[2])
+    growing.check(join("cleo"))
+
+
+def grown_from(said: Sequence[Statement]) -> GrowingRegistry:
+    chain = empty(ROOT.verify_key(), Label.REGISTRY)
+    for each in said:
+        chain = append(chain, encode_statement(each), ROOT)
+    return GrowingRegistry.start([each.raw for each in chain.statements], ROOT.verify_key())
