@@ -147,33 +147,42 @@ class Found(Enum):
     DROPPED = "dropped: the receipt proves that the server broke its word"
 
 
-def credentials_on(board: Board, ballots: Mapping[str, bytes]) -> dict[str, str]:
-    """Read the credential of every ballot on a closed board: by the ballot's hash, as Belenios writes it.
+@dataclass(frozen=True)
+class Voted:
+    """A closed board's ballots by name: each one's credential and page, and each credential's last ballot."""
+
+    credential: Mapping[str, str]
+    page: Mapping[str, int]
+    last: Mapping[str, str]
+
+
+def credentials_on(board: Board, ballots: Mapping[str, bytes]) -> Voted:
+    """Read the credential of every ballot on a closed board, as Belenios writes it.
 
     ballots: texts by their hashes. Refused when one of the board is missing or no ballot: a later ballot, which
     replaces an earlier one, must not be kept from who looks for it. Whether ballots are valid is not checked here.
     """
-    found = {}
+    found, last = dict[str, str](), dict[str, str]()
     for name in board.order:
         raw = ballots.get(name)
         if raw is None or hash_hex(raw) != name:
             raise Refused("board: the text of a ballot on it is missing")
         found[name] = decode(raw, BallotWire, "ballot").credential
-    return found
+        last[found[name]] = name
+    pages = {name: number for number, page in enumerate(board.pages) for name in page.ballots}
+    return Voted(found, pages, last)
 
 
-def check_receipt(
-    board: Board, receipt: Receipt, credentials: Mapping[str, str], own: Collection[str] = ()
-) -> Found:
+def check_receipt(receipt: Receipt, voted: Voted, own: Collection[str] = ()) -> Found:
     """Say what became of a ballot. Of a credential's ballots the last on the board counts, whoever cast it.
 
-    receipt: a checked one (`casting.read_receipt`). credentials: `credentials_on` this board. own: hashes of ballots
-    of which the voter has receipts. A ballot on another page than promised is dropped.
+    receipt: a checked one (`casting.read_receipt`) of the board's poll. voted: `credentials_on` the board. own: hashes
+    of ballots of which the voter has receipts. A ballot on another page than promised is dropped. No step for each
+    ballot of the board: a file of receipts may be long.
     """
-    if receipt.ballot not in board.pages[receipt.page].ballots:
+    if voted.page.get(receipt.ballot) != receipt.page:
         return Found.DROPPED
-    mine = credentials[receipt.ballot]
-    last = next(name for name in reversed(board.order) if credentials[name] == mine)
+    last = voted.last[voted.credential[receipt.ballot]]
     if last == receipt.ballot:
         return Found.COUNTED
     return Found.REPLACED if last in own else Found.REPLACED_ELSEWHERE

@@ -158,9 +158,9 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
     pages = client.do(poll_calls.opened_board(manifest))
     board, counted = pages.board, signed_board(view, pages)
     _same(kept.heads, {page: head.hex() for page, head in enumerate(board.heads)})
-    credentials = credentials_on(board, gather_ballots(client, board))
+    voted = credentials_on(board, gather_ballots(client, board))
     own = {each.ballot for each in read}
-    found = [check_receipt(board, each, credentials, own) for each in read]
+    found = [check_receipt(each, voted, own) for each in read]
     return [
         Outcome(each, words_of(what, signed=counted), what is Found.DROPPED)
         for each, what in zip(read, found, strict=True)

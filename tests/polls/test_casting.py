@@ -20,6 +20,7 @@ from polls.board import (
     Board,
     Found,
     Page,
+    Voted,
     check_head,
     check_receipt,
     credentials_on,
@@ -204,7 +205,7 @@ def receipts_of(world: World) -> tuple[Any, Any]:
 def found_of(world: World, receipt: Any, *own: Any) -> Found:
     """What became of a ballot on the board as it is."""
     board = world.board()
-    return check_receipt(board, receipt, credentials_on(board, world.stored), [each.ballot for each in own])
+    return check_receipt(receipt, credentials_on(board, world.stored), [each.ballot for each in own])
 
 
 def test_a_receipt_says_counted_replaced_or_dropped(world: World) -> None:
@@ -356,3 +357,28 @@ def test_the_private_credential_hides(world: World) -> None:
     credential = private_credential(world.keys[0], world.manifest.phi)
     assert credential.reveal().decode() not in repr(credential)
     assert credential != private_credential(world.keys[0], bytes(32))
+
+
+def test_a_receipt_costs_no_step_for_each_ballot_of_the_board(world: World) -> None:
+    """A file of receipts may hold 40,000: on a board of 20,000 ballots each took 2 ms."""
+    receipt, _ = receipts_of(world)
+
+    def looked_at(ballots: int) -> int:
+        names = [hash_hex(b"%d" % n) for n in range(ballots)]
+        looked = Looked({receipt.ballot: "mine", **dict.fromkeys(names, "theirs")})
+        pages = {receipt.ballot: receipt.page, **dict.fromkeys(names, 1)}
+        voted = Voted(looked, pages, {"mine": receipt.ballot})
+        assert check_receipt(receipt, voted) is Found.COUNTED
+        return looked.steps
+
+    assert looked_at(1_000) == looked_at(10) == 1
+
+
+class Looked(dict[str, str]):
+    """Counts how often a credential is looked up."""
+
+    steps = 0
+
+    def __getitem__(self, name: str) -> str:
+        self.steps += 1
+        return super().__getitem__(name)

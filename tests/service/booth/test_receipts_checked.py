@@ -63,8 +63,8 @@ async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tm
         await drop(server, poll, mine)  # before its page is sealed
         server.forward(DAY)
         board = (await poll.client.do(poll_calls.opened_board(poll.manifest))).board
-        credentials = credentials_on(board, await poll.client.do(poll_calls.ballots(poll.phi)))
-        assert check_receipt(board, mine, credentials) is Found.DROPPED
+        voted = credentials_on(board, await poll.client.do(poll_calls.ballots(poll.phi)))
+        assert check_receipt(mine, voted) is Found.DROPPED
         found = await vote(server, poll, homes[0], "--check")
         assert (found.exit_code, "proof against the server" in found.stderr) == (3, True)
         assert mine.ballot[:16] in found.stdout
