@@ -7,6 +7,7 @@ import time
 from base64 import urlsafe_b64decode
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -123,17 +124,18 @@ def test_checking_is_cheap() -> None:
     """Under 20 µs for a right solution, and a wrong one costs no more (floor of the machine in the same run)."""
     raw = made(8)
     solution = puzzle.solve(raw)
-    best, floor = 1.0, 1.0
+    ratios, best = [], 1.0
     for _ in range(40):
         begin = time.perf_counter()
         for _ in range(50):
             puzzle.check(KEY, GROUP, Route.REPORTS, raw, solution)
-        best = min(best, (time.perf_counter() - begin) / 50)
-        begin = time.perf_counter()
+        middle = time.perf_counter()
         for _ in range(50 * 18):
             sha256(raw).digest()
-        floor = min(floor, (time.perf_counter() - begin) / 50)
-    assert best < max(20e-6, 2.5 * floor), (best, floor)
+        ratios.append((middle - begin) / (time.perf_counter() - middle))
+        best = min(best, (middle - begin) / 50)
+    # One right after the other: the processor's clock changes from one moment to the next.
+    assert best < 20e-6 or median(ratios) < 2.5, (best, median(ratios))
 
 
 def flipped(raw: bytes, at: int) -> bytes:
