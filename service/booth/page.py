@@ -7,6 +7,7 @@ elsewhere, nothing is cached, and it works without scripts, of which it has none
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -174,6 +175,11 @@ class LocalServer(ThreadingHTTPServer):
         """Half an hour without anybody."""
         self.idle = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over who hung up before the answer was sent; anything else is a bug and shows as one."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: LocalServer
@@ -185,7 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("content-length", "")
-        if not length.isdecimal() or int(length) > MAX_BODY:
+        # Longer ones are looked at no more: Python refuses numbers of thousands of digits with an error of its own.
+        if not length.isdecimal() or len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
             self.send_error(413)
             return
         self._answer(self.rfile.read(int(length)))

@@ -1,0 +1,29 @@
+"""The booth's page against whatever else runs on the voter's machine: a bad request is refused, and that is all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from service.booth.page import LocalServer
+
+
+@pytest.mark.parametrize(
+    "length",
+    ["9" * 5_000, "0" * 5_000, "1025", "-1", "", "²"],
+    ids=["nines", "zeros", "1025", "minus", "none", "power"],
+)
+def test_a_length_that_is_none_is_refused_quietly(length: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One of 5,000 digits was answered by nothing, and by a traceback in the voter's terminal."""
+    with LocalServer() as server:
+        serving = threading.Thread(target=server.handle_request)
+        serving.start()
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
+            head = f"POST /x/cast HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: {length}\r\n\r\n"
+            connection.sendall(head.encode("latin-1"))
+            answer = connection.recv(64)
+        serving.join()
+    assert b" 413 " in answer
+    assert capsys.readouterr().err == ""
