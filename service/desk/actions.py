@@ -16,18 +16,9 @@ from crypto.opening import grant, seal_entry
 from crypto.seal import PublicKey
 from crypto.secrets import SymmetricKey
 from crypto.signatures import SigningKey
+from service.cases.case_state import may_become
 from service.cases.letters import Letter, State, sign_letter
-from service.cases.log import (
-    Act,
-    Entry,
-    Forwarded,
-    LetterSent,
-    Padding,
-    Recused,
-    StateSet,
-    may_become,
-    sign_entry,
-)
+from service.cases.log import Act, Entry, Forwarded, LetterSent, Padding, Recused, StateSet, sign_entry
 from service.cases.rosters import Handler, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
-from service.cases.log import CaseState, LetterSent, fold, known_entry
+from service.cases.case_state import CaseState, fold
+from service.cases.log import LetterSent, known_entry
 from service.desk.records import Held, LogLine
 
 

@@ -12,8 +12,8 @@ from service.cases.log import LetterSent, StateSet
 from service.cases.receipts import day_told
 from service.console import one_line
 from service.desk.casebook import Case
+from service.desk.persons import persons, subjects_of
 from service.desk.show import ID_SHOWN
-from service.desk.subjects import persons, subjects_of
 from service.desk.touch import came_on
 
 BAD_FAITH = "false-report"

@@ -18,15 +18,14 @@ from abuse.bursts import Burst, Wave, burst, waves
 from abuse.corroboration import Corroboration, corroborate
 from abuse.evidence import Finding, Verdict, file_id, link_id, witness_id
 from abuse.likeness import wording
-from abuse.merges import Merged, Namesakes, People, Statement, Unmerged, people
-from abuse.subjects import Subject, read_subject, voice_context
-from crypto.errors import Refused
-from service.cases.log import Checked, SubjectMerged, SubjectSplit
+from abuse.merges import Namesakes, People
+from abuse.subjects import Subject, voice_context
+from service.cases.log import Checked
 from service.cases.reports import FollowUp, Report
 from service.cases.speaking import Moments, Spoken
 from service.cases.texts import LONG_TEXT
-from service.cases.voices import subjects_named
 from service.desk.casebook import Case
+from service.desk.persons import namesakes, persons, subjects_of
 from service.desk.records import Body
 from service.desk.voices import Hearing
 
@@ -115,57 +114,18 @@ def _reports(number: int) -> str:
     return f"{number} {'report carries' if number == 1 else 'reports carry'}"
 
 
-def persons(cases: Iterable[Case]) -> People:
-    """Fold the merges and splits of all logs: a split takes back every merge of just these two stated before it.
-
-    What names no two accounts is passed over: a colleague wrote it.
-    """
-    statements: list[tuple[float, Statement]] = []
-    standing: dict[frozenset[Subject], list[str]] = {}
-    # Stable, so that acts of one second on one report stay in the order of its log.
-    entries = sorted((e for case in cases for e in case.state.entries), key=lambda e: e.at_s)
-    for place, entry in enumerate(entries):
-        match entry.act:
-            case SubjectMerged(subject=one, other=other) if (both := _two(one, other)) is not None:
-                # By place, since two authors, or two reports' logs, may hold entries of one id.
-                standing.setdefault(frozenset(both), []).append(str(place))
-                merged = Merged(str(place), *both, entry.author, entry.at_s)
-                statements.append((entry.at_s, merged))
-            case SubjectSplit(subject=one, other=other) if (both := _two(one, other)) is not None:
-                # All of them: two handlers may have said the same, each in another report's log.
-                statements.extend(
-                    (entry.at_s, Unmerged(undone, entry.author, entry.at_s))
-                    for undone in standing.pop(frozenset(both), [])
-                )
-            case _:
-                pass
-    return people(statement for _, statement in statements)
-
-
-def _two(one: str, other: str) -> tuple[Subject, Subject] | None:
-    try:
-        first, second = read_subject(one), read_subject(other)
-    except Refused:
-        return None
-    return None if first == second else (first, second)
-
-
-def _namesakes(reading: Reading, known: People) -> Namesakes:
-    return Namesakes((found for case in reading.cases.values() for found in subjects_of(case)), known)
-
-
 def abouts(reading: Reading) -> list[About]:
     """Score every person somebody was reported for, the best corroborated first.
 
     The order says what to look at first, no more.
     """
     known = persons(reading.cases.values())
-    namesakes = _namesakes(reading, known)
+    alike = namesakes(reading.cases.values(), known)
     by_person: dict[Subject, list[Case]] = {}
     for case in reading.cases.values():
         for one in {known.principal(found) for found in subjects_of(case)}:
             by_person.setdefault(one, []).append(case)
-    found = [_about(reading, known, one, cases, namesakes) for one, cases in by_person.items()]
+    found = [_about(reading, known, one, cases, alike) for one, cases in by_person.items()]
     return sorted(
         found, key=lambda about: (-about.score.score, -about.score.reports, about.subject.canonical)
     )
@@ -179,10 +139,10 @@ def about(reading: Reading, named: Subject) -> About | None:
     if not cases:
         return None
     one = known.principal(named)
-    return _about(reading, known, one, cases, _namesakes(reading, known))
+    return _about(reading, known, one, cases, namesakes(reading.cases.values(), known))
 
 
-def _about(reading: Reading, known: People, one: Subject, cases: list[Case], namesakes: Namesakes) -> About:
+def _about(reading: Reading, known: People, one: Subject, cases: list[Case], alike: Namesakes) -> About:
     aliases = sorted(known.aliases(one), key=lambda alias: alias.canonical)
     accounts = [account_of(reading, case, aliases) for case in cases]
     findings = [finding for case in cases for finding in findings_of(reading, case)]
@@ -213,7 +173,7 @@ def _about(reading: Reading, known: People, one: Subject, cases: list[Case], nam
             if case.first.id in reading.hearings
         ),
         waiting=sum(case.first.id not in reading.hearings for case in carrying),
-        same_handle=namesakes.of(aliases),
+        same_handle=alike.of(aliases),
     )
 
 
@@ -244,11 +204,6 @@ def _spoken(reading: Reading, case: Case, aliases: Iterable[Subject]) -> list[Sp
     by_context = {each.context: each for each in hearing.spoken}
     contexts = [voice_context(reading.roots[group], alias).hex() for alias in aliases]
     return [by_context[context] for context in contexts if context in by_context]
-
-
-def subjects_of(case: Case) -> list[Subject]:
-    """Whom a report is about, as far as its names can be read as accounts."""
-    return subjects_named(case.first.who)
 
 
 def account_of(reading: Reading, case: Case, aliases: Iterable[Subject] = ()) -> Account:

@@ -21,11 +21,12 @@ from service.console import command, emit, json_option, one_line, shown, write_p
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened
+from service.desk.persons import persons
 from service.desk.reading import reading_of, remember
 from service.desk.records import link_named
 from service.desk.session import Session
 from service.desk.show import ID_SHOWN
-from service.desk.subjects import About, about, abouts, comparison, persons
+from service.desk.subjects import About, about, abouts, comparison
 from service.desk.writing import remark
 
 _GROUPS_SHOWN: Final = 3

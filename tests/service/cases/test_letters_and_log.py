@@ -16,6 +16,7 @@ from crypto.framing import part
 from crypto.labels import Label
 from crypto.letters import MAX_LETTER
 from crypto.signatures import SigningKey, sign
+from service.cases.case_state import fold, may_become
 from service.cases.letters import Letter, State, read_letter, sign_letter
 from service.cases.log import (
     LAST_SECOND,
@@ -31,9 +32,7 @@ from service.cases.log import (
     SubjectMerged,
     SubjectSplit,
     Triaged,
-    fold,
     known_entry,
-    may_become,
     read_entry,
     sign_entry,
 )
