@@ -80,17 +80,17 @@ class Places:
                 looking.cancel()
 
     async def _look(self) -> None:
-        """Cut off the slowest sender now and then, for as long as somebody waits."""
+        """Cut off the slowest sender now and then, for as long as somebody waits: the next when that one is gone."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_LOOKS_S)
             now = loop.time()
+            if any(sender.patience is not None and sender.patience.expired() for sender in self._senders):
+                continue
             paces = {
                 sender: sender.size / (now - sender.begun)
                 for sender in self._senders
-                if now - sender.begun > GRACE_S
-                and sender.patience is not None
-                and not sender.patience.expired()
+                if now - sender.begun > GRACE_S and sender.patience is not None
             }
             slowest = min(paces, key=paces.__getitem__, default=None)
             if slowest is not None and paces[slowest] < FAST and slowest.patience is not None:
