@@ -35,6 +35,11 @@ def day_of(now_s: float) -> int:
     return max(0, int(now_s) // SECONDS_A_DAY)
 
 
+def day_number(day: date) -> int:
+    """Count the days from 1970-01-01 to a date."""
+    return (day - _EPOCH).days
+
+
 def day_told(day: int) -> str:
     """Write a day (since 1970-01-01 UTC) as a date, or as a number where no date is that late."""
     try:

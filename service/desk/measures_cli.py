@@ -13,11 +13,8 @@ from service.console import command, emit, json_option, poll_id, shown
 from service.desk.cli import desk, opened
 from service.desk.measures import Decision, Turn, due, goes_on, over, told, turns
 from service.desk.polls_cli import day_named
-from service.desk.sync_measures import measure_of, measures, of_council
+from service.desk.sync_measures import NOT_COUNCIL, measure_of, measures, of_council
 
-_NOT_COUNCIL = (
-    "measures are followed at the desks of the council, and as of its last sync this is none of them"
-)
 _THEN = "When it is done: `sottovoce desk reviewed POLL --ended`, or `--again DAY`."
 
 
@@ -33,7 +30,7 @@ def measures_(context: click.Context, as_json: bool) -> None:
     today = day_of(time.time())
     with opened(context) as session:
         if not of_council(session):
-            raise Refused(_NOT_COUNCIL)
+            raise Refused(NOT_COUNCIL)
         ahead = [(decision, turns(decision, seen)) for decision, seen in measures(session)]
     ahead = sorted((one for one in ahead if one[1]), key=lambda one: (one[1][0].on, one[0].poll))
     lines = [line for decision, some in ahead for line in _lines(decision, some, today)]
@@ -60,7 +57,7 @@ def reviewed(context: click.Context, poll: str, ended: bool, again: str | None, 
         raise Refused("say either --ended, or --again with the day on which it is looked at again")
     with opened(context) as session:
         if not of_council(session):
-            raise Refused(_NOT_COUNCIL)
+            raise Refused(NOT_COUNCIL)
         decision, seen = measure_of(session, phi)
         said = over(decision, seen) if again is None else goes_on(decision, seen, today, day_named(again))
         session.vault.put("reviewed", phi, said)

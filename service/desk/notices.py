@@ -18,19 +18,15 @@ from msgspec import Struct
 from abuse.subjects import Subject, read_subject
 from crypto.errors import Refused
 from service.cases.notices import Notice, open_notice, seal_notice, sign_notice
-from service.cases.receipts import day_of, day_told
+from service.cases.receipts import day_number, day_of, day_told
 from service.cases.roster_history import Handler, Roster
 from service.chain_files import read_whole
 from service.console import one_line
 from service.desk.session import Session
-from service.desk.sync_measures import of_council
+from service.desk.sync_measures import NOT_COUNCIL, of_council
 
-_EPOCH: Final = date(1970, 1, 1)
 _MAX_FILE: Final = 64 * 1_024
 _AHEAD_S: Final = 86_400  # by which an author's clock may be ahead
-_COUNCIL_ONLY: Final = (
-    "measures are followed at the desks of a council, and as of its last sync this is none of them"
-)
 
 EXAMPLE: Final = """\
 # A measure, as another council is told of it. The same name again takes the place of what was told before.
@@ -69,10 +65,10 @@ def notice_of(session: Session, path: Path, to: bytes, now_s: int) -> Notice:
         read_subject(account)
     if file.until is not None and file.until < file.since:
         raise Refused("measure.toml: it ends before it begins")
-    if file.until is not None and _day(file.until) < day_of(now_s) and not file.lifted:
+    if file.until is not None and day_number(file.until) < day_of(now_s) and not file.lifted:
         raise Refused("measure.toml: it has ended: nobody need be told, unless with `lifted = true`")
     since, until, review = (
-        None if day is None else _day(day) for day in (file.since, file.until, file.review)
+        None if day is None else day_number(day) for day in (file.since, file.until, file.review)
     )
     notice = Notice(
         group=session.group.hex(),
@@ -184,9 +180,5 @@ def _member(session: Session) -> Handler:
     roster = session.own_roster
     me = None if roster is None else roster.by_key(session.in_force.key_id)
     if me is None or not of_council(session):
-        raise Refused(_COUNCIL_ONLY)
+        raise Refused(NOT_COUNCIL)
     return me
-
-
-def _day(day: date) -> int:
-    return (day - _EPOCH).days

@@ -10,7 +10,7 @@ import click
 
 from crypto.errors import Refused
 from service.cases import decisions
-from service.cases.receipts import day_of, day_told
+from service.cases.receipts import day_number, day_of, day_told
 from service.console import command, emit, json_option, poll_id, shown, write_private
 from service.desk.cli import client_of, desk, opened
 from service.desk.measures import review_day
@@ -18,8 +18,6 @@ from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
 from service.desk.writing import text_of
 from service.wire import poll_calls
-
-_EPOCH = date(1970, 1, 1)
 
 
 @desk.command("result")
@@ -99,7 +97,7 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
 def day_named(text: str) -> int:
     """Read a day as a person types it: days since 1970-01-01. Refused when it is none."""
     try:
-        return (date.fromisoformat(text) - _EPOCH).days
+        return day_number(date.fromisoformat(text))
     except ValueError:
         raise Refused("a day is like 2026-12-31") from None
 

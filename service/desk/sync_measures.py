@@ -16,6 +16,9 @@ from service.wire import poll_calls
 from service.wire.client import Client, Declined
 from service.wire.poll_decisions import checked_word
 
+NOT_COUNCIL = (
+    "measures are followed at the desks of the council, and as of its last sync this is none of them"
+)
 _GONE = "it is listed, and not there"
 
 

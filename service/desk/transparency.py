@@ -17,7 +17,7 @@ from typing import Any, Final
 from crypto.errors import Refused
 from service.cases.log import LetterSent
 from service.cases.policies import baseline
-from service.cases.receipts import day_told
+from service.cases.receipts import day_number, day_told
 from service.cases.rosters import RosterHistory
 from service.desk.casebook import Case
 from service.desk.readers import Histories, left_out_of
@@ -25,7 +25,6 @@ from service.desk.touch import WEEK, came_on
 
 STEP: Final = 5
 """A count is told as one of 0 to 4, 5 to 9, and so on."""
-_EPOCH: Final = date(1970, 1, 1)
 _NAME: Final = re.compile(r"([0-9]{4})(?:-(?:Q([1-4])|H([12])))?", re.ASCII)
 _KINDS: Final = {
     "conduct": "Reports of conduct",
@@ -72,7 +71,7 @@ def period_named(name: str, today: int) -> Period:
     begins = (int(quarter or half or 1) - 1) * months + 1
     ends = begins + months
     first, after = (
-        (date(year + (month > 12), (month - 1) % 12 + 1, 1) - _EPOCH).days for month in (begins, ends)
+        day_number(date(year + (month > 12), (month - 1) % 12 + 1, 1)) for month in (begins, ends)
     )
     if today < after:
         raise Refused(f"{name} is not over: it ends with {day_told(after - 1)}")

@@ -121,7 +121,7 @@ def test_only_councils_tell_and_are_told(councils: Councils) -> None:
     for name, arguments in (("Ada", ("in-force",)), ("Ada", ("take-measure", str(councils.folder / "ban")))):
         councils.share("Gil", councils.boreal, BAN, "ban")
         refused = councils(name, *arguments)
-        assert (refused.exit_code, "desks of a council" in refused.output) == (3, True), refused.output
+        assert (refused.exit_code, "desks of the council" in refused.output) == (3, True), refused.output
     assert councils.share("Ada", councils.boreal, BAN, "mine").exit_code == 3
     refused = councils("Hedy", "take-measure", str(councils.folder / "ban"))
     assert (refused.exit_code, "sealed to others" in refused.output) == (3, True)
