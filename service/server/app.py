@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException
@@ -14,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from service.server import housekeeping, http, openapi, pages, paging
+from service.server import events, housekeeping, http, openapi, pages, paging
 from service.server.admission import Admission
 from service.server.deps import Deps
 from service.server.gate import Gate, limits_of
@@ -38,6 +39,13 @@ from service.storage.limiters import open_limiter
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.wire.problems import ProblemError
 
+WAITS_S: Final = (
+    60.0  # then the worker gives up, and whoever started it decides: Granian, systemd, a container
+)
+AGAIN_S: Final = 0.5
+
+T = TypeVar("T")
+
 _ROUTES = (about, groups, reports, desk, mailboxes, polls, polls_desk, polls_trustees, registries)
 
 
@@ -52,7 +60,7 @@ def create_app(deps: Deps) -> Litestar:
 
     @asynccontextmanager
     async def housekept(_app: Litestar) -> AsyncIterator[None]:
-        await housekeeping.once(deps)
+        await when_reachable(lambda: housekeeping.once(deps))
         pager = paging.Pager()
         works = (
             (housekeeping.once, housekeeping.EVERY_S, "housekeeping"),
@@ -109,8 +117,6 @@ async def opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[Dep
 
     apart: whether SQLite is written by a process of its own.
     """
-    import time
-
     paging.checked(settings)
     keys = load_or_make(settings.folder, system)
     store = await open_store(store_url(settings), replicas=settings.redis_replicas, apart=apart)
@@ -123,3 +129,24 @@ async def opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[Dep
             await limiter.close()
     finally:
         await store.close()
+
+
+async def when_reachable(step: Callable[[], Awaitable[T]]) -> T:
+    """Take a step of a worker's start, again and again while the store or the limiter can't be reached, up to WAITS_S.
+
+    The set-up was proven before the first worker (`serve.check`). Without patience here, a worker that starts while
+    Redis does (one that took the place of another, say) fails twice within seconds, and Granian then ends them all.
+    Raises what `step` raises at last.
+    """
+    until = time.monotonic() + WAITS_S
+    said = False
+    while True:
+        try:
+            return await step()
+        except (StoreUnavailable, LimiterUnavailable) as error:
+            if time.monotonic() > until:
+                raise
+            if not said:
+                events.failure("waiting-at-start-up", error)
+                said = True
+        await asyncio.sleep(AGAIN_S)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from crypto import selftest
 from service.server import events
-from service.server.app import create_app, opened
+from service.server.app import create_app, opened, when_reachable
 from service.server.forgetting import Collecting
 from service.server.settings import Settings, from_environment
 
@@ -40,7 +41,8 @@ class Served:
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             selftest.check_once()
-            async with opened(self._settings) as deps:
+            async with AsyncExitStack() as parts:
+                deps = await when_reachable(lambda: parts.enter_async_context(opened(self._settings)))
                 self._app = create_app(deps)
                 gc.collect()
                 gc.freeze()  # what start-up made lives as long as the worker: don't look through it again

@@ -120,6 +120,7 @@ def main() -> None:
         websockets=False,
         log_level=LogLevels.error,
         log_access=False,
+        respawn_failed_workers=settings.workers > 1,  # as service.server.serve has it
     ).serve()
 
 
