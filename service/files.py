@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crypto.errors import Refused
 from service.cases.answers import Answers, parse_answers
-from service.cases.attachments import clean, media_type_of
+from service.cases.media_types import media_type_of
 from service.cases.reports import MAX_PLAINTEXT, File
 
 MAX_ANSWERS = 2 * 1_024 * 1_024  # bytes of a report.toml: more than any report may say
@@ -22,6 +22,8 @@ def read_file(path: Path, *, original: bool) -> tuple[File, tuple[str, ...]]:
     raw = _read(path, 4 * MAX_PLAINTEXT)  # cleaning may make it small enough
     if original:
         return File(path.name, media_type_of(raw), raw, original=True), ()
+    from service.cases.attachments import clean  # its readers of pictures and PDFs take a while to load
+
     cleaned = clean(raw)
     return File(path.name, cleaned.media_type, cleaned.content), cleaned.removed
 

@@ -10,52 +10,18 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crypto.errors import Refused
-from crypto.secrets import Unshown
 from service.cases.coded_pictures import strip_jpeg
-from service.cases.pdf_cleaning import NotCleanable, clean_pdf
-
-__all__ = ["MAX_PIXELS", "Cleaned", "NotCleanable", "clean", "media_type_of", "strip_jpeg"]
+from service.cases.media_types import Cleaned, NotCleanable, media_type_of
+from service.cases.pdf_cleaning import clean_pdf
 
 MAX_PIXELS = 64_000_000  # 64 megapixels; stops small files that unpack to gigabytes
 _ORIENTATION, _GPS, _MAKE, _MODEL, _DATE, _SOFTWARE, _ARTIST, _EXIF_IFD = (
     0x0112, 0x8825, 0x010F, 0x0110, 0x0132, 0x0131, 0x013B, 0x8769,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Cleaned(Unshown):
-    """A file without its metadata, and in plain words what was removed (empty: there was nothing)."""
-
-    content: bytes
-    media_type: str
-    removed: tuple[str, ...]
-
-
-def media_type_of(content: bytes) -> str:
-    """Tell a file's kind by its first bytes, never by its name."""
-    signatures = (
-        (b"\xff\xd8\xff", "image/jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"GIF87a", "image/gif"),
-        (b"GIF89a", "image/gif"),
-        (b"%PDF-", "application/pdf"),
-        (b"PK\x03\x04", "application/zip"),
-    )
-    for start, media_type in signatures:
-        if content.startswith(start):
-            return media_type
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    return "application/octet-stream" if b"\x00" in content else "text/plain"
 
 
 def clean(content: bytes) -> Cleaned:

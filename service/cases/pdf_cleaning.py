@@ -28,6 +28,7 @@ import pikepdf
 
 from crypto.errors import Refused
 from service.cases.coded_pictures import strip_jpeg, strip_jpeg2000
+from service.cases.media_types import NotCleanable
 
 MAX_UNWRAPPED: Final = 64 * 1_024 * 1_024  # bytes in one file; stops small files that unpack to gigabytes
 _DOCUMENT = "author, title, dates and software"
@@ -54,10 +55,6 @@ _TRAILER = {
     "/DecodeParms",
 }
 _STRIPPERS = {"/DCTDecode": strip_jpeg, "/DCT": strip_jpeg, "/JPXDecode": strip_jpeg2000}
-
-
-class NotCleanable(Refused):
-    """A kind of file whose metadata this project can't remove: send the original knowingly, or not at all."""
 
 
 def clean_pdf(content: bytes) -> tuple[bytes, tuple[str, ...]]:

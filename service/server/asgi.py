@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from crypto import selftest
 from service.server import events
-from service.server.app import create_app, opened, when_reachable
+from service.server.app import create_app
 from service.server.forgetting import Collecting
+from service.server.opening import opened, when_reachable
 from service.server.settings import Settings, from_environment
 
 # A full search for cycles takes some milliseconds: seldom enough that nobody waits for it, well within a minute.

@@ -15,8 +15,8 @@ from granian.server import Server as Granian
 
 from crypto import selftest
 from service.server import events
-from service.server.app import opened
 from service.server.listening import check_free
+from service.server.opening import opened
 from service.server.settings import Settings, to_environment
 
 HEADER_READ_MS = 10_000

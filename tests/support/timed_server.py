@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import cast
 
-from service.server import app, asgi
+from service.server import asgi, opening
 from service.server.deps import Deps
 from service.server.forgetting import forget_what_is_freed
 from service.server.settings import Settings, load, to_environment
@@ -90,7 +90,7 @@ async def _opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[De
         yield Deps(deps.settings, store, deps.keys, deps.gate, clock, deps.entropy)
 
 
-_real_opened = app.opened
+_real_opened = opening.opened
 
 
 def application() -> asgi.Served:

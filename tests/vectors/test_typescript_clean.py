@@ -13,6 +13,8 @@ from PIL import Image, ImageOps
 
 from crypto.errors import Refused
 from service.cases import attachments
+from service.cases.coded_pictures import strip_jpeg
+from service.cases.media_types import media_type_of
 from tests.support.typescript import Browser, BrowserRefused
 
 pytestmark = pytest.mark.xdist_group("typescript")
@@ -70,7 +72,7 @@ def test_what_tells_of_its_maker_goes_and_the_picture_stays(browser: Browser, ki
     assert CANARY in raw
     content, media_type, removed = cleaned(browser, raw)
     assert CANARY not in content
-    assert media_type == f"image/{kind.lower()}" == attachments.media_type_of(content)
+    assert media_type == f"image/{kind.lower()}" == media_type_of(content)
     assert pixels(content) == pixels(raw)
     with Image.open(io.BytesIO(content)) as image:
         assert not image.getexif()
@@ -130,7 +132,7 @@ def test_the_small_picture_of_a_photograph_goes(browser: Browser) -> None:
     raw = raw[:2] + head + raw[at + 14 :]
     clean, _, removed = cleaned(browser, raw)
     assert "other" in removed
-    for content in (clean, attachments.strip_jpeg(raw)):
+    for content in (clean, strip_jpeg(raw)):
         assert CANARY not in content
         assert content[2:20] == b"\xff\xe0\x00\x10" + jfif[:12] + b"\0\0"
         with Image.open(io.BytesIO(content)) as image:
@@ -145,7 +147,7 @@ def test_adobes_colour_note_stays(browser: Browser) -> None:
     assert b"Adobe" in raw
     content, _, _ = cleaned(browser, raw)
     assert pixels(content) == pixels(raw)
-    assert content == attachments.strip_jpeg(raw)
+    assert content == strip_jpeg(raw)
 
 
 def test_an_unknown_chunk_of_a_png_goes(browser: Browser) -> None:
@@ -166,7 +168,7 @@ def test_other_kinds_are_refused_not_sent(browser: Browser, raw: bytes) -> None:
 
 def test_kinds_are_named_as_the_command_line_names_them(browser: Browser) -> None:
     for raw in [*map(picture, KINDS), "Grüße".encode()]:
-        assert cleaned(browser, raw)[1] == attachments.media_type_of(raw)
+        assert cleaned(browser, raw)[1] == media_type_of(raw)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from crypto.errors import Refused
 from crypto.secrets import Unshown
-from service.cases.attachments import Cleaned, NotCleanable
+from service.cases.media_types import Cleaned, NotCleanable
 
 CPU_S: Final = 20
 MEMORY: Final = 3 * 1024**3  # bytes of address space; a WebP of 64 megapixels takes two thirds of it

@@ -17,7 +17,8 @@ from typing import Final
 import msgspec
 
 from crypto.errors import Refused
-from service.cases.attachments import NotCleanable, clean
+from service.cases.attachments import clean
+from service.cases.media_types import NotCleanable
 from service.server.pages.cleaning import LENGTH, Answer
 
 _NICE: Final = 10

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from crypto.errors import Refused
-from service.cases.attachments import NotCleanable, clean, media_type_of
+from service.cases.media_types import Cleaned, NotCleanable, media_type_of
 from service.cases.reports import MAX_PLAINTEXT, File
 from service.cases.texts import MAX_ITEMS
 from service.server.pages import messages
@@ -71,8 +71,7 @@ def attached(uploads: Sequence[Upload], *, original: bool) -> tuple[tuple[File, 
                 files.append(File(upload.name, media_type, upload.content, original=True))
                 continue
             try:
-                # What only is passed on or refused needs no other process.
-                cleaned = (apart.clean if media_type in _READ_APART else clean)(upload.content)
+                cleaned = _cleaned(upload.content, media_type, apart)
             except NotCleanable:
                 raise FilesRefused(messages.FILE_NOT_CLEANED) from None
             except Refused:
@@ -82,3 +81,12 @@ def attached(uploads: Sequence[Upload], *, original: bool) -> tuple[tuple[File, 
     if sum(len(file.content) for file in files) > MAX_PLAINTEXT - 16 * 1024:
         raise FilesRefused(messages.FILES_TOO_LARGE)
     return tuple(files), tuple(sorted(removed))
+
+
+def _cleaned(content: bytes, media_type: str, apart: Apart) -> Cleaned:
+    """Clean as `service.cases.attachments.clean` does; what is only passed on or refused needs no other process."""
+    if media_type in _READ_APART:
+        return apart.clean(content)
+    if media_type == "text/plain":
+        return Cleaned(content, media_type, ())
+    raise NotCleanable("this kind of file can't be cleaned")

@@ -16,8 +16,9 @@ from PIL import Image
 
 from crypto.errors import Refused
 from service.cases import attachments
-from service.cases.attachments import NotCleanable, clean, media_type_of, strip_jpeg
-from service.cases.coded_pictures import strip_jpeg2000
+from service.cases.attachments import clean
+from service.cases.coded_pictures import strip_jpeg, strip_jpeg2000
+from service.cases.media_types import NotCleanable, media_type_of
 
 CANARY = b"CANARY-OWNER"
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from crypto.errors import Refused
-from service.cases.attachments import NotCleanable, clean
+from service.cases.attachments import clean
+from service.cases.media_types import NotCleanable
 from service.server.pages import cleaning
 from service.server.pages.cleaning import Apart
 from tests.support.groups import Group

@@ -11,7 +11,7 @@ import pytest
 
 from crypto.codes import ReplyCode, to_words
 from crypto.entropy import system
-from service.cases.attachments import Cleaned
+from service.cases.media_types import Cleaned
 from service.server.pages import uploads
 from service.server.pages.forms import Upload
 from service.server.pages.uploads import Cleaner
@@ -47,7 +47,7 @@ class Slow:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     cleaning = Slow()
-    monkeypatch.setattr(uploads, "clean", cleaning)
+    monkeypatch.setattr(uploads, "_cleaned", lambda content, *_: cleaning(content))
     yield cleaning
     cleaning.go.set()
 
