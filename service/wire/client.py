@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self, TypeVar
@@ -87,6 +88,15 @@ def checked_proxy(url: str | None) -> str | None:
     return url
 
 
+@cache
+def _tls(*, needed: bool) -> ssl.SSLContext:
+    """Make what says whom to trust, once in a process: reading everybody's certificates takes a tenth of a second.
+
+    Where plain HTTP is spoken (`checked_base` says where that may be) none is read, so TLS would trust nobody.
+    """
+    return httpx.create_ssl_context(trust_env=False) if needed else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 class _Core:
     """What both clients share: how to prepare a request and how to judge an answer."""
 
@@ -123,6 +133,7 @@ class _Core:
 
     def options(self, proxy: str | None, transport: object) -> dict[str, object]:
         options: dict[str, object] = {
+            "verify": _tls(needed=self.base.startswith("https:")),
             "timeout": httpx.Timeout(READ_S, connect=CONNECT_S),
             "follow_redirects": False,
             "trust_env": False,
@@ -131,10 +142,6 @@ class _Core:
             ),  # a server could follow a reporter by one
             "headers": {"User-Agent": "sottovoce", "Accept-Encoding": "identity"},
         }
-        if self.base.startswith("http://"):
-            # Redirects are off, so nothing here speaks TLS: a context that trusts no authority spares reading the
-            # certificates of all of them, tens of milliseconds for each client.
-            options["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if transport is not None:
             options["transport"] = transport
         elif (checked := checked_proxy(proxy)) is not None:

@@ -19,7 +19,7 @@ from service.wire.client import Client, Declined, Unreachable
 from service.wire.problems import Kind
 from tests.support.groups import Group, admitted, burned, server_key, slots
 from tests.support.redis_server import redis_server
-from tests.support.server import RunningServer, running_server
+from tests.support.server import NO_TLS, RunningServer, running_server
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_signed_request_is_taken_once(server: RunningServer, client: Client, g
     method, url, headers, body = client.request(calls.feed(group.signer("Ada")))
 
     def send(_: int) -> int:
-        with httpx.Client(trust_env=False) as own:
+        with httpx.Client(verify=NO_TLS, trust_env=False) as own:
             return own.request(method, url, headers=headers, content=body).status_code
 
     with ThreadPoolExecutor(20) as pool:
@@ -130,7 +130,7 @@ def test_nothing_of_the_sender_is_logged(server: RunningServer, group: Group) ->
         "X-Real-IP": canary,
         "User-Agent": f"agent-{canary}",
     }
-    with httpx.Client(trust_env=False, headers=headers) as http:
+    with httpx.Client(verify=NO_TLS, trust_env=False, headers=headers) as http:
         assert http.get(f"{server.base}/v1/server").status_code == 200
         assert http.get(f"{server.base}/v1/{canary}").status_code == 404
         assert http.post(f"{server.base}/v1/mailboxes/open", content=canary).status_code == 415
@@ -151,7 +151,7 @@ def test_every_answer_has_the_security_headers(server: RunningServer) -> None:
         ("DELETE", "/v1/server"),
         ("GET", "/v1/openapi.json"),
     ):
-        answer = httpx.request(method, server.base + path, trust_env=False)
+        answer = httpx.request(method, server.base + path, verify=NO_TLS, trust_env=False)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
@@ -248,7 +248,10 @@ def test_a_stalling_sender_is_cut_off(server: RunningServer) -> None:
         )
         sockets.append(stalled)
     try:
-        assert httpx.get(f"{server.base}/v1/server", timeout=5, trust_env=False).status_code == 200
+        assert (
+            httpx.get(f"{server.base}/v1/server", timeout=5, verify=NO_TLS, trust_env=False).status_code
+            == 200
+        )
     finally:
         for stalled in sockets:
             stalled.close()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.redis_server import redis_server, wait_until
-from tests.support.server import RunningServer, running_server
+from tests.support.server import NO_TLS, RunningServer, running_server
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 
@@ -19,7 +19,10 @@ pytestmark = [pytest.mark.redis, pytest.mark.slow]
 def up(server: RunningServer) -> bool:
     """Say whether it answers."""
     try:
-        return httpx.get(f"{server.base}/v1/server", timeout=2, trust_env=False).status_code == 200
+        return (
+            httpx.get(f"{server.base}/v1/server", timeout=2, verify=NO_TLS, trust_env=False).status_code
+            == 200
+        )
     except httpx.HTTPError:
         return False
 
