@@ -336,7 +336,10 @@ def test_hundred_members_cost_little_more_than_their_primitives() -> None:
 
 # --- unlinkability, as far as a test can see it -----------------------------------------------------
 
-SAMPLES = 1000
+SAMPLES = 500
+"""Half of them by the same member: means that lie half a standard deviation apart are found in nine of ten draws."""
+JUDGED = 60
+"""Of each kind shown to the verifier: one that accepts a third of what it must not is found in 98 of 100 draws."""
 
 
 @dataclass(frozen=True)
@@ -413,7 +416,7 @@ def gap_in_sigmas(same: list[float], different: list[float]) -> float:
 
 @pytest.mark.slow
 def test_two_contexts_cannot_be_linked_by_simple_means() -> None:
-    """1,000 pairs across two contexts: no statistic, the verifier included, tells same from different.
+    """500 pairs across two contexts: no statistic, the verifier included, tells same from different.
 
     The control is one context, where linking is the purpose: there the first statistic must tell.
     """
@@ -423,7 +426,8 @@ def test_two_contexts_cannot_be_linked_by_simple_means() -> None:
         [fresh_pair(same=kind, one_context=False, draw=draw) for _ in half] for kind in (True, False)
     )
     for name, see in DISTINGUISHERS.items():
-        assert gap_in_sigmas([see(p) for p in same], [see(p) for p in different]) < 4, name
+        count = JUDGED if name.startswith("verifier") else SAMPLES // 2
+        assert gap_in_sigmas([see(p) for p in same[:count]], [see(p) for p in different[:count]]) < 4, name
 
     linked, unlinked = (
         [fresh_pair(same=kind, one_context=True, draw=draw) for _ in range(20)] for kind in (True, False)
