@@ -14,6 +14,8 @@ BUNDLE := service/server/static/app
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input install
 LOCKED := $(PIP) --require-hashes --only-binary :all:
 NODE   := .ci/with-node
+# Tests start hundreds of processes: each would compile the project anew where images tell Python to keep nothing.
+export PYTHONDONTWRITEBYTECODE =
 # One more than the two cores that it is meant for: many tests wait for servers.
 PYTEST_FLAGS ?= -n 3 --dist loadgroup
 
