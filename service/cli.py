@@ -40,6 +40,9 @@ class _Faces(click.Group):
         if where is None:
             return None
         _check_libraries()
+        # The command line of its own that httpx has loads rich and pygments, a sixth of what starting takes; with
+        # None here it does without, as where those are not installed.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         found: click.Command = getattr(import_module(where[0]), where[1])
         return found
 

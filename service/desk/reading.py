@@ -14,7 +14,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from abuse.accounts import arrival_s
 from abuse.subjects import Subject
 from service.cases.registry import Registry
 from service.cases.reports import Report
@@ -54,6 +53,8 @@ class Listened:
 
 def reading_of(session: Session) -> Reading:
     """Read everything that scoring needs. Raises VaultDamaged."""
+    from abuse.accounts import arrival_s  # with numpy: see subjects.py
+
     cases = {name: case for name, case in session.cases().items() if not case.stray}
     held = [one for case in cases.values() for one in (case.first, *case.follow_ups)]
     arrivals = (arrival_s(case.first.day, case.first.fetched_s) for case in cases.values())

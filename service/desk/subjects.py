@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from abuse.accounts import Account, Comparison, arrival_s, compare
-from abuse.bursts import Burst, Wave, burst, waves
-from abuse.corroboration import Corroboration, corroborate
 from abuse.evidence import Finding, Verdict, file_id, link_id, witness_id
-from abuse.likeness import wording
 from abuse.merges import Namesakes, People
 from abuse.subjects import Subject, voice_context
 from service.cases.log import Checked
@@ -28,6 +24,11 @@ from service.desk.casebook import Case
 from service.desk.persons import namesakes, persons, subjects_of
 from service.desk.records import Body
 from service.desk.voices import Hearing
+
+if TYPE_CHECKING:  # with numpy, which most commands of a desk never need: imported where something is scored
+    from abuse.accounts import Account, Comparison
+    from abuse.bursts import Burst, Wave
+    from abuse.corroboration import Corroboration
 
 _VERDICTS = {
     "verified": Verdict.SUPPORTS,
@@ -143,6 +144,9 @@ def about(reading: Reading, named: Subject) -> About | None:
 
 
 def _about(reading: Reading, known: People, one: Subject, cases: list[Case], alike: Namesakes) -> About:
+    from abuse.bursts import burst, waves
+    from abuse.corroboration import corroborate
+
     aliases = sorted(known.aliases(one), key=lambda alias: alias.canonical)
     accounts = [account_of(reading, case, aliases) for case in cases]
     findings = [finding for case in cases for finding in findings_of(reading, case)]
@@ -219,6 +223,9 @@ def account_of(reading: Reading, case: Case, aliases: Iterable[Subject] = ()) ->
 
 def _told(reading: Reading, case: Case) -> Account:
     """Take a case as an account of whomever it names."""
+    from abuse.accounts import Account, arrival_s
+    from abuse.likeness import wording
+
     texts, evidence = [], set()
     for held in (case.first, *case.follow_ups):
         body = reading.bodies.get(held.id)
@@ -261,6 +268,8 @@ def _found(case: Case) -> list[Finding]:
 
 def comparison(reading: Reading, one: Case, other: Case) -> Comparison:
     """Every term of how far two reports are one account, of the first person that both are about."""
+    from abuse.accounts import compare
+
     known = persons(reading.cases.values())
     theirs = {known.principal(found) for found in subjects_of(other)}
     both = next((p for p in map(known.principal, subjects_of(one)) if p in theirs), None)

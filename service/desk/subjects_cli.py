@@ -7,12 +7,10 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from abuse.bursts import DAY_S, Wave
-from abuse.plot import plot as drawn
 from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
@@ -28,6 +26,9 @@ from service.desk.session import Session
 from service.desk.show import ID_SHOWN
 from service.desk.subjects import About, about, abouts, comparison
 from service.desk.writing import remark
+
+if TYPE_CHECKING:  # with numpy: see subjects.py
+    from abuse.bursts import Wave
 
 _GROUPS_SHOWN: Final = 3
 _KEPT: Final = "Kept. It goes out with the next sync."
@@ -72,6 +73,8 @@ def _text(one: About) -> str:
 
 def _wave_text(wave: Wave) -> str:
     """The commonest wording of each group of a wave that shares some, the largest groups first."""
+    from abuse.bursts import DAY_S
+
     first, last = (day_told(int(at_s // DAY_S)) for at_s in (wave.from_s, wave.to_s))
     groups = sorted((shared[0] for shared in wave.shared if shared), key=lambda each: -each[1])
     told = "; ".join(f"{times} share \u201c{wording}\u201d" for wording, times in groups[:_GROUPS_SHOWN])
@@ -217,6 +220,8 @@ def split(context: click.Context, report: str, name: str, other: str, as_json: b
 @command
 def plot(context: click.Context, name: str, to: Path, as_json: bool) -> None:
     """Write a picture (SVG) of an account's reports: when they came, and which share wording."""
+    from abuse.plot import plot as drawn
+
     with opened(context) as session:
         found = _one(session, name)
     picture = drawn(found.accounts, found.score, title=str(found.subject), burst=found.burst)
