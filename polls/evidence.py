@@ -18,7 +18,7 @@ from crypto.errors import Refused
 from crypto.group import Point
 from crypto.ring import MAX_RING, MIN_RING, Ring
 from polls.archive import Contents, read, write
-from polls.audit import Mapper, check_ballots
+from polls.audit import Mapper, add_unchecked_ballots, check_ballots
 from polls.board import Board, HeadWire, Page, PageWire
 from polls.credentials import write_public
 from polls.election import Election
@@ -124,12 +124,17 @@ def assemble(
     ballots: Mapping[str, bytes],
     certificates: Sequence[CertificateWire],
     mapper: Mapper = map,
+    *,
+    to_verify: bool = False,
 ) -> bytes:
     """Assemble the Belenios archive of a closed poll, up to the encrypted tally; checks every ballot again.
 
-    ballots: text by hash, of every ballot on the board. Belenios lists credentials at the set-up; ours are known
-    at the close. That changes nothing for it: ballots and decryptions are bound to the election's text, which does
-    not name the credentials, and the whole archive is a function of the board, so that anybody can assemble it.
+    ballots: text by hash, of every ballot on the board. to_verify: the caller has `polls.verify` check the archive
+    right after, so no proof is looked at here: false ballots are added up too, and refused there.
+
+    Belenios lists credentials at the set-up; ours are known at the close. That changes nothing for it: ballots and
+    decryptions are bound to the election's text, which does not name the credentials, and the whole archive is a
+    function of the board, so that anybody can assemble it.
     """
     manifest = board.manifest
     group: Group[E, S] = trustees.group
@@ -149,7 +154,10 @@ def assemble(
     )
     if texts:
         allowed = frozenset(each.credential for each in certificates)
-        tally, counted = check_ballots(election, allowed, texts, mapper)
+        if to_verify:
+            tally, counted = add_unchecked_ballots(election, allowed, texts)
+        else:
+            tally, counted = check_ballots(election, allowed, texts, mapper)
         contents.tally, contents.tallied = write_tally(group, tally), len(counted)
     return write(contents)
 

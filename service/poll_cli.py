@@ -16,8 +16,6 @@ from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from polls.agreement import agreements_needed
 from polls.encoding import hash_hex
-from polls.group import ED25519
-from polls.verify import check_closed
 from service.console import command, emit, json_option, passphrase_option, poll_id, server_options, shown
 from service.desk.cli import client_of, opened
 from service.desk.polls_results import result
@@ -126,7 +124,7 @@ def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     needs_record(view)
     with Client(server, proxy=proxy) as client:
         found = gather(client, view.manifest.phi)
-    closed = check_closed(ED25519, found.archive(), found.evidence(), manifest=view.manifest.raw)
+    closed = found.closed()
     lines = [f"{closed.ballots} ballots count, all valid; the quorum is {view.manifest.quorum}."]
     if closed.quorum_met:
         threshold, decrypted = view.trustees.threshold, len(view.shape.decrypted)

@@ -18,11 +18,10 @@ from polls import closing
 from polls.agreement import Agreement, agreements_needed, board_name, board_statement, board_words, weigh
 from polls.audit import Mapper
 from polls.encoding import encode, hash_hex
-from polls.group import ED25519
 from polls.results import sign_statement
 from polls.tally import check_partial
 from polls.transcript import Step
-from polls.verify import Closed, check_closed
+from polls.verify import Closed
 from service.booth.trustees import Contradiction, TrusteeHome, TrusteeKeys
 from service.cases.rosters import RosterHistory
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
@@ -170,16 +169,8 @@ class Trustee:
         Also gives the group's roster, and who the voters are and who was left out, in sentences.
         """
         gathered = gather(self.client, phi)
-        manifest = gathered.view.manifest
         voters = self._voters(gathered.view)
-        closed: Closed[Any, Any] = check_closed(
-            ED25519,
-            gathered.archive(self.mapper),
-            gathered.evidence(),
-            manifest=manifest.raw,
-            registry=voters.members,
-            mapper=self.mapper,
-        )
+        closed = gathered.closed(voters.members, self.mapper)
         return closed, voters.history, voters.told()
 
     def _voters(self, view: PollView) -> Voters:

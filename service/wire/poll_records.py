@@ -3,23 +3,26 @@
 The steps are written once, as a generator of calls; `gather` runs them with a blocking client, `gather_async` with the
 other. Guarantees: what comes out is chained under the server's signed head and made by `polls.evidence`; a server that
 comes to no end is left, since all there can be is on the board; whether the ballots hold is for `polls.verify`. Equal
-inputs give equal bytes, so everybody exports the same two files.
+inputs give equal bytes, so everybody exports the same two files. Whoever only verifies takes `Gathered.closed`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from crypto.group import Point
 from polls.archive import MAX_ARCHIVE
 from polls.audit import Mapper
 from polls.board import Board, HeadWire, Page
 from polls.electorate import Electorate
 from polls.encoding import decode
 from polls.evidence import assemble, write_evidence
+from polls.group import ED25519
 from polls.membership import CertificateWire
 from polls.results import SignedCounts, SignedOutcome
+from polls.verify import Closed, check_closed
 from service.wire import poll_calls
 from service.wire.calls import BadAnswer, Call
 from service.wire.client import AsyncClient, Client
@@ -52,6 +55,19 @@ class Gathered:
     def archive(self, mapper: Mapper = map) -> bytes:
         """Write NAME.bel, up to the encrypted tally. Checks every ballot: seconds for a thousand."""
         return assemble(self.view.trustees, self.board.board, self.ballots, self.certificates, mapper)
+
+    def closed(self, registry: Collection[Point] | None = None, mapper: Mapper = map) -> Closed[Any, Any]:
+        """Verify all of it up to the encrypted tally, each ballot once; Refused for the first thing that fails."""
+        view = self.view
+        archive = assemble(view.trustees, self.board.board, self.ballots, self.certificates, to_verify=True)
+        return check_closed(
+            ED25519,
+            archive,
+            self.evidence(),
+            manifest=view.manifest.raw,
+            registry=registry,
+            mapper=mapper,
+        )
 
     def evidence(self, outcome: SignedOutcome | None = None, counts: SignedCounts | None = None) -> bytes:
         """Write NAME.evidence.json, with the outcome that is published unless another is given."""

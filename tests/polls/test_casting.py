@@ -311,6 +311,63 @@ def test_a_ballot_left_out_of_the_archive_or_a_certificate_too_many_is_refused(w
     assert report.failure == "ballots: certificates: one is of a credential without a ballot"
 
 
+def test_what_is_added_up_unchecked_is_the_same_and_is_verified_after(world: World) -> None:
+    """Who verifies anyway looks at each ballot's proofs once: the bytes are those of the checked archive."""
+    for voter in range(5):
+        world.cast(voter, voter % 4)
+    assert world.close(to_verify=True) == world.close()
+    certificates = list(world.certificates.values())
+
+    def assembled(*, to_verify: bool, change: Callable[[dict[str, Any]], None]) -> bytes:
+        """With the first ballot changed by a server, which lists the result on its board."""
+        forged = json.loads(world.stored[world.board().order[0]])
+        change(forged)
+        raw = encode(forged)
+        stored = {**world.stored, world.board().order[0]: raw}
+        return assemble(world.trustees, world.board(), stored, certificates, to_verify=to_verify)
+
+    def other_proof(ballot: dict[str, Any]) -> None:
+        ballot["signature"]["proof"]["response"] = "1"
+
+    def fewer_choices(ballot: dict[str, Any]) -> None:
+        ballot["answers"][0]["choices"].pop()
+
+    def no_answer(ballot: dict[str, Any]) -> None:
+        ballot["answers"] = []
+
+    def no_point(ballot: dict[str, Any]) -> None:
+        ballot["answers"][0]["choices"][0]["alpha"] = "0" * 64
+
+    with pytest.raises(Refused, match="ballot 1: ballot: signature does not verify"):
+        assembled(to_verify=False, change=other_proof)
+    archive = assembled(to_verify=True, change=other_proof)
+    assert not verify(world.group, archive, world.evidence()).passed
+    for change, reason in (
+        (fewer_choices, "another number of answers"),
+        (no_answer, "another number of answers"),
+        (no_point, "point: "),
+    ):
+        with pytest.raises(Refused, match=reason):
+            assembled(to_verify=True, change=change)
+
+
+def test_a_false_ballot_that_is_on_the_board_is_refused_by_who_verifies(world: World) -> None:
+    """Its hash is the board's, so that its proofs alone give it away."""
+    for voter in range(5):
+        world.cast(voter, 1)
+    name = world.board().order[0]
+    forged = json.loads(world.stored.pop(name))
+    forged["signature"]["proof"]["response"] = "1"
+    raw = encode(forged)
+    world.stored[hash_hex(raw)] = raw
+    for page in world.pages.values():
+        if name in page:
+            page.remove(name)
+            page.add(hash_hex(raw))
+    with pytest.raises(Refused, match=r"ballot \d: ballot: signature does not verify"):
+        world.closed()
+
+
 def vote_again_as_another(world: World, voter: int) -> None:
     """Vote under a second credential of one member's, and let a server that works with them put it on the board."""
     key, phi, group = world.keys[voter], world.manifest.phi, world.group

@@ -150,17 +150,19 @@ class World:
         pages, heads = self.flushed()
         return Board.check(self.manifest, pages, heads[-1])
 
-    def close(self, mapper: Mapper = map) -> bytes:
-        """Assemble the archive up to the encrypted tally."""
-        return assemble(self.trustees, self.board(), self.stored, list(self.certificates.values()), mapper)
+    def close(self, mapper: Mapper = map, *, to_verify: bool = False) -> bytes:
+        """Assemble the archive up to the encrypted tally. to_verify: without looking at the ballots' proofs."""
+        certificates = list(self.certificates.values())
+        return assemble(self.trustees, self.board(), self.stored, certificates, mapper, to_verify=to_verify)
 
     def closed(self) -> Closed[Any, Any]:
         """Verify as a trustee does."""
-        return check_closed(self.group, self.close(), self.evidence(), manifest=encode(self.manifest))
+        archive = self.close(to_verify=True)
+        return check_closed(self.group, archive, self.evidence(), manifest=encode(self.manifest))
 
     def finish(self, deciding: tuple[int, ...] = (1, 3), mapper: Mapper = map) -> tuple[bytes, bytes]:
         """Decrypt and sign by the trustees at these places; gives the archive and the evidence."""
-        archive = self.close(mapper)
+        archive = self.close(mapper, to_verify=True)
         closed = check_closed(
             self.group, archive, self.evidence(), manifest=encode(self.manifest), mapper=mapper
         )

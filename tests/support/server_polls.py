@@ -28,14 +28,14 @@ from polls.audit import Mapper
 from polls.casting import make_cast
 from polls.channels import TrusteeSeed
 from polls.electorate import Electorate, most_disclosed
-from polls.encoding import encode, hash_hex
+from polls.encoding import hash_hex
 from polls.evidence import with_decryptions
 from polls.group import ED25519
 from polls.manifest import Conduct, Manifest, election_of
 from polls.outcome import Rule
 from polls.results import sign_statement
 from polls.transcript import Transcript
-from polls.verify import Closed, check_closed
+from polls.verify import Closed
 from service.cases import decisions, verdicts
 from service.cases.joining import apply, invite, registry_id_of
 from service.cases.registry import GrowingRegistry, Registry
@@ -281,8 +281,7 @@ class ServerPoll:
 
     async def closed(self) -> Closed[Any, Any]:
         """Verify as a trustee does."""
-        archive, evidence = await self.record()
-        return check_closed(ED25519, archive, evidence, manifest=encode(self.manifest), mapper=self.mapper)
+        return (await gather_async(self.client, self.phi)).closed(mapper=self.mapper)
 
     async def complete(self, result: verdicts.Delivered) -> tuple[bytes, bytes]:
         """The whole record as the council can write it: with decryptions and counts."""
