@@ -9,7 +9,10 @@ import io
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -26,6 +29,8 @@ from tests.support.typescript import bundle
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("access")]
 
 AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
+Scheme = Literal["light", "dark"]
+PLAIN = {"reduced_motion": "reduce"}
 SCREENS = ROOT / "docs/screens"
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -123,59 +128,104 @@ def sideways(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-@pytest.mark.parametrize(
-    ("language", "scheme", "width", "scripts"),
-    [
-        ("en", "light", 320, True),
-        ("ar", "dark", 320, False),
-        ("fa", "light", 1100, False),
-        ("ar", "dark", 1100, True),
-        ("en", "dark", 1100, False),
-    ],
-)
-def test_axe_finds_nothing(
-    world: tuple[RunningServer, Client, Group, Path],
-    browser: Browser,
-    language: str,
-    scheme: str,
-    width: int,
-    scripts: bool,
-) -> None:
-    """On every page and state, any two of these together: a direction, a scheme, a width, scripts on or off.
+@dataclass(frozen=True)
+class Walk:
+    """One way through all pages. looks: the schemes and widths that axe sees each page in; pictures: names, widths."""
 
-    And nothing sticks out at the side.
+    language: str
+    scripts: bool
+    looks: tuple[tuple[Scheme, int], ...]
+    pictures: tuple[tuple[str, int], ...] = ()
+
+
+WALKS = (
+    Walk("en", True, (("light", 320),), (("phone", 375), ("desktop", 1200))),
+    Walk("ar", True, (("dark", 1100),), (("rtl", 375),)),
+    Walk("fa", False, (("dark", 320), ("light", 1100))),
+    Walk("en", False, (("dark", 1100),)),
+)
+
+
+def test_any_two_meet() -> None:
+    """A direction, a scheme, a width, scripts on or off: any two values of two of these are on one of the walks."""
+    rows = {(w.language == "en", w.scripts, *look) for w in WALKS for look in w.looks}
+    for one, other in combinations(range(4), 2):
+        assert len({(row[one], row[other]) for row in rows}) == 4
+
+
+@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: f"{walk.language}-{'on' if walk.scripts else 'off'}")
+def test_axe_finds_nothing_on_any_page_and_each_has_its_picture(
+    world: tuple[RunningServer, Client, Group, Path], browser: Browser, tmp_path: Path, walk: Walk
+) -> None:
+    """On every page and state, in each look of the walk; nothing sticks out at the side.
+
+    And pictures of every page, so that a reader of the README sees the product.
     """
     server, client, group, folder = world
+    target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else None
     found: dict[str, object] = {}
-    look = {"color_scheme": scheme, "reduced_motion": "reduce", "bypass_csp": True}
+    names: list[str] = []
+    language = walk.language
     with (
-        visit(browser, server.base, scripts=scripts, width=width, language=language, **look) as reporter,
-        visit(browser, server.base, scripts=True, width=width, language=language, **look) as copy,
+        visit(browser, server.base, scripts=walk.scripts, language=language, **PLAIN) as reporter,
+        visit(browser, server.base, scripts=True, language=language, **PLAIN) as copy,
     ):
+        page = reporter.page
+        dressed(page, *walk.looks[0])
         for name in every_page(reporter, client, group, folder, server.base):
-            if sideways(reporter.page):
-                found[f"{name} is too wide"] = sideways(reporter.page)
-            looked = looked_at(reporter.page, None if scripts else copy.page)
-            if looked:
-                found[name] = looked
-        reporter.problems.clear()
-        copy.problems.clear()
+            names.append(name)
+            if not walk.scripts:
+                copied(page, copy.page)
+            for scheme, width in walk.looks:
+                dressed(page, scheme, width)
+                if sideways(page):
+                    found[f"{name} is too wide for {width}"] = sideways(page)
+                window = page if walk.scripts else copy.page
+                dressed(window, scheme, width)
+                if looked := looked_at(window):
+                    found[f"{name}, {scheme}, {width}"] = looked
+            for picture, width in walk.pictures:
+                dressed(page, "light", width)
+                take(page, width, target and target / f"{name}-{picture}.png")
+            dressed(page, *walk.looks[0])
     assert found == {}
+    assert len(names) == len(set(names)) == 18
 
 
-def looked_at(page: Page, copy: Page | None) -> list[str]:
-    """Run axe-core: in the page, or, without scripts, on the same markup in a window with scripts."""
-    window = page
-    if copy is not None:
-        style = page.evaluate("document.querySelector('link[rel=stylesheet]').href")
-        origin = style.rsplit("/static/", 1)[0]
-        html = page.content().replace("<script", "<template").replace("</script", "</template")
-        copy.unroute_all()
-        copy.route(f"{origin}/copy", lambda route: route.fulfill(body=html, content_type="text/html"))
-        copy.goto(f"{origin}/copy")
-        window = copy
-    window.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-    return list(window.evaluate(LOOK, RULES))
+def dressed(page: Page, scheme: Scheme, width: int) -> None:
+    """Give a window a colour scheme and a width."""
+    if page.viewport_size != {"width": width, "height": 850}:
+        page.set_viewport_size({"width": width, "height": 850})
+    page.emulate_media(color_scheme=scheme)
+
+
+def copied(page: Page, copy: Page) -> None:
+    """Show the same markup, as it was served to a window without scripts, in a window with scripts."""
+    style = page.evaluate("document.querySelector('link[rel=stylesheet]').href")
+    address = style.rsplit("/static/", 1)[0] + "/copy"
+    if copy.url != address:
+        copy.route(address, lambda route: route.fulfill(body="", content_type="text/html"))
+        copy.goto(address)
+    copy.set_content(page.content().replace("<script", "<template").replace("</script", "</template"))
+    assert copy.title() == page.title()
+    assert copy.evaluate("document.styleSheets.length") == 1
+
+
+def looked_at(page: Page) -> list[str]:
+    """Run axe-core."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    return list(page.evaluate(LOOK, RULES))
+
+
+def take(page: Page, width: int, path: Path | None) -> None:
+    """Take a picture of all of a page, hold that something is on it, and keep it under `path`."""
+    page.evaluate("window.scrollTo(0, 0)")
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    assert picture.width == width
+    assert len(picture.getcolors(1 << 20) or ()) > 8
+    if path is not None:
+        picture.quantize(32).save(path, optimize=True)  # flat colours: a third of the bytes
 
 
 @pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
@@ -262,54 +312,26 @@ def test_twice_the_size_still_fits(
         assert sideways(reporter.page) == 0
 
 
-@pytest.mark.parametrize("width", [320, 360, 390, 430, 1100])
 def test_large_words_and_their_numbers_fit_their_box(
-    world: tuple[RunningServer, Client, Group, Path], browser: Browser, width: int
+    world: tuple[RunningServer, Client, Group, Path], browser: Browser
 ) -> None:
     """Also on paper: in each column there is room for "12. " left of the words; the longest stay whole."""
     server, _, group, _ = world
-    with visit(browser, server.base, scripts=False, width=width) as reporter:
+    with visit(browser, server.base, scripts=False) as reporter:
         reporter.report(group, what="It happened.")
         page = reporter.page
         page.wait_for_load_state("load")
         code = page.locator("#code")
-        plain = code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)")
-        for media, large in (("screen", False), ("print", False), ("print", True), ("screen", True)):
-            page.emulate_media(media="screen")
-            page.locator("#large").set_checked(large)
-            page.emulate_media(media=media)  # type: ignore[arg-type]
-            room, drawn = code.evaluate(FITS)
-            assert room >= 1, (media, large)
-            assert drawn == [1] * 12, (media, large)
-        assert code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)") > 1.3 * plain
-        assert sideways(page) == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "language", "width"), [("phone", "en", 375), ("desktop", "en", 1200), ("rtl", "ar", 375)]
-)
-def test_every_page_has_its_picture(
-    world: tuple[RunningServer, Client, Group, Path],
-    browser: Browser,
-    tmp_path: Path,
-    name: str,
-    language: str,
-    width: int,
-) -> None:
-    """Pictures of every page, so that a reader of the README sees the product."""
-    server, client, group, folder = world
-    target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else tmp_path
-    taken = 0
-    with visit(
-        browser, server.base, scripts=True, width=width, language=language, reduced_motion="reduce"
-    ) as reporter:
-        for page in every_page(reporter, client, group, folder, server.base):
-            path = target / f"{page}-{name}.png"
-            reporter.page.evaluate("window.scrollTo(0, 0)")
-            raw = reporter.page.screenshot(full_page=True)
-            picture = Image.open(io.BytesIO(raw)).convert("RGB")
-            assert picture.width == width
-            assert len(picture.getcolors(1 << 20) or ()) > 8
-            picture.quantize(32).save(path, optimize=True)  # flat colours: a third of the bytes
-            taken += 1
-    assert taken == 18
+        for width in (320, 360, 390, 430, 1100):
+            page.set_viewport_size({"width": width, "height": 850})
+            page.locator("#large").set_checked(False)
+            plain = code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)")
+            for media, large in (("screen", False), ("print", False), ("print", True), ("screen", True)):
+                page.emulate_media(media="screen")
+                page.locator("#large").set_checked(large)
+                page.emulate_media(media=media)  # type: ignore[arg-type]
+                room, drawn = code.evaluate(FITS)
+                assert room >= 1, (width, media, large)
+                assert drawn == [1] * 12, (width, media, large)
+            assert code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)") > 1.3 * plain
+            assert sideways(page) == 0, width
