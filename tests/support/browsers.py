@@ -19,6 +19,12 @@ from playwright.sync_api import TimeoutError as NotInTime
 from tests.support.groups import Group
 
 CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",  # nothing here has one, and pretending to costs more than drawing plainly
+    "--renderer-process-limit=1",  # a window needs one process, not one more for where it might go next
+    "--disable-site-isolation-trials",
+)
 PATIENCE_MS = 60_000
 EXPECTED = ("the server responded with a status of 4", "Clear-Site-Data")
 """What a browser writes to its console for pages that do as they should."""
@@ -28,7 +34,7 @@ EXPECTED = ("the server responded with a status of 4", "Clear-Site-Data")
 def chromium() -> Iterator[Browser]:
     """Start Debian's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             yield browser
         finally:
