@@ -49,7 +49,7 @@ def answer(desk: Session, client: Client, group: Group, text: str) -> None:
     synced(desk, client)
 
 
-@pytest.mark.parametrize("language", ["de", "ar"])
+@pytest.mark.parametrize(("scripts", "language"), [(False, "de"), (True, "ar")])
 def test_there_and_back_twice(
     tmp_path: Path,
     server: RunningServer,
