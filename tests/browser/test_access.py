@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ac
 
 AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
 Scheme = Literal["light", "dark"]
-PLAIN = {"reduced_motion": "reduce"}
+
 SCREENS = ROOT / "docs/screens"
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -167,8 +167,10 @@ def test_axe_finds_nothing_on_any_page_and_each_has_its_picture(
     names: list[str] = []
     language = walk.language
     with (
-        visit(browser, server.base, scripts=walk.scripts, language=language, **PLAIN) as reporter,
-        visit(browser, server.base, scripts=True, language=language, **PLAIN) as copy,
+        visit(
+            browser, server.base, scripts=walk.scripts, language=language, reduced_motion="reduce"
+        ) as reporter,
+        visit(browser, server.base, scripts=True, language=language, reduced_motion="reduce") as copy,
     ):
         page = reporter.page
         dressed(page, *walk.looks[0])
