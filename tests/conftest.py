@@ -8,6 +8,7 @@ its own.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -72,3 +73,9 @@ def quick_key_files() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded and collected stays to the end: don't have every search for cycles look through it."""
+    gc.collect()
+    gc.freeze()

@@ -21,7 +21,7 @@ from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, admitted, server_key
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer
-from tests.support.timed_server import timed_server
+from tests.support.timed_server import TimedServer, timed_server
 
 T = TypeVar("T")
 NOW = 1_900_000_000
@@ -141,11 +141,21 @@ def test_a_log_that_grew_before_its_report_was_listed_is_brought_in_later(
         assert notes_of(bo) == ["first"]
 
 
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
+    """A server whose clock the tests set forward and back."""
+    with timed_server(tmp_path_factory.mktemp("timed")) as running:
+        yield running
+
+
 @pytest.mark.parametrize("wrong_s", [90, 3_600, 80_000, 400 * 86_400])
-def test_reports_filed_after_a_clock_was_set_back_are_listed(tmp_path: Path, wrong_s: int) -> None:
+@pytest.mark.xdist_group("set back")
+def test_reports_filed_after_a_clock_was_set_back_are_listed(
+    tmp_path: Path, timed: TimedServer, wrong_s: int
+) -> None:
     """Of whatever the clock was wrong: a minute, an hour, a day, a year. Nothing that is here is fetched again."""
     group = Group.draw()
-    with timed_server(tmp_path / "server") as timed, Asked(timed.base, clock=timed.clock) as client:
+    with Asked(timed.base, clock=timed.clock) as client:
         group.found(client)
         with desk_of(tmp_path, timed.base, group, "Ada") as ada:
             Reporter(client, group).report(Answers(what="before"))
