@@ -29,6 +29,8 @@ class Label(Enum):
     SEAL_RESULT = b"sv1 seal result"
     SEAL_SUMMARY = b"sv1 seal summary"
     SEAL_NOTICE = b"sv1 seal notice"
+    SEAL_CONSULTATION = b"sv1 seal consult"
+    SEAL_ADVICE = b"sv1 seal advice"
     KEY_FILE = b"sv1 key file"
     # envelopes and logs (SPEC §6, §7)
     ENVELOPE = b"sv1 envelope"
@@ -50,6 +52,8 @@ class Label(Enum):
     RECEIPT = b"sv1 receipt"
     LETTER = b"sv1 letter"
     NOTICE = b"sv1 notice"
+    CONSULTATION = b"sv1 consultation"
+    ADVICE = b"sv1 advice"
     # members, rings (SPEC §10, §11)
     MEMBER_KEY = b"sv1 member key"
     MEMBER_PROOF = b"sv1 member proof"

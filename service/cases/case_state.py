@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from service.cases.letters import State
 from service.cases.log import (
+    Advised,
     Checked,
+    Consulted,
     Entry,
     Forwarded,
     LetterSent,
@@ -112,7 +114,7 @@ class _Folding:
                 self.issues = issues or self.issues
             case Checked() as found:
                 self.checked[found.item] = found
-            case SubjectMerged() | SubjectSplit():
+            case SubjectMerged() | SubjectSplit() | Consulted() | Advised():
                 pass
 
     def _move(self, then: State, entry: Entry) -> None:

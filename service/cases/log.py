@@ -18,10 +18,15 @@ from crypto.secrets import Unshown
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
 from service.cases.letters import Hex16, Hex32, State
 from service.cases.policies import Slug
+from service.cases.receipts import MAX_DAY
 from service.cases.texts import LINE, MAX_ITEMS, SHORT_TEXT, checked_text
 
 MAX_NOTE = 4_000  # characters of an internal note: it must fit the larger entry class (16 KiB)
 MAX_FORWARDED = 32
+MAX_ASKED = 32  # people of one group who are consulted at once
+MAX_CONSULTED = (
+    3_000  # characters of a question to them, or of an answer: both fit the file and the log in any script
+)
 MAX_ENTRY = 16 * 1024 - 64
 LAST_SECOND = 253_402_300_799  # the end of the year 9999: no calendar that a desk writes by goes further
 
@@ -61,6 +66,34 @@ class Forwarded(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     handlers: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=MAX_FORWARDED)]
     key_ids: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=MAX_FORWARDED)]
     reason: Short
+
+
+class Consulted(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="consulted"):
+    """People of another group were asked, and shown `text` and nothing else of the report.
+
+    consultation: its id, 16 random bytes. asking: the author's group; group, group_name: theirs. day: as the question
+    has it. answer_seed: of the key to which answers are sealed, for all who have the case.
+    """
+
+    consultation: Hex16
+    asking: Hex16
+    group: Hex16
+    group_name: Line
+    handlers: Annotated[tuple[Line, ...], Meta(min_length=1, max_length=MAX_ASKED)]
+    key_ids: Annotated[tuple[Hex16, ...], Meta(min_length=1, max_length=MAX_ASKED)]
+    day: Annotated[int, Meta(ge=0, le=MAX_DAY)]
+    answer_seed: Hex32
+    text: Annotated[str, Meta(max_length=MAX_CONSULTED)]
+
+
+class Advised(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="advised"):
+    """What somebody answered to a consultation, as the author of this entry took it in. day: as the answer has it."""
+
+    consultation: Hex16
+    adviser: Line
+    adviser_key: Hex32
+    day: Annotated[int, Meta(ge=0, le=MAX_DAY)]
+    text: Annotated[str, Meta(max_length=MAX_CONSULTED)]
 
 
 class StateSet(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="state"):
@@ -112,6 +145,8 @@ Act = (
     | Note
     | Recused
     | Forwarded
+    | Consulted
+    | Advised
     | StateSet
     | Triaged
     | Checked
@@ -179,6 +214,13 @@ def _check_texts(entry: Entry) -> None:
                 )
             for name in handlers:
                 checked_text(name, LINE, "a handler's name")
+        case Consulted(group_name=group, handlers=handlers, text=text):
+            checked_text(text, MAX_CONSULTED, "the question")
+            for name in (group, *handlers):
+                checked_text(name, LINE, "a name")
+        case Advised(adviser=name, text=text):
+            checked_text(text, MAX_CONSULTED, "the advice")
+            checked_text(name, LINE, "a name")
         case SubjectMerged(subject=subject, other=other) | SubjectSplit(subject=subject, other=other):
             checked_text(subject, LINE, "an account")
             checked_text(other, LINE, "an account")

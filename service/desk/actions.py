@@ -22,7 +22,7 @@ from service.cases.log import Act, Entry, Forwarded, LetterSent, Padding, Recuse
 from service.cases.rosters import Handler, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case
-from service.desk.readers import Histories, answering, check_named, knows_left_out, not_left_out
+from service.desk.readers import Histories, answering, check_named, knows_left_out, may_be_told, not_left_out
 from service.desk.records import Held, Waiting
 
 
@@ -174,17 +174,10 @@ def forward(
     """Hand a report, with what followed, to members of a group by sealing its content keys to them.
 
     to: of the other group; wanted: None for all its recipients but those left out. Whom the reporter left out of an
-    answer gets the rest. Refused when somebody wanted was left out of the report or can open all of it already, when
-    nobody is left, when so many would have it that nobody could write to its reporter any more, and when everybody of a
-    group is wanted whose reporters come to the report's if they leave out too many there: whom they left out is in no
-    report (design.md §4).
+    answer gets the rest. Refused as `readers.may_be_told` refuses, when somebody wanted can open all of it already,
+    when nobody is left, and when so many would have it that nobody could write to its reporter any more.
     """
-    if wanted is None and any(roster.alternate == bytes.fromhex(case.first.group) for roster in to.rosters):
-        raise Refused("perhaps its reporter left out people of that group: name who is to have it with --to")
-    asked = to.latest.recipients if wanted is None else wanted
-    handlers = not_left_out(case.first, histories, asked)
-    if wanted is not None and len(handlers) < len(asked):
-        raise Refused("the reporter left out one of these people")
+    handlers = may_be_told(case, histories, to, wanted)
     if not handlers:
         raise Refused("nobody is left to forward it to")
     # Of an answer from another list than this desk has, nobody can tell: outbox.grant_follow_ups hands it on later.

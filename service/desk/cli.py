@@ -31,6 +31,7 @@ from service.console import (
     shown,
     write_private,
 )
+from service.desk.consulting import consulted_view, open_lines
 from service.desk.keys import KIND, SUPERSEDED, HandlerKey
 from service.desk.readers import readers_told
 from service.desk.reading import voices_told
@@ -254,8 +255,13 @@ def show(context: click.Context, report: str, as_json: bool) -> None:
         told = readers_told(case, session.histories())
         before = decided_before(case, cases.values())
     today = day_of(time.time())
-    lines = [*case_lines(case, bodies, today, voices), *told.lines(), *repetition_lines(before)]
-    view = {**case_view(case, bodies, today, voices), **asdict(told)}
+    lines = [
+        *case_lines(case, bodies, today, voices),
+        *open_lines(case),
+        *told.lines(),
+        *repetition_lines(before),
+    ]
+    view = {**case_view(case, bodies, today, voices), **asdict(told), "consultations": consulted_view(case)}
     emit({**view, "decided_before": [one.first.id for one in before]}, as_json, shown("\n".join(lines)))
 
 

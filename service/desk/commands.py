@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.desk import (
     acting_cli,
+    consulting_cli,
     handing_cli,
     measures_cli,
     notices_cli,
@@ -15,6 +16,7 @@ from service.desk.cli import desk
 
 __all__ = [
     "acting_cli",
+    "consulting_cli",
     "desk",
     "handing_cli",
     "measures_cli",

@@ -154,6 +154,23 @@ def not_left_out(held: Held, histories: Histories, handlers: Sequence[Handler]) 
     return without(handlers, kept_from)
 
 
+def may_be_told(
+    case: Case, histories: Histories, to: RosterHistory, wanted: Sequence[Handler] | None
+) -> tuple[Handler, ...]:
+    """Give those of a group who may be told of a report: all its recipients, or `wanted`, without whom it left out.
+
+    Refused when somebody wanted was left out; and when everybody is wanted of a group whose reporters come to the
+    report's if they leave out too many there: whom they left out is in no report (design.md §4).
+    """
+    if wanted is None and any(roster.alternate == bytes.fromhex(case.first.group) for roster in to.rosters):
+        raise Refused("perhaps its reporter left out people of that group: name who is to have it with --to")
+    asked = to.latest.recipients if wanted is None else wanted
+    handlers = not_left_out(case.first, histories, asked)
+    if wanted is not None and len(handlers) < len(asked):
+        raise Refused("the reporter left out one of these people")
+    return handlers
+
+
 def left_out_of(held: Held, histories: Histories) -> tuple[Handler, ...] | None:
     """Give whom the reporter left out of an envelope, by all their names and keys.
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from service.cases.log import (
     LAST_SECOND,
+    Advised,
     Checked,
+    Consulted,
     Entry,
     Forwarded,
     LetterSent,
@@ -165,11 +167,11 @@ def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence
         *_due_lines(case, today),
         *(f"WARNING: {warning}" for warning in view["warnings"]),
         "",
-        *_set_in("", report["what"]),
+        *set_in("", report["what"]),
     ]
     for label, name in (("When", "when"), ("Where", "where"), ("Wants", "wants"), ("Fears", "fears")):
         if report[name]:
-            lines += ["", *_set_in(f"{label}: ", report[name])]
+            lines += ["", *set_in(f"{label}: ", report[name])]
     for label, items in (
         ("About", view["about"]),
         (
@@ -186,15 +188,15 @@ def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence
         lines += ["", "Conversation:"]
         for turn in view["conversation"]:
             lines += ["", f"  {one_line(turn['who'])} ({turn['when']}){turn['mark']}:"]
-            lines += _set_in("", turn["text"])
+            lines += set_in("", turn["text"])
     if view["log"]:
         lines += ["", "Log:"]
         for one in view["log"]:
-            lines += _set_in(f"  {one['when']}  {one_line(one['who'])}: ", one["said"])
+            lines += set_in(f"  {one['when']}  {one_line(one['who'])}: ", one["said"])
     return lines
 
 
-def _set_in(begin: str, text: str) -> list[str]:
+def set_in(begin: str, text: str) -> list[str]:
     """Write a text of somebody else's behind `begin`, and what is under it, or all without one, set in."""
     first, *rest = text.split("\n")
     return [f"{begin or _SET_IN}{first}", *(f"{_SET_IN}{line}" for line in rest)]
@@ -265,6 +267,10 @@ def _entry_view(entry: Entry, *, late: bool) -> dict[str, Any]:
             said = f"stepped out{f': {reason}' if reason else ''}"
         case Forwarded(handlers=handlers, reason=reason):
             said = f"forwarded to {', '.join(handlers)}{f': {reason}' if reason else ''}"
+        case Consulted(group_name=group, handlers=handlers, text=text):
+            said = f"asked {', '.join(handlers)} ({group}) for advice, showing them this and nothing else: {text}"
+        case Advised(adviser=adviser, text=text):
+            said = f"took in the advice of {adviser}: {text}"
         case StateSet(state=state):
             said = f"set the case to {state}"
         case Triaged(priority=priority, issues=issues):

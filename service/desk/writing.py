@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from service.console import can_ask, shown, write_private
 from service.desk.records import Waiting
 from service.desk.session import Session
 
+T = TypeVar("T")
 MAX_TEXT: Final = 4 * LONG_TEXT
 """Bytes that a text has at most: no place takes longer ones. Stops the wrong file from filling memory."""
 
@@ -28,34 +29,40 @@ def enqueued(
     home: where a text is kept that was not taken. Called with the desk open and the case found, so that nobody writes a
     letter that a mistyped id or passphrase loses.
     """
-    if path is None:
-        if not can_ask():
-            raise Refused("no terminal to write on: give the text with --text-file")
-        return _edited(home, session, make)
-    items = make(text_of(path))
-    session.enqueue(items)
-    return items
+
+    def queued(text: str) -> list[Waiting]:
+        items = make(text)
+        session.enqueue(items)
+        return items
+
+    return taken(home, path, queued)
 
 
-def _edited(home: Path, session: Session, make: Callable[[str], list[Waiting]]) -> list[Waiting]:
+def taken(home: Path, path: Path | None, take: Callable[[str], T]) -> T:
+    """Give what becomes of a text, from a file (`-` for standard input) or the editor. home: as for `enqueued`."""
+    if path is not None:
+        return take(text_of(path))
+    if not can_ask():
+        raise Refused("no terminal to write on: give the text with --text-file")
+    return _edited(home, take)
+
+
+def _edited(home: Path, take: Callable[[str], T]) -> T:
     """Have a text written in the editor. One that is refused goes back there or into a file: none is lost."""
     written = _editor("")
     if written is None:
         raise Refused("nothing was written")
     if not written.strip():
-        return make("")  # which says that it is empty
+        return take("")  # which says that it is empty
     try:
         while True:
             try:
-                items = make(tidy(written))
+                return take(tidy(written))
             except Refused as refused:
                 click.echo(f"sottovoce: {refused.reason}", err=True)
                 if not _wants_to_go_on():
                     raise
                 written = _editor(written) or written
-            else:
-                session.enqueue(items)
-                return items
     except Refused as refused:
         raise Refused(f"{refused.reason}. {_kept(home, written)}") from None
     except BaseException:

@@ -34,7 +34,16 @@ from crypto.secrets import Passphrase, SymmetricKey
 from crypto.signatures import SigningKey, VerifyKey
 from polls import archive
 from polls.manifest import parse_manifest
-from service.cases import letters, log, notices, policies, receipts, registry_statements, roster_statements
+from service.cases import (
+    consultations,
+    letters,
+    log,
+    notices,
+    policies,
+    receipts,
+    registry_statements,
+    roster_statements,
+)
 from service.cases.answers import parse_answers
 from service.cases.asking import decode_ask
 from service.cases.filing import proof_of
@@ -102,6 +111,18 @@ def _entries() -> tuple[bytes, ...]:
         log.LetterSent(DRAW(16).hex(), ADDRESS.hex(), "text", False, None),
         log.Forwarded(GROUP.hex(), ("Ada",), (DRAW(16).hex(),), "reason"),
         log.Checked("a link", "gone", "note"),
+        log.Consulted(
+            GROUP.hex(),
+            GROUP.hex(),
+            GROUP.hex(),
+            "Council",
+            ("Gil",),
+            (DRAW(16).hex(),),
+            1,
+            DRAW(32).hex(),
+            "May we?",
+        ),
+        log.Advised(GROUP.hex(), "Gil", DRAW(32).hex(), 1, "Yes."),
         log.Padding(),
     )
     key = SIGNING.verify_key().raw.hex()
@@ -170,6 +191,22 @@ def _notice() -> bytes:
     return notices.sign_notice(notices.Notice(*told), SIGNING)
 
 
+def _question() -> consultations.Consultation:
+    author = SIGNING.verify_key().raw.hex()
+    key = SEALING.public_key().raw
+    return consultations.Consultation(GROUP.hex(), GROUP.hex(), GROUP.hex(), author, 1, key, "May we?")
+
+
+def _asked() -> bytes:
+    return consultations.sign_consultation(_question(), SIGNING)
+
+
+def _advice() -> bytes:
+    question = _question()
+    told = (GROUP.hex(), GROUP.hex(), GROUP.hex(), question.digest(), question.author_key, 1, "Yes.")
+    return consultations.sign_advice(consultations.Advice(*told), SIGNING)
+
+
 def _batch() -> tuple[bytes, ...]:
     actions = (
         shapes.PostLetter(DRAW(16).hex(), ADDRESS.hex(), bytes(shapes.LETTER_SIZE)),
@@ -191,6 +228,16 @@ PARSERS: dict[str, Parser] = {
     "sealed notice": Parser(
         lambda raw: notices.open_notice(raw, [SEALING]),
         lambda: (notices.seal_notice(_notice(), GROUP, GROUP, [SEALING.public_key()]),),
+    ),
+    "consultation": Parser(consultations.read_consultation, lambda: (_asked(),)),
+    "sealed consultation": Parser(
+        lambda raw: consultations.open_consultation(raw, [SEALING]),
+        lambda: (consultations.seal_consultation(_asked(), GROUP, GROUP, [SEALING.public_key()]),),
+    ),
+    "advice": Parser(consultations.read_advice, lambda: (_advice(),)),
+    "sealed advice": Parser(
+        lambda raw: consultations.open_advice(raw, [SEALING]),
+        lambda: (consultations.seal_advice(_advice(), _question()),),
     ),
     "letter": Parser(lambda raw: letters.read_letter(raw, ADDRESS), lambda: (_letter(),)),
     "report": Parser(Unsealed.from_bytes, lambda: (_report(),), Unsealed.to_bytes),

@@ -1,4 +1,4 @@
-"""docs/groups.md, members.md, polls.md and handling.md: every command of the pages is one, with those options."""
+"""The pages for groups, members and handlers: every command of theirs is one, with those options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from service.cli import main
 
 DOCS = Path(service.__file__).parents[1] / "docs"
 PAGE = "\n".join(
-    (DOCS / name).read_text(encoding="utf-8") for name in ("groups.md", "members.md", "polls.md")
+    (DOCS / name).read_text(encoding="utf-8")
+    for name in ("groups.md", "members.md", "polls.md", "decisions.md")
 )
 LINES = [
     line
@@ -26,7 +27,7 @@ LINES = [
 # In these a command in a sentence is to be typed as well, unless it only names one.
 LINES += [
     span.replace("…", "x")
-    for name in ("groups.md", "polls.md", "handling.md")
+    for name in ("groups.md", "polls.md", "handling.md", "decisions.md")
     for span in re.findall(r"`(sottovoce [^`]+)`", (DOCS / name).read_text(encoding="utf-8"))
     if len(span.split()) > 3
 ]
