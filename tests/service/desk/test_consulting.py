@@ -204,6 +204,13 @@ def test_only_those_named_are_asked(world: World) -> None:
     assert "not in that group's list" in world.refused("Ada", *world.asking("Nobody"))
 
 
+def test_no_more_are_asked_than_the_log_can_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large group is asked in part; the limit is smaller here."""
+    monkeypatch.setattr("service.desk.consulting.MAX_ASKED", 1)
+    assert "name some of them with --to" in world.refused("Ada", *world.asking())
+    assert Path(world.asked("Gil")).exists()
+
+
 def test_who_must_not_know_of_the_report_is_not_asked(world: World) -> None:
     """By any spelling of the name, in another group or the own one; who stepped out; who was left out since."""
     report = world.report()
