@@ -37,6 +37,8 @@ class Served:
             await self._live(scope, receive, send)
         elif self._app is not None:
             self._collecting.soon()
+            if scope.get("method") == "HEAD":
+                scope, send = {**scope, "method": "GET"}, _without_content(send)
             await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +55,18 @@ class Served:
             events.failure("start-up", error)
             await receive()
             await send({"type": "lifespan.startup.failed", "message": "The server could not start."})
+
+
+def _without_content(send: Send) -> Send:
+    """Answer HEAD as GET is answered, and leave the content out (RFC 9110 §9.3.2): for those who only look if we live.
+
+    A handler's request signs its method, so one that signed HEAD is refused.
+    """
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sent
 
 
 def application() -> Served:

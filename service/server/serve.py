@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import ExitStack
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -15,7 +16,7 @@ from granian.server import Server as Granian
 
 from crypto import selftest
 from service.server import events
-from service.server.listening import check_free
+from service.server.listening import check_free, kept
 from service.server.opening import opened
 from service.server.settings import Settings, to_environment
 
@@ -35,11 +36,18 @@ def run(settings: Settings) -> None:
     """Check the set-up and serve until SIGTERM or SIGINT, then finish what is under way.
 
     What is freed is overwritten only after `forgetting.forget_what_is_freed`, which the caller does first. Refused when
-    the address can't be listened at; `check` raises what else is wrong.
+    the address can't be listened at, or SQLite's folder is another server's; `check` raises what else is wrong.
     """
     events.set_up()
-    check_free(settings.host, settings.port)
-    asyncio.run(check(settings))
+    with ExitStack() as held:
+        if settings.store == "sqlite":
+            held.enter_context(kept(settings.folder))
+        check_free(settings.host, settings.port)
+        asyncio.run(check(settings))
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     os.environ.update(to_environment(settings))
     server = Granian(
         "service.server.asgi:application",

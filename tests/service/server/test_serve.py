@@ -6,10 +6,11 @@ import socket
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.redis_server import free_port
-from tests.support.server import ending
+from tests.support.server import NO_TLS, RunningServer, ending, running_server
 
 
 def serve(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,3 +70,34 @@ def test_a_limiter_that_cannot_be_opened_is_said(
     )
     assert "Traceback" not in refused.stderr
     assert "hidden" not in refused.stderr
+
+
+def test_a_folder_that_a_server_has_is_not_shared(tmp_path: Path, server: RunningServer) -> None:
+    """With SQLite two would each have limits of their own, and call people twice. Killed, a server has it no more."""
+    refused = serve(server.data, "--port", str(free_port()))
+    assert (refused.returncode, "another server runs on that data folder" in refused.stderr) == (3, True)
+    with running_server(tmp_path) as own:
+        own.kill9()
+        own.start()
+
+
+def test_whoever_only_looks_whether_a_server_lives_is_answered(server: RunningServer) -> None:
+    """HEAD says what GET says, without the content; what is no address, or only posted to, is refused as with GET."""
+    with httpx.Client(base_url=server.base, verify=NO_TLS, trust_env=False) as http:
+        for path in (
+            "/v1/server",
+            "/en/",
+            "/en/protection",
+            "/static/style.css",
+            "/v1/openapi.json",
+            "/nothing",
+        ):
+            asked, looked = http.get(path), http.head(path)
+            assert looked.status_code == asked.status_code
+            assert looked.content == b""
+            assert looked.headers["content-length"] == str(len(asked.content))
+            assert set(looked.headers) == set(asked.headers)
+        assert (
+            http.head("/v1/mailboxes/open").status_code == http.get("/v1/mailboxes/open").status_code == 405
+        )
+        assert http.get("/v1/server").status_code == 200  # on the same connection
