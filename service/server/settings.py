@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -133,7 +134,7 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
     try:
         settings = msgspec.convert(values, type=Settings)
     except msgspec.ValidationError as refused:
-        raise SettingsRefused(f"A setting is wrong: {_place(refused)}.") from None
+        raise SettingsRefused(f"A setting is wrong: {_place(refused, values)}.") from None
     if settings.store == "sqlite" and settings.workers != 1:
         raise SettingsRefused("SQLite takes one worker. Use Redis for more.")
     return settings
@@ -193,9 +194,19 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     return values
 
 
-def _place(refused: msgspec.ValidationError) -> str:
-    """Name the place of a wrong setting; msgspec's text would repeat its value only for enumerations, so drop it."""
+def _place(refused: msgspec.ValidationError, values: Mapping[str, object]) -> str:
+    """Name the place of a wrong setting; msgspec's text would repeat its value only for enumerations, so drop it.
+
+    An unknown name is not repeated: a value may stand in its place. The known one that is nearest to it is said.
+    """
     text = str(refused)
     if " - at `" in text:
         return "see " + text.rsplit(" - at `", 1)[1].rstrip("`").replace("$.", "")
-    return "a name is unknown, or `data` is missing"
+    known = Settings.__struct_fields__
+    unknown = [name for name in values if name not in known]
+    if not unknown:
+        return "`data`, the folder, is missing"
+    near = [one for name in unknown for one in get_close_matches(name[:40], known, 1)]
+    return "a name is unknown" + (
+        f", perhaps `{near[0]}` is meant" if near else f"; known are {', '.join(known)}"
+    )

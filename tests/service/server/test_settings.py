@@ -64,6 +64,22 @@ def test_wrong_settings_are_refused_without_showing_them(
     assert "secret-word" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('data = "x"\nprot = 8080', "unknown, perhaps `port` is meant."),
+        ('data = "x"\nzzzzzz = 1', "unknown; known are data, name, host, port, "),
+        ("port = 8080", "`data`, the folder, is missing"),
+        ('data = "x"\n[admission]\nreport_wrok = 8', "see admission"),
+    ],
+)
+def test_what_is_wrong_can_be_found(tmp_path: Path, text: str, said: str) -> None:
+    """Who mistypes a name learns which are near."""
+    with pytest.raises(SettingsRefused) as refused:
+        load(written(tmp_path, text), {})
+    assert said in str(refused.value)
+
+
 def test_addresses_with_passwords_come_from_where_nobody_looks(tmp_path: Path) -> None:
     """Redis' address is in the environment or in a file of its own, and not in the settings' repr."""
     file = tmp_path / "redis-url"
