@@ -112,7 +112,10 @@ def open_file(kind: Kind, raw: bytes, keys: Sequence[SealingKey], as_type: type[
         raise Refused(f"that is no {kind.title}")
     group, to = reader.take(16), reader.take(16)
     size = kind.padded + SEAL_OVERHEAD
-    copies = {reader.take(KEY_ID_SIZE): reader.take(size) for _ in range(reader.u8())}
+    people = reader.u8()
+    if not 1 <= people <= kind.most:
+        raise Refused(f"{kind.name}: it is for {people} people")
+    copies = {reader.take(KEY_ID_SIZE): reader.take(size) for _ in range(people)}
     reader.finish()
     key = next((key for key in keys if key.key_id in copies), None)
     if key is None:

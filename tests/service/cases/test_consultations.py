@@ -138,6 +138,16 @@ def test_a_damaged_file_is_refused(whole: Callable[[], bytes], read: Callable[[b
             read(damaged)
 
 
+def test_a_file_is_for_as_many_as_its_kind_has() -> None:
+    """An answer for one: where it is sealed to others besides, whoever made it is not who the SPEC describes."""
+    raw = answer_file()
+    twice = raw[:41] + b"\2" + raw[42:] + bytes(16) + raw[58:]
+    with pytest.raises(Refused, match="it is for 2 people"):
+        open_advice(twice, [SEED])
+    with pytest.raises(Refused, match="it is for 0 people"):
+        open_consultation(question_file()[:41] + b"\0", [GILS])
+
+
 def test_a_file_of_another_kind_is_called_that() -> None:
     """And none is taken for another, whoever may open it."""
     with pytest.raises(Refused, match="that is no consultation"):
