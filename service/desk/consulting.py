@@ -33,7 +33,7 @@ from service.cases.texts import checked_text
 from service.console import one_line
 from service.desk import actions
 from service.desk.casebook import Case
-from service.desk.readers import Histories, knows_left_out, may_be_told, not_left_out
+from service.desk.readers import Histories, may_be_told, not_left_out
 from service.desk.records import Waiting
 from service.desk.session import Session
 from service.desk.show import ID_SHOWN, set_in
@@ -55,6 +55,9 @@ def people_to_ask(
 
     Nor is who was left out of what the reporter wrote since: the question may hold some of that.
     """
+    me = _me(session)
+    if wanted is not None and to.latest.group == session.group and me in wanted:
+        raise Refused("you can't ask yourself: `sottovoce desk note` keeps what you think")
     histories = session.histories()
     if wanted is None and to.latest.group == session.group:
         raise Refused(
@@ -62,9 +65,8 @@ def people_to_ask(
         )
     first = may_be_told(case, histories, to, wanted)
     kept = first
-    for held in case.follow_ups:
-        if knows_left_out(held, histories):
-            kept = not_left_out(held, histories, kept)
+    for held in case.follow_ups:  # refused where nobody can tell whom one left out
+        kept = not_left_out(held, histories, kept)
     kept = without(kept, _stepped_out(case, histories))
     if wanted is not None and len(kept) < len(first):
         raise Refused(

@@ -27,7 +27,11 @@ from service.cases.consultations import (
     sign_consultation,
 )
 from service.cases.log import MAX_CONSULTED
+from service.cases.rosters import Handler, HandlerCard, Rotate
 from service.cli import main
+from service.desk import readers
+from service.desk.records import Held
+from service.desk.session import Session
 from service.wire.client import Client
 from tests.support.desks import home_of
 from tests.support.groups import Group, Member
@@ -244,6 +248,32 @@ def test_who_was_left_out_of_what_the_reporter_wrote_since_is_not_asked(world: W
 
 
 def test_a_group_from_which_reports_come_is_asked_by_name(world: World) -> None:
+def test_nobody_is_asked_while_it_is_unknown_whom_an_answer_left_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This desk lacks the list that the reporter saw; the question may hold what they wrote."""
+    report = world.report()
+    prepared = world.reporter.prepared(ReplyCode.draw(system), 0, "Gil knows him.", to=("Ada", "Bo"))
+    assert world.reporter.burn(prepared, 0)
+    world.does("Ada", "sync")
+    known = readers.left_out_of
+
+    def lacking(held: Held, histories: readers.Histories) -> tuple[Handler, ...] | None:
+        return known(held, histories) if held.id == report else None
+
+    monkeypatch.setattr(readers, "left_out_of", lacking)
+    for names in ((), ("Gil",)):
+        assert "nobody can tell whom they left out" in world.refused(
+            "Ada", *world.asking(*names, report=report)
+        )
+
+
+def test_nobody_asks_themself(world: World) -> None:
+    """At 11 p.m. the wrong name is typed."""
+    assert "you can't ask yourself" in world.refused("Ada", *world.asking("Ada", group=world.aurora))
+    assert Path(world.asked("Bo", group=world.aurora)).exists()
+
+
     """Whom a reporter left out there, who came because too few were left, is in no report."""
     feeder = Group.draw("Feeder", ["Fay"], minimum=1, alternate=world.aurora.id)
     feeder.found(world.client)
