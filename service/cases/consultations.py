@@ -89,12 +89,20 @@ class Advice(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """An answer as a log has it: the first entry that says so. That it was given, only the entry's author vouches."""
+
+    entry: Entry
+    act: Advised
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A consultation as a log has it: the entry that says so, and those that say what was answered."""
 
     entry: Entry
     act: Consulted
-    advice: tuple[Advised, ...] = ()
+    advice: tuple[Taken, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -121,18 +129,20 @@ class Asked:
 def consultations(entries: Iterable[Entry]) -> tuple[Asked, ...]:
     """Fold a log into its consultations, in the order in which they were asked.
 
-    Of two questions of one id the first counts; an answer that two desks took in counts once, and one to no question
-    doesn't. Never fails, whatever a colleague wrote.
+    Of two questions of one id and author the first counts; an answer that two desks took in counts once, and one to no
+    question doesn't. Never fails, whatever a colleague wrote.
     """
-    found: dict[str, Asked] = {}
-    answers: dict[str, dict[tuple[str, int, str], Advised]] = {}
+    # By author too, and answers by the adviser's name too: whoever has the case, and takes the id of another's question
+    # or writes down an answer under another name, and stores theirs first, must not make the true one vanish.
+    found: dict[tuple[str, str], Asked] = {}
+    answers: dict[tuple[str, str], dict[Advised, Taken]] = {}
     for entry in entries:
         match entry.act:
             case Consulted() as asked:
-                found.setdefault(asked.consultation, Asked(entry, asked))
+                found.setdefault((entry.author_key, asked.consultation), Asked(entry, asked))
             case Advised() as given:
-                same = (given.adviser_key, given.day, given.text)
-                answers.setdefault(given.consultation, {}).setdefault(same, given)
+                to = answers.setdefault((given.asker_key, given.consultation), {})
+                to.setdefault(given, Taken(entry, given))
             case _:
                 pass
     return tuple(

@@ -87,9 +87,13 @@ class Consulted(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 
 class Advised(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="advised"):
-    """What somebody answered to a consultation, as the author of this entry took it in. day: as the answer has it."""
+    """What somebody answered to a consultation, as the author of this entry took it in. day: as the answer has it.
+
+    asker_key: of who asked. A consultation is named by both: others who have the case can write one of the same id.
+    """
 
     consultation: Hex16
+    asker_key: Hex32
     adviser: Line
     adviser_key: Hex32
     day: Annotated[int, Meta(ge=0, le=MAX_DAY)]

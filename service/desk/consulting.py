@@ -123,6 +123,7 @@ def asker_of(question: Consultation, roster: Roster) -> Handler:
         raise Refused(
             f"who asks is not in {roster.name}, as its list is known here: `sottovoce desk sync` renews it"
         )
+    _check_in_force(asker, question.author_key)
     return asker
 
 
@@ -164,7 +165,7 @@ def opened_answer(session: Session, raw: bytes) -> Answered:
     ]
     advice = open_advice(raw, [asked.answer_key() for _, asked in known])
     for case, asked in known:
-        if (asked.act.consultation, asked.question().digest()) != (advice.id, advice.asked):
+        if asked.act.consultation != advice.id or asked.question().digest() != advice.asked:
             continue
         if (advice.group, advice.to) != (asked.act.group, asked.act.asking):
             raise Refused("this advice comes from a group that was not asked")
@@ -179,6 +180,7 @@ def adviser_of(answered: Answered, roster: Roster) -> Handler:
         raise Refused(
             f"its author is not in {roster.name}, as its list is known here: `sottovoce desk sync` renews it"
         )
+    _check_in_force(adviser, answered.advice.author_key)
     if not {key_id.hex() for key_id in adviser.key_ids} & set(answered.asked.act.key_ids):
         raise Refused(f"{one_line(adviser.pseudonym)} was not asked: only those who were may answer")
     return adviser
@@ -189,13 +191,13 @@ def taking(session: Session, answered: Answered, adviser: Handler, now_s: int) -
     advice = answered.advice
     act = Advised(
         consultation=advice.id,
+        asker_key=answered.asked.entry.author_key,
         adviser=adviser.pseudonym,
         adviser_key=advice.author_key,
         day=advice.day,
         text=advice.text,
     )
-    known = {(one.adviser_key, one.day, one.text) for one in answered.asked.advice}
-    if (act.adviser_key, act.day, act.text) in known:
+    if any(one.act == act for one in answered.asked.advice):
         return []
     return [actions.log(session.desk(now_s), answered.case.first, act)]
 
@@ -213,7 +215,12 @@ def consulted_view(case: Case) -> list[dict[str, Any]]:
             "shown": one.act.text,
             "open": one.open,
             "advice": [
-                {"adviser": given.adviser, "day": day_told(given.day), "text": given.text}
+                {
+                    "adviser": given.act.adviser,
+                    "day": day_told(given.act.day),
+                    "text": given.act.text,
+                    "taken_in_by": given.entry.author,
+                }
                 for given in one.advice
             ],
         }
@@ -236,6 +243,13 @@ def question_lines(question: Consultation, asker: str, group: str) -> list[str]:
     """Write a question for a terminal, set in: it is a stranger's. asker, group: their names by the roster."""
     begin = f"{one_line(asker)} ({one_line(group)}) asks for advice, on {day_told(question.day)}:"
     return [begin, "", *set_in("", question.text)]
+
+
+def _check_in_force(author: Handler, signed_by: str) -> None:
+    """Refuse what former keys signed. Whoever got hold of those is why they were changed, and could date it back."""
+    if author.verify_key.raw.hex() != signed_by:
+        name = one_line(author.pseudonym)
+        raise Refused(f"{name} has new keys since this was signed: ask them to write it again")
 
 
 def _stepped_out(case: Case, histories: Histories) -> list[Handler]:

@@ -122,7 +122,7 @@ def _entries() -> tuple[bytes, ...]:
             DRAW(32).hex(),
             "May we?",
         ),
-        log.Advised(GROUP.hex(), "Gil", DRAW(32).hex(), 1, "Yes."),
+        log.Advised(GROUP.hex(), DRAW(32).hex(), "Gil", DRAW(32).hex(), 1, "Yes."),
         log.Padding(),
     )
     key = SIGNING.verify_key().raw.hex()

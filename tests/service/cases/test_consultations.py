@@ -72,7 +72,7 @@ ANSWER = Advice(
     day=20_001,
     text="Yes.",
 )
-ADVISED = Advised("3" * 32, "Gil", ANSWER.author_key, 20_001, "Yes.")
+ADVISED = Advised("3" * 32, QUESTION.author_key, "Gil", ANSWER.author_key, 20_001, "Yes.")
 
 
 def entry(act: Act, number: int = 0, key: SigningKey = ADA) -> Entry:
@@ -221,6 +221,7 @@ def test_the_log_takes_the_longest_texts() -> None:
         msgspec.structs.replace(ADVISED, text="x" * (MAX_CONSULTED + 1)),
         msgspec.structs.replace(ADVISED, text="\x1b"),
         msgspec.structs.replace(ADVISED, adviser="\x1b"),
+        msgspec.structs.replace(ADVISED, asker_key="5"),
     ],
 )
 def test_what_cannot_stand_in_a_log_is_refused(act: Act) -> None:
@@ -237,19 +238,19 @@ def test_a_consultation_is_open_until_somebody_answered() -> None:
     log.append(entry(ADVISED, 4))
     answered, waiting = consultations(log)
     assert (answered.open, waiting.open) == (False, True)
-    assert answered.advice == (ADVISED,)
+    assert [(one.act, one.entry) for one in answered.advice] == [(ADVISED, log[-1])]
     state = fold(log)
     assert (state.state, state.out_of_order, len(state.entries)) == ("received", (), 4)
 
 
 def test_no_entry_of_a_colleague_takes_a_consultation_s_place() -> None:
-    """Of one id the first counts; an answer to nothing is none; one that two desks took in counts once."""
+    """Of one id and author the first counts; an answer to nothing is none; one that two desks took in counts once."""
     again = msgspec.structs.replace(ASKED, text="Something else?", answer_seed="7" * 64)
     to_none = msgspec.structs.replace(ADVISED, consultation="8" * 32)
     second_thought = msgspec.structs.replace(ADVISED, text="No, rather the first.")
     log = [
         entry(ASKED, 1),
-        entry(again, 2, GIL),
+        entry(again, 2),
         entry(to_none, 3),
         entry(ADVISED, 4),
         entry(ADVISED, 5, GIL),
@@ -257,6 +258,18 @@ def test_no_entry_of_a_colleague_takes_a_consultation_s_place() -> None:
     ]
     [one] = consultations(log)
     assert (one.entry, one.act.text) == (log[0], ASKED.text)
-    assert one.advice == (ADVISED, second_thought)
+    assert [(taken.act, taken.entry) for taken in one.advice] == [(ADVISED, log[3]), (second_thought, log[5])]
     assert consultations(reversed(log[2:])) == ()
-    assert consultations([*log[2:], log[0]])[0].advice == (ADVISED, second_thought)
+    [out_of_order] = consultations([*log[2:], log[0]])
+    assert [taken.act for taken in out_of_order.advice] == [ADVISED, second_thought]
+
+
+def test_who_is_first_with_another_s_id_takes_neither_question_nor_answer() -> None:
+    """A colleague who learnt the id stores a question under it first, or the answer under another name."""
+    theirs = msgspec.structs.replace(ASKED, text="May we ban them?", answer_seed="7" * 64)
+    renamed = msgspec.structs.replace(ADVISED, adviser="Hedy")
+    log = [entry(theirs, 1, GIL), entry(ASKED, 2), entry(renamed, 3, GIL), entry(ADVISED, 4)]
+    made_up, true = consultations(log)
+    assert (made_up.act.text, made_up.open) == ("May we ban them?", True)
+    assert true.question() == QUESTION
+    assert [(one.act.adviser, one.entry) for one in true.advice] == [("Hedy", log[2]), ("Gil", log[3])]

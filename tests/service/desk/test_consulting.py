@@ -178,6 +178,7 @@ def test_a_council_is_consulted_and_sees_the_extract_alone(world: World) -> None
     for name in ("Ada", "Bo"):
         [closed] = world.does(name, "show", report)["consultations"]
         assert (closed["open"], [one["adviser"] for one in closed["advice"]]) == (False, ["Hedy"])
+        assert [one["taken_in_by"] for one in closed["advice"]] == ["Bo"]
         assert world.said(name, report) == [
             f"asked Gil, Hedy (The council) for advice, showing them this and nothing else: {EXTRACT}",
             "took in the advice of Hedy: Yes,\nbut talk to both first.",
@@ -247,7 +248,6 @@ def test_who_was_left_out_of_what_the_reporter_wrote_since_is_not_asked(world: W
     assert "left out of what its reporter wrote since" in world.refused("Ada", *typed)
 
 
-def test_a_group_from_which_reports_come_is_asked_by_name(world: World) -> None:
 def test_nobody_is_asked_while_it_is_unknown_whom_an_answer_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +274,7 @@ def test_nobody_asks_themself(world: World) -> None:
     assert Path(world.asked("Bo", group=world.aurora)).exists()
 
 
+def test_a_group_from_which_reports_come_is_asked_by_name(world: World) -> None:
     """Whom a reporter left out there, who came because too few were left, is in no report."""
     feeder = Group.draw("Feeder", ["Fay"], minimum=1, alternate=world.aurora.id)
     feeder.found(world.client)
@@ -471,3 +472,41 @@ def _group_with(world: World, *names: str) -> Group:
     group = Group.draw(f"Group of {time.monotonic_ns()}", names, minimum=1)
     group.found(world.client)
     return group
+def test_what_former_keys_signed_is_not_believed(world: World) -> None:
+    """They may have been changed because somebody else has them; who has new ones is asked, and answers, with those."""
+    group = _group_with(world, "Olga", "Pia")
+    world.groups |= dict.fromkeys(("Olga", "Pia"), group)
+    for name in ("Olga", "Pia"):
+        home_of(world.folder / name, world.server.base, group, name, "open sesame")
+        world.does(name, "sync")
+    report = world.report()
+    question = world.asked("Olga", report=report, group=group)
+    before = world.answered("Olga", question)
+    _rotate(world, "Olga")
+    world.does("Ada", "sync")
+    assert "Olga has new keys since this was signed" in world.refused("Ada", "take-advice", before)
+    after = world.answered("Olga", question)  # sealed to her former key, which her desk keeps
+    assert world.does("Ada", "take-advice", after)["adviser"] == "Olga"
+
+    theirs = Reporter(world.client, group)
+    theirs.report(Answers(what=SECRET), to=("Pia",))
+    world.does("Pia", "sync")
+    [row] = world.does("Pia", "list")
+    asked = world.asked("Gil", by="Pia", report=row["id"])
+    assert world.does("Gil", "advise", asked)["asked_by"] == "Pia"
+    _rotate(world, "Pia")
+    world.does("Gil", "sync")
+    assert "Pia has new keys since this was signed" in world.refused("Gil", "advise", asked)
+
+
+def _rotate(world: World, name: str) -> None:
+    """Give somebody new keys, publish them, and have their own desk know."""
+    group = world.groups[name]
+    world.does(name, "rotate", "--new-passphrase-file", str(world.folder / "passphrase"))
+    raw = (world.folder / name / "card.json").read_bytes()
+    card = msgspec.json.decode(raw, type=HandlerCard)
+    group.say(Rotate(handler=group.member(name).id.hex(), card=card))
+    group.found(world.client)
+    world.does(name, "sync")
+
+
