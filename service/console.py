@@ -189,7 +189,7 @@ def emit(result: object, as_json: bool, text: str, *, once: bool = False) -> Non
 
     once: it can't be had again, such as a reply code. Where standard output takes nothing, it goes to standard error.
     """
-    out = msgspec.json.encode(result).decode() if as_json else text
+    out = _json_of(result) if as_json else text
     if as_json and not _has_letters_of(out):
         out = json.dumps(json.loads(out))  # in letters that every encoding has, and still JSON
     try:
@@ -200,6 +200,13 @@ def emit(result: object, as_json: bool, text: str, *, once: bool = False) -> Non
         click.echo("Standard output takes nothing. This can't be shown again:", err=True)
         click.echo(out, err=True)
         raise Unwritten(f"{error}; what was asked for is done") from None
+
+
+def _json_of(result: object) -> str:
+    try:
+        return msgspec.json.encode(result).decode()
+    except UnicodeEncodeError:  # in the name of a file that is not UTF-8
+        return json.dumps(msgspec.to_builtins(result))
 
 
 def say(text: str) -> None:

@@ -313,6 +313,40 @@ def test_what_cannot_be_written_is_not_in_the_log(world: World) -> None:
     assert "32 hexadecimal digits" in world.refused("Ada", *typed)
 
 
+def test_where_the_log_takes_nothing_there_is_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could open an answer to it, whose key would be lost."""
+
+    def full(*_: object) -> None:
+        raise Refused("the desk's local store can't be used now")
+
+    typed = world.asking()
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, "enqueue", full)
+        assert "local store" in world.refused("Ada", *typed)
+    assert not Path(typed[-1]).exists()
+    world.does("Ada", *typed)
+
+
+def test_no_text_is_written_for_a_file_that_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said before the editor opens."""
+    question, there = world.asked(), world.file("mine")
+
+    def opened(text: str) -> str:
+        raise AssertionError(text)
+
+    monkeypatch.setattr("service.desk.writing.click.edit", opened)
+    where = ["--group", world.council.id.hex(), "--out", there]
+    assert "exists already" in world.refused("Ada", "consult", world.report_id, *where)
+    assert "exists already" in world.refused("Gil", "advise", question, "--out", there)
+
+
+def test_a_file_s_name_need_not_be_text(world: World) -> None:
+    """What was done is told as JSON, too."""
+    typed = world.asking()
+    typed[-1] += "\udcff"
+    assert world.does("Ada", *typed)["written"] == typed[-1]
+
+
 def test_nothing_is_asked_that_was_not_meant(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """At a terminal a question is put first, after what will be seen and by whom."""
     put: list[str] = []
@@ -449,29 +483,6 @@ def test_answers_that_cannot_be_are_refused(world: World) -> None:
     assert Path(mine).read_text() == "mine"
 
 
-def test_who_left_their_group_neither_asks_nor_answers(world: World) -> None:
-    """Nobody could believe them; nor somebody whose desk doesn't know yet that they joined it."""
-    world.council.add(Member.draw("Lea"))
-    world.council.found(world.client)
-    home_of(world.folder / "Lea", world.server.base, world.council, "Lea", "open sesame")
-    world.does("Ada", "sync")
-    typed = ["advise", world.asked("Lea"), "--out", world.new(), "--text-file", world.file("Yes.")]
-    assert "doesn't have you" in world.refused("Lea", *typed)
-    world.does("Lea", "sync")
-    assert world.does("Lea", *typed)["written"] == typed[3]
-    world.council.retire("Lea")
-    world.aurora.retire("Bo")
-    for group in (world.council, world.aurora):
-        group.found(world.client)
-    for name, again in (("Lea", [*typed[:3], world.new(), *typed[4:]]), ("Bo", world.asking())):
-        world(name, "sync")
-        assert "doesn't have you" in world.refused(name, *again)
-
-
-def _group_with(world: World, *names: str) -> Group:
-    group = Group.draw(f"Group of {time.monotonic_ns()}", names, minimum=1)
-    group.found(world.client)
-    return group
 def test_what_former_keys_signed_is_not_believed(world: World) -> None:
     """They may have been changed because somebody else has them; who has new ones is asked, and answers, with those."""
     group = _group_with(world, "Olga", "Pia")
@@ -499,6 +510,25 @@ def test_what_former_keys_signed_is_not_believed(world: World) -> None:
     assert "Pia has new keys since this was signed" in world.refused("Gil", "advise", asked)
 
 
+def test_who_left_their_group_neither_asks_nor_answers(world: World) -> None:
+    """Nobody could believe them; nor somebody whose desk doesn't know yet that they joined it."""
+    world.council.add(Member.draw("Lea"))
+    world.council.found(world.client)
+    home_of(world.folder / "Lea", world.server.base, world.council, "Lea", "open sesame")
+    world.does("Ada", "sync")
+    typed = ["advise", world.asked("Lea"), "--out", world.new(), "--text-file", world.file("Yes.")]
+    assert "doesn't have you" in world.refused("Lea", *typed)
+    world.does("Lea", "sync")
+    assert world.does("Lea", *typed)["written"] == typed[3]
+    world.council.retire("Lea")
+    world.aurora.retire("Bo")
+    for group in (world.council, world.aurora):
+        group.found(world.client)
+    for name, again in (("Lea", [*typed[:3], world.new(), *typed[4:]]), ("Bo", world.asking())):
+        world(name, "sync")
+        assert "doesn't have you" in world.refused(name, *again)
+
+
 def _rotate(world: World, name: str) -> None:
     """Give somebody new keys, publish them, and have their own desk know."""
     group = world.groups[name]
@@ -510,3 +540,7 @@ def _rotate(world: World, name: str) -> None:
     world.does(name, "sync")
 
 
+def _group_with(world: World, *names: str) -> Group:
+    group = Group.draw(f"Group of {time.monotonic_ns()}", names, minimum=1)
+    group.found(world.client)
+    return group
