@@ -31,7 +31,7 @@ from service.console import (
     shown,
     write_private,
 )
-from service.desk.consulting import consulted_view, open_lines
+from service.desk.consulted import consulted_view, open_lines
 from service.desk.keys import KIND, SUPERSEDED, HandlerKey
 from service.desk.readers import readers_told
 from service.desk.reading import voices_told
@@ -210,6 +210,10 @@ def sync(context: click.Context, as_json: bool) -> None:
     if result.letters_due:
         due = f"Letters due: {result.letters_due}, after a week or longer without a word."
         lines.append(f"{due} See `sottovoce desk list`.")
+    if result.advice_waited:
+        lines.append(
+            f"Cases that waited a week for advice: {result.advice_waited}. See `sottovoce desk list`."
+        )
     if result.measures_due:
         lines.append(f"Measures to look at: {result.measures_due}. See `sottovoce desk measures`.")
     lines += [one.told() for one in result.results_waiting]
@@ -227,7 +231,8 @@ def sync(context: click.Context, as_json: bool) -> None:
 def list_(context: click.Context, everything: bool, as_json: bool) -> None:
     """List cases, most urgent first. `!` danger, `*` the reporter waits for an answer, `?` what could not be opened.
 
-    Under a case whose reporter has had no word for a week stands that a letter is due.
+    Under a case whose reporter has had no word for a week stands that a letter is due; and since when advice is waited
+    for.
     """
     today = day_of(time.time())
     with opened(context) as session:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from crypto.errors import Refused
 from crypto.seal import SealingKey
@@ -200,43 +199,6 @@ def taking(session: Session, answered: Answered, adviser: Handler, now_s: int) -
     if any(one.act == act for one in answered.asked.advice):
         return []
     return [actions.log(session.desk(now_s), answered.case.first, act)]
-
-
-def consulted_view(case: Case) -> list[dict[str, Any]]:
-    """Give a case's consultations, for --json."""
-    return [
-        {
-            "id": one.act.consultation,
-            "asked_by": one.entry.author,
-            "asked_on": day_told(one.act.day),
-            "group": one.act.group,
-            "group_name": one.act.group_name,
-            "asked": list(one.act.handlers),
-            "shown": one.act.text,
-            "open": one.open,
-            "advice": [
-                {
-                    "adviser": given.act.adviser,
-                    "day": day_told(given.act.day),
-                    "text": given.act.text,
-                    "taken_in_by": given.entry.author,
-                }
-                for given in one.advice
-            ],
-        }
-        for one in consultations(case.state.entries)
-    ]
-
-
-def open_lines(case: Case) -> list[str]:
-    """What stands under a case; nothing where no advice is waited for."""
-    waited = [one for one in consultations(case.state.entries) if one.open]
-    rows = [
-        f"Advice is waited for from {', '.join(one.act.handlers)} ({one.act.group_name}), "
-        f"asked by {one.entry.author} on {day_told(one.act.day)}."
-        for one in waited
-    ]
-    return ["", *map(one_line, rows)] if waited else []
 
 
 def question_lines(question: Consultation, asker: str, group: str) -> list[str]:

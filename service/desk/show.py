@@ -29,7 +29,8 @@ from service.cases.receipts import day_told
 from service.cases.reports import Content, FollowUp, Report
 from service.console import one_line
 from service.desk.casebook import Case
-from service.desk.records import Body, Held, Unreadable
+from service.desk.consulted import waited_for, waited_lines
+from service.desk.records import Body, Unreadable
 from service.desk.touch import days_without_letter, letter_due
 
 ID_SHOWN = 8
@@ -71,6 +72,7 @@ def list_view(case: Case, today: int) -> dict[str, Any]:
         "waiting_for_answer": case.waiting_for_answer,
         "letter_due": letter_due(case, today),
         "days_without_letter": days_without_letter(case, today),
+        "advice_waited_for": len(waited_for(case)),
         "voice": case.first.has_voice,
         "forwarded_here": case.first.forwarded,
         "warnings": list(_warnings(case)),
@@ -86,15 +88,13 @@ def list_lines(cases: list[Case], today: int) -> list[str]:
             f"{mark} {case.first.id[:ID_SHOWN]}  {day_told(case.first.day)}  {case.state.priority or '--'}  "
             f"{case.state.state:<9}  {_KINDS.get(case.first.kind, case.first.kind):<14}  {case.first.headline}"
         )
-        lines += [f"{'':12}{told}" for told in _due_lines(case, today)]
+        lines += [f"{'':12}{told}" for told in (*_due_lines(case, today), *waited_lines(case))]
     return lines
 
 
 def _due_lines(case: Case, today: int) -> list[str]:
-    if not letter_due(case, today):
-        return []
-    days = days_without_letter(case, today)
-    return [f"A letter is due: {days} days without a word to its reporter."]
+    told = f"A letter is due: {days_without_letter(case, today)} days without a word to its reporter."
+    return [told] if letter_due(case, today) else []
 
 
 def unreadable_view(one: Unreadable) -> dict[str, Any]:
@@ -288,8 +288,7 @@ def _entry_view(entry: Entry, *, late: bool) -> dict[str, Any]:
 
 
 def _warnings(case: Case) -> list[str]:
-    held: list[Held] = [case.first, *case.follow_ups]
-    found = [warning for one in held for warning in one.warnings]
+    found = [warning for one in (case.first, *case.follow_ups) for warning in one.warnings]
     if case.stray:
         found.append(_STRAY if case.first.first_use else f"{_STRAY} {_USED}")
     if case.untrusted:

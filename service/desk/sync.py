@@ -19,6 +19,7 @@ from crypto.opening import OpenedReport, open_with_content_key
 from crypto.seal import DoesNotOpen
 from service.cases.receipts import day_of
 from service.cases.reports import Unsealed
+from service.desk.consulted import long_waited
 from service.desk.keys import SUPERSEDED, HandlerKey
 from service.desk.leaving import Here, hand_on, leave_all
 from service.desk.outbox import grant_follow_ups, push
@@ -53,6 +54,8 @@ class SyncResult:
     """Reports whose voices were checked."""
     letters_due: int = 0
     """Cases in which nobody has written to the reporter for a week (touch.py)."""
+    advice_waited: int = 0
+    """Cases in which a consultation has had no answer for a week (consulted.py)."""
     measures_due: int = 0
     """On a council member's desk: measures that end or are looked at again within two weeks, or should have been."""
     results_waiting: list[ResultWaiting] = field(default_factory=list)
@@ -88,6 +91,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     cases = session.cases().values()
     result.warnings += pull_forwarded(session, client, cases)
     result.letters_due = sum(letter_due(case, today) for case in cases)
+    result.advice_waited = sum(long_waited(case, today) for case in cases)
     result.measures_due = measures_due(session, today)
     result.results_waiting = results_waiting(session)
     return result

@@ -201,6 +201,39 @@ def test_an_answer_is_taken_once_and_a_second_thought_too(world: World) -> None:
     assert advice == [("Gil", "Yes."), ("Gil", "No, rather the first."), ("Hedy", "Yes.")]
 
 
+def test_advice_that_is_waited_for_is_not_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the list at once and at sync after a week, at every desk, until it came or the case is closed."""
+    report, now = world.report(), time.time()
+
+    def told(name: str) -> tuple[bool, bool, int]:
+        done = world(name, "sync")
+        [row] = (one for one in world.does(name, "list", "--all") if one["id"] == report)
+        lines = world(name, "list", "--all").stdout.splitlines()
+        [place] = (at for at, line in enumerate(lines) if report[:8] in line)
+        under = "".join(lines[place + 1 : place + 2])
+        waited = "Cases that waited a week for advice: 1. See `sottovoce desk list`." in done.stdout
+        return waited, under.startswith(" " * 12 + "Advice is waited for since 20"), row["advice_waited_for"]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: now - 6 * 86_400)
+        world.asked("Gil", report=report)
+        patched.setattr(time, "time", lambda: now - 2 * 86_400)
+        world.asked("Hedy", report=report)
+    for name in ("Ada", "Bo"):
+        assert told(name) == (False, True, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: now - 7 * 86_400)
+        old = world.asked("Gil", report=report)
+    for name in ("Ada", "Bo"):
+        assert told(name) == (True, True, 3)
+    world.does("Bo", "take-advice", world.answered("Gil", old))
+    assert told("Bo") == (False, True, 2)
+    world.does("Ada", "state", report, "closed", "--quietly")
+    assert told("Ada") == (False, False, 0)
+    assert not any(one["open"] for one in world.does("Ada", "show", report)["consultations"])
+    assert "Advice is waited for" not in world("Ada", "show", report).stdout
+
+
 def test_only_those_named_are_asked(world: World) -> None:
     """Also a member of the council who handles no reports there; a name that nobody has is refused."""
     question = world.asked("Ivo")
