@@ -202,9 +202,13 @@ def taking(session: Session, answered: Answered, adviser: Handler, now_s: int) -
 
 
 def question_lines(question: Consultation, asker: str, group: str) -> list[str]:
-    """Write a question for a terminal, set in: it is a stranger's. asker, group: their names by the roster."""
+    """Write a question for a terminal, set in: it is a stranger's. asker, group: their names by the roster.
+
+    With their group's id: whoever may found one on the server, its operator above all, can give it any name.
+    """
     begin = f"{one_line(asker)} ({one_line(group)}) asks for advice, on {day_told(question.day)}:"
-    return [begin, "", *set_in("", question.text)]
+    whose = f"That group's id is {question.group}: another can have its name, so compare it once with them."
+    return [begin, "", *set_in("", question.text), "", whose]
 
 
 def _check_in_force(author: Handler, signed_by: str) -> None:

@@ -429,6 +429,24 @@ def test_an_answer_to_nothing_that_this_desk_knows_is_refused(world: World) -> N
     assert world.refused("Gil", "advise", world.file(Path(question).read_bytes()[:-1]))
 
 
+def test_a_group_of_the_same_name_is_told_apart(world: World) -> None:
+    """Who may found a group names it, and its people, as they like; its id they can't choose."""
+    ada = Member.draw("Ada")
+    other = Group.draw("Aurora", [], minimum=1)
+    other.add(ada)
+    other.found(world.client)
+    key, gil = ada.signing.verify_key().raw.hex(), world.member("Gil").sealing.public_key()
+    question = msgspec.structs.replace(
+        world.question(true := world.asked()), group=other.id.hex(), author_key=key
+    )
+    raw = sign_consultation(question, ada.signing)
+    file = world.file(seal_consultation(raw, other.id, world.council.id, [gil]))
+    for path, group in ((true, world.aurora), (file, other)):
+        said = world("Gil", "advise", path).stdout
+        assert said.startswith("Ada (Aurora) asks for advice")
+        assert f"\nThat group's id is {group.id.hex()}: " in said
+
+
 def test_what_a_group_s_people_did_not_sign_is_not_believed(world: World) -> None:
     """A stranger's question, one for another group sealed anew, one of somebody who retired."""
     gil = world.member("Gil").sealing.public_key()
