@@ -34,6 +34,7 @@ from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.readers import Histories, may_be_told, not_left_out
 from service.desk.records import Waiting
+from service.desk.rosters import check_in_force
 from service.desk.session import Session
 from service.desk.show import ID_SHOWN, set_in
 
@@ -122,7 +123,7 @@ def asker_of(question: Consultation, roster: Roster) -> Handler:
         raise Refused(
             f"who asks is not in {roster.name}, as its list is known here: `sottovoce desk sync` renews it"
         )
-    _check_in_force(asker, question.author_key)
+    check_in_force(asker, question.author_key)
     return asker
 
 
@@ -179,7 +180,7 @@ def adviser_of(answered: Answered, roster: Roster) -> Handler:
         raise Refused(
             f"its author is not in {roster.name}, as its list is known here: `sottovoce desk sync` renews it"
         )
-    _check_in_force(adviser, answered.advice.author_key)
+    check_in_force(adviser, answered.advice.author_key)
     if not {key_id.hex() for key_id in adviser.key_ids} & set(answered.asked.act.key_ids):
         raise Refused(f"{one_line(adviser.pseudonym)} was not asked: only those who were may answer")
     return adviser
@@ -209,13 +210,6 @@ def question_lines(question: Consultation, asker: str, group: str) -> list[str]:
     begin = f"{one_line(asker)} ({one_line(group)}) asks for advice, on {day_told(question.day)}:"
     whose = f"That group's id is {question.group}: another can have its name, so compare it once with them."
     return [begin, "", *set_in("", question.text), "", whose]
-
-
-def _check_in_force(author: Handler, signed_by: str) -> None:
-    """Refuse what former keys signed. Whoever got hold of those is why they were changed, and could date it back."""
-    if author.verify_key.raw.hex() != signed_by:
-        name = one_line(author.pseudonym)
-        raise Refused(f"{name} has new keys since this was signed: ask them to write it again")
 
 
 def _stepped_out(case: Case, histories: Histories) -> list[Handler]:

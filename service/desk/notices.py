@@ -22,6 +22,7 @@ from service.cases.receipts import day_number, day_of, day_told
 from service.cases.roster_history import Handler, Roster
 from service.chain_files import read_whole
 from service.console import one_line
+from service.desk.rosters import check_in_force
 from service.desk.session import Session
 from service.desk.sync_measures import NOT_COUNCIL, of_council
 
@@ -114,11 +115,12 @@ def opened_notice(session: Session, raw: bytes) -> Notice:
 def take(session: Session, notice: Notice, roster: Roster, now_s: int) -> bool:
     """Keep an opened notice; False where something newer of that name is known. roster: of the group that tells.
 
-    Refused unless its author is on that group's council, under that name, and wrote it before now.
+    Refused unless its author is on that group's council, under that name and with that key, and wrote it before now.
     """
     author = roster.by_verify_key(bytes.fromhex(notice.author_key))
     if author is None or not author.active or (author.role, author.pseudonym) != ("council", notice.author):
         raise Refused(f"its author is not on the council of {roster.name}, as its list has it now")
+    check_in_force(author, notice.author_key)
     if notice.said_s > now_s + _AHEAD_S:
         raise Refused("it was made in the future, by its author's clock or by this one's")
     name = bytes.fromhex(notice.group) + notice.name.encode()

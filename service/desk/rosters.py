@@ -12,7 +12,8 @@ from dataclasses import replace
 import msgspec
 
 from crypto.errors import Refused
-from service.cases.rosters import Roster, RosterHistory
+from service.cases.rosters import Handler, Roster, RosterHistory
+from service.console import one_line
 from service.desk.casebook import Case
 from service.desk.records import Held
 from service.desk.session import Chain, Session
@@ -112,3 +113,10 @@ def look_again(session: Session) -> None:
             warnings = roster_warnings(session, bytes.fromhex(held.group), bytes.fromhex(held.roster))
             again = msgspec.structs.replace(held, warnings=warnings)
             session.vault.put("held", bytes.fromhex(held.id), again)
+
+
+def check_in_force(author: Handler, signed_by: str) -> None:
+    """Refuse what former keys signed. Whoever got hold of those is why they were changed, and could date it back."""
+    if author.verify_key.raw.hex() != signed_by:
+        name = one_line(author.pseudonym)
+        raise Refused(f"{name} has new keys since this was signed: ask them to write it again")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,6 +22,7 @@ from service.cases.notices import (
     sign_notice,
 )
 from service.cases.receipts import day_of
+from service.cases.rosters import HandlerCard, Rotate
 from service.cli import main
 from service.desk.notices import EXAMPLE
 from service.wire.client import Client
@@ -176,6 +178,22 @@ def test_what_the_telling_council_did_not_sign_is_not_believed(councils: Council
     councils.take("Zoe", "forged")
     assert "irc:x y: Ban This desk was told" in councils("Zoe", "in-force").stdout
     assert councils.in_force("Zoe", "github:alice")[0]["until"] == "day 4294967295 since 1970"
+
+
+def test_what_former_keys_signed_is_not_believed(councils: Councils, client: Client) -> None:
+    """They may have been changed because somebody else has them; with the new ones it is told again."""
+    councils.share("Gil", councils.boreal, BAN, "before")
+    options = ("--new-passphrase-file", str(councils.folder / "passphrase"))
+    assert councils("Gil", "rotate", *options).exit_code == 0
+    raw = (councils.folder / "Gil" / "card.json").read_bytes()
+    gil = councils.aurora.member("Gil").id.hex()
+    councils.aurora.say(Rotate(handler=gil, card=msgspec.json.decode(raw, type=HandlerCard)))
+    councils.aurora.found(client)
+    refused = councils("Zoe", "take-measure", str(councils.folder / "before"))
+    assert (refused.exit_code, "Gil has new keys since this was signed" in refused.output) == (3, True)
+    assert councils("Gil", "sync").exit_code == 0
+    councils.share("Gil", councils.boreal, BAN, "after")
+    assert councils.take("Zoe", "after")["told_by"] == "Gil"
 
 
 def test_a_damaged_file_is_refused(councils: Councils) -> None:
