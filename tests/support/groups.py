@@ -63,6 +63,7 @@ class Group:
     handlers: list[Member]
     chain: chains.VerifiedChain
     sent: int = field(default=0)
+    _verified: tuple[chains.VerifiedChain, RosterHistory] | None = field(default=None, repr=False)
 
     @classmethod
     def draw(
@@ -102,8 +103,11 @@ class Group:
 
     @property
     def histories(self) -> dict[str, RosterHistory]:
-        """As a desk has them that knows this group alone."""
-        return {self.id.hex(): rosters.verified_history(self.id, [s.raw for s in self.chain.statements])}
+        """As a desk has them that knows this group alone. Verified once for each state of its chain, as a desk does."""
+        if self._verified is None or self._verified[0] is not self.chain:
+            said = [statement.raw for statement in self.chain.statements]
+            self._verified = self.chain, rosters.verified_history(self.id, said)
+        return {self.id.hex(): self._verified[1]}
 
     def say(self, statement: rosters.Statement) -> bytes:
         """Sign one more statement; give it raw."""
