@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import click
 import msgspec
@@ -263,6 +263,15 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+_EXISTS: Final = "a file of that name exists already; it was not touched"
+
+
+def check_new(path: Path) -> None:
+    """Refuse a file that is there, before somebody writes a text for it: `write_private` would, only afterwards."""
+    if os.path.lexists(path):
+        raise Refused(_EXISTS)
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten.
 
@@ -272,7 +281,7 @@ def write_private(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Refused("a file of that name exists already; it was not touched") from None
+        raise Refused(_EXISTS) from None
     except OSError as error:
         raise Refused(f"the file can't be written: {error.strerror}") from None
     try:

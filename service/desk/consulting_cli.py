@@ -6,7 +6,6 @@ them. That somebody was asked, with all they were shown, and what they answered 
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from crypto.errors import Refused
 from service.cases.consultations import MAX_FILE
 from service.cases.receipts import day_told
 from service.chain_files import read_whole
-from service.console import command, emit, hex_id, json_option, one_line, shown, write_private
+from service.console import check_new, command, emit, hex_id, json_option, one_line, shown, write_private
 from service.desk.acting_cli import KEPT, TEXT_FILE
 from service.desk.cli import desk, opened
 from service.desk.consulting import (
@@ -69,7 +68,7 @@ def consult_(
     Give them the file by whatever means; they answer with `advise`. The log says whom you asked and what they saw.
     """
     to = hex_id(group, 16, "a group's id")
-    _check_new(out)
+    check_new(out)
     with opened(context) as session:
         case = session.find(report)
         history = group_history(session, to)
@@ -80,12 +79,12 @@ def consult_(
             asked, entry, file = consult(session, case, people, text, int(time.time()))
             click.echo(shown("\n".join(_preview(people, text))), err=True)
             sure("Write that for them?")
-            write_private(out, file)  # first: where no file can be written, the log says nothing
+            # The file first: where none can be written, the log says nothing. And where the log takes nothing there is
+            # no file: nobody could open its answers.
+            write_private(out, file)
             try:
                 session.enqueue([entry])
-            except (
-                BaseException
-            ):  # and where the log takes nothing there is no file, whose answers nobody could open
+            except BaseException:
                 out.unlink(missing_ok=True)
                 raise
             return asked.act.consultation
@@ -100,12 +99,6 @@ def consult_(
         "queued": 1,
     }
     emit(view, as_json, shown(f"Written: give them {out}.\n{KEPT}"))
-
-
-def _check_new(out: Path) -> None:
-    """Refuse a file that is there before somebody writes a text for it."""
-    if os.path.lexists(out):
-        raise Refused("a file of that name exists already; it was not touched")
 
 
 def _preview(people: People, text: str) -> list[str]:
@@ -142,7 +135,7 @@ def advise(
     if out is None and text_file is not None:
         raise Refused("to answer, say with --out where to write the file for them")
     if out is not None:
-        _check_new(out)
+        check_new(out)
     with opened(context) as session:
         question = opened_question(session, read_whole(file, MAX_FILE))
         roster = group_history(session, bytes.fromhex(question.group)).latest

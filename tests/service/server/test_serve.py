@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.wire import calls
+from service.wire.client import Client, Declined
+from tests.support.groups import Group
 from tests.support.redis_server import free_port
 from tests.support.server import NO_TLS, RunningServer, ending, running_server
 
@@ -101,3 +105,14 @@ def test_whoever_only_looks_whether_a_server_lives_is_answered(server: RunningSe
             http.head("/v1/mailboxes/open").status_code == http.get("/v1/mailboxes/open").status_code == 405
         )
         assert http.get("/v1/server").status_code == 200  # on the same connection
+
+
+def test_what_is_signed_for_get_is_not_got_by_head(client: Client) -> None:
+    """The method is signed: a handler's HEAD is refused like any other request that was changed on the way."""
+    group = Group.draw()
+    group.found(client)
+    asked = calls.feed(group.signer("Ada"))
+    assert client.do(asked).entries == ()
+    with pytest.raises(Declined) as refused:
+        client.do(replace(asked, method="HEAD"))
+    assert refused.value.status == 401
