@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -28,6 +26,7 @@ from crypto.codes import (
 )
 from crypto.errors import Refused
 from crypto.words import LANGUAGES, word_list
+from tests.support.costs import times_as_dear
 
 KNOWN = Mnemonic("english").wordlist
 CODES = st.binary(min_size=16, max_size=16).map(ReplyCode)
@@ -119,36 +118,28 @@ def test_the_words_near_a_word_are_those_one_slip_away(language: str) -> None:
         assert set(words.near(typed)) - {words.find(typed)} == expected, typed
 
 
-def cost(work: Callable[[], object], tries: int = 10) -> float:
-    """Seconds that the fastest of some tries took."""
-    best = 1.0
-    for _ in range(tries):
-        begun = time.perf_counter()
-        with contextlib.suppress(CodeTypo):
-            work()
-        best = min(best, time.perf_counter() - begun)
-    return best
-
-
 def test_a_wrong_code_costs_little_more_than_a_right_one() -> None:
-    """Anybody may send wrong ones to a server that reads codes for pages without scripts: some 20 times as much."""
+    """Anybody may send wrong ones to a server that reads codes for pages without scripts: some ten times as much."""
     right = list(to_words(ReplyCode(bytes([7]) * 16)))
     wrong = [*right[:3], KNOWN[6], *right[4:]]
-    floor = cost(lambda: from_words(" ".join(right), "english"), 30)
-    assert cost(lambda: from_words(" ".join(wrong), "english"), 30) < 100 * floor
+    spelled = " ".join(right)
+    assert (
+        times_as_dear(lambda: from_words(" ".join(wrong), "english"), lambda: from_words(spelled, "english"))
+        < 40
+    )
 
 
 @pytest.mark.parametrize("letter", ["\ufdfa", "\u3300", "\uac01", "\u0390"], ids=ascii)
 def test_letters_that_become_many_cost_no_more_than_others(letter: str) -> None:
     """U+FDFA is eighteen letters when it is decomposed: 2,000 of them held a server up for 60 ms."""
-    assert cost(lambda: from_words(letter * 2_000)) < 4 * cost(lambda: from_words("a" * 2_000))
+    assert times_as_dear(lambda: from_words(letter * 2_000), lambda: from_words("a" * 2_000)) < 4
 
 
 def test_two_words_are_folded_once_for_all_languages() -> None:
     """Not once for each: with two long texts that held a server up for a tenth of a second."""
     code = ReplyCode(bytes(16))
     typed = dict.fromkeys(confirmation_positions(code), "a" * 2_000)
-    assert cost(lambda: confirm(code, typed)) < 6 * cost(lambda: from_words("a" * 2_000))
+    assert times_as_dear(lambda: confirm(code, typed), lambda: from_words("a" * 2_000)) < 6
 
 
 def test_what_is_far_too_long_is_a_typo() -> None:

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
 import pytest
 from hypothesis import given, settings
@@ -321,17 +321,19 @@ def test_hundred_members_cost_little_more_than_their_primitives() -> None:
     keys = keys_for(b"hundred", 100)
     ring = Ring.of(key.public() for key in keys)
     generator = context_generator(CONTEXT)
-    floor, signing, verifying = [], [], []
-    for round_ in range(5):
+    signing, verifying = [], []
+    for key in keys[:9]:
         start = time.process_time()
-        signature = sign(ring, keys[round_], CONTEXT, MESSAGE, seeded(b"cost"))
+        signature = sign(ring, key, CONTEXT, MESSAGE, seeded(b"cost"))
         middle = time.process_time()
         verify(ring, CONTEXT, MESSAGE, signature)
-        signing.append(middle - start)
-        verifying.append(time.process_time() - middle)
-        floor.append(primitive_cost_s(ring, signature, generator))
-    assert min(signing) <= 1.2 * min(floor)
-    assert min(verifying) <= 1.2 * min(floor)
+        end = time.process_time()
+        floor = primitive_cost_s(ring, signature, generator)
+        signing.append((middle - start) / floor)
+        verifying.append((end - middle) / floor)
+    # The median of what is measured side by side: on a busy machine the least of each alone are up to 1.3 apart.
+    assert median(signing) <= 1.2
+    assert median(verifying) <= 1.2
 
 
 # --- unlinkability, as far as a test can see it -----------------------------------------------------
