@@ -16,7 +16,7 @@ from service.cases.joining import consent_to_leave
 from service.cases.registry import Registry
 from service.cases.registry_statements import Beacon, Freeze, Leave, Rotate
 from service.cases.speaking import Moment, Moments, NotAMember, Spoken, moments_of, ring_to_speak_by
-from tests.service.cases.test_registry import (
+from tests.support.registry_chains import (
     DAY,
     ID,
     Chain,

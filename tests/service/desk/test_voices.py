@@ -29,11 +29,11 @@ from service.desk.session import Chain as KeptChain
 from service.desk.session import Session
 from service.desk.subjects import About, Remembered, about
 from service.desk.voices import Hearing, hear
-from tests.service.cases.test_registry import DAY, Chain, application, invitation, join, member_key
 from tests.service.desk.test_casebook import held
 from tests.support.brigades import text
 from tests.support.desks import desk_of
 from tests.support.groups import Group
+from tests.support.registry_chains import DAY, Chain, application, invitation, join, member_key
 from tests.support.reporters import TODAY
 
 MALLORY = Person(platform="github", handle="Mallory")
