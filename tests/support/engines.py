@@ -10,6 +10,9 @@ from pathlib import Path
 from service.storage import Store, open_store
 from tests.support.redis_server import RedisServer
 
+P = "reports:g1"
+"""The partition that most tests of the contract write to."""
+
 
 @dataclass
 class Engine:
@@ -44,3 +47,8 @@ class Engine:
         for server in self.servers:
             with server.client() as client:
                 client.flushall()
+
+
+async def names(store: Store, prefix: bytes = b"", partition: str = P) -> list[bytes]:
+    """Names of a partition's records, in order."""
+    return [name for name, _ in await store.scan(partition, prefix, limit=1000)]
