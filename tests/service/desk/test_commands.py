@@ -3,150 +3,17 @@
 from __future__ import annotations
 
 import json
-import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pytest
-from click.testing import CliRunner, Result
 
 from crypto.codes import ReplyCode
 from crypto.entropy import system
-from crypto.errors import Refused
 from service.cases.answers import Answers
 from service.cases.reports import File, Person
-from service.cli import main
 from service.desk.cli import KEY_FILE
-from service.wire import calls
-from service.wire.client import Client
-from tests.support.desks import desk_at, home_of
+from tests.support.desk_typists import Handler
 from tests.support.disks import full_disk
-from tests.support.groups import Group
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer
-
-PASSPHRASE = "open sesame"
-
-
-@dataclass
-class Handler:
-    """One handler's folder and one report by a reporter who waits."""
-
-    folder: Path
-    group: Group
-    other: Group
-    reporter: Reporter
-    name: str = "Ada"
-
-    def type(self, *arguments: object, home: str | None = None) -> Result:
-        options = ["--home", str(self.folder / (home or self.name))]
-        options += ["--passphrase-file", str(self.folder / "passphrase")]
-        return CliRunner().invoke(main, ["desk", *options, *map(str, arguments)])
-
-    def does(self, *arguments: object) -> str:
-        result = self.type(*arguments)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    def text(self, words: str) -> Path:
-        (self.folder / "text.txt").write_text(words, encoding="utf-8")
-        return self.folder / "text.txt"
-
-
-@pytest.fixture
-def ada(tmp_path: Path, server: RunningServer) -> Iterator[Handler]:
-    with Client(server.base) as client:
-        other = Group.draw("Borealis", ["Dan", "Eve"])
-        other.found(client)
-        group = Group.draw(alternate=other.id)
-        group.found(client)
-        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
-        for name in ("Ada", "Bo"):
-            home_of(tmp_path / name, server.base, group, name, PASSPHRASE)
-        reporter = Reporter(client, group)
-        who = (Person(platform="github", handle="mallory"),)
-        answers = Answers(
-            what="It happened here.", who=who, links=("https://example.org/1",), witnesses=("Some Body",)
-        )
-        reporter.report(answers, [File("note.txt", "text/plain", b"what I saw")])
-        yield Handler(tmp_path, group, other, reporter)
-
-
-def test_a_report_is_forwarded_to_nobody_whom_its_reporter_left_out(
-    tmp_path: Path, server: RunningServer
-) -> None:
-    """Without names they are passed over and told; named they are refused, and nothing of it is kept or logged."""
-    with Client(server.base) as client:
-        other = Group.draw("Borealis", ["Dan", "Eve"])
-        group = Group.draw(alternate=other.id)
-        other.add(replace(group.member("Cy"), name="Quin", id=system(16)))
-        for one in (other, group):
-            one.found(client)
-        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
-        home_of(tmp_path / "Ada", server.base, group, "Ada", PASSPHRASE)
-        reporter = Reporter(client, group)
-        reporter.report(Answers(what="About Cy."), to=("Ada", "Bo"))
-    ada = Handler(tmp_path, group, other, reporter)
-    ada.does("sync")
-    case = json.loads(ada.does("list", "--json"))[0]["id"][:8]
-    for to, name in ((other, "Quin"), (group, "Cy")):
-        refused = ada.type("forward", case, "--to-group", to.id.hex(), "--to", name)
-        assert (refused.exit_code, "left out" in refused.output) == (3, True), refused.output
-    assert json.loads(ada.does("show", case, "--json"))["log"] == []
-    told = ada.does("forward", case, "--to-group", other.id.hex())
-    assert "Not to Quin, whom the reporter left out." in told
-    refused = ada.type("forward", case, "--to-group", group.id.hex())
-    assert (refused.exit_code, "by the reporter already" in refused.output) == (3, True), refused.output
-    log = json.loads(ada.does("show", case, "--json"))["log"]
-    assert [entry["said"] for entry in log] == ["forwarded to Dan, Eve"]
-    assert json.loads(ada.does("sync", "--json"))["warnings"] == []
-
-
-def test_a_report_is_forwarded_to_a_group_that_is_new_to_this_desk(
-    ada: Handler, tmp_path: Path, server: RunningServer
-) -> None:
-    """Its list is fetched then, and never again for that; a group that isn't there is a sentence."""
-    third, missing = Group.draw("Citadel", ["Tom", "Una"]), Group.draw("Missing")
-    with Client(server.base) as client:
-        third.found(client)
-    home_of(tmp_path / "Tom", server.base, third, "Tom", PASSPHRASE)
-    ada.does("sync")
-    case = json.loads(ada.does("list", "--json"))[0]["id"]
-    for wrong, said in ((missing.id.hex(), "no such group"), ("12", "32"), ("zz" * 16, "32")):
-        refused = ada.type("forward", case, "--to-group", wrong)
-        assert (refused.exit_code, said in refused.output) == (3, True), refused.output
-    ada.does("forward", case, "--to-group", third.id.hex(), "--to", "tom")
-    setup = tmp_path / "Ada" / "desk.json"
-    online = setup.read_bytes()
-    setup.write_bytes(online.replace(server.base.encode(), b"http://localhost:1"))
-    ada.does("forward", case, "--to-group", third.id.hex(), "--to", "una")
-    assert ada.type("forward", case, "--to-group", missing.id.hex()).exit_code == 5
-    setup.write_bytes(online)
-    assert json.loads(ada.does("sync", "--json"))["warnings"] == []
-    result = ada.type("sync", "--json", home="Tom")
-    assert (result.exit_code, json.loads(result.stdout)["new_reports"]) == (0, 1), result.output
-
-
-def test_a_report_goes_back_to_named_people_only(tmp_path: Path, server: RunningServer) -> None:
-    """Who leaves out too many of a group comes to its alternate group; the report doesn't say whom they left out."""
-    with Client(server.base) as client:
-        other = Group.draw("Borealis", ["Dan", "Eve"])
-        group = Group.draw(alternate=other.id)
-        for one in (other, group):
-            one.found(client)
-        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
-        home_of(tmp_path / "Dan", server.base, other, "Dan", PASSPHRASE)
-        Reporter(client, other).report(Answers(what="About two of them."))
-        with desk_at(tmp_path / "Dan", other, "Dan") as desk:
-            chain = client.do(calls.roster(group.id))
-            desk.keep_chain(group.id, [s.raw for s in group.chain.statements], chain)
-    dan = Handler(tmp_path, other, group, Reporter(client, other), "Dan")
-    dan.does("sync")
-    case = json.loads(dan.does("list", "--json"))[0]["id"][:8]
-    refused = dan.type("forward", case, "--to-group", group.id.hex())
-    assert (refused.exit_code, "--to" in refused.output) == (3, True), refused.output
-    dan.does("forward", case, "--to-group", group.id.hex(), "--to", "Ada")
 
 
 def test_a_message_that_continues_no_report_is_read_and_answered(ada: Handler) -> None:
@@ -234,48 +101,6 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert json.loads(ada.does("list", "--all", "--json")) == []
 
 
-@pytest.mark.parametrize("editor", ["no-such-editor", "false"])
-def test_an_editor_that_is_not_there_or_fails_is_said(
-    ada: Handler, editor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the code of a refusal, and as JSON where that was asked for."""
-    ada.does("sync")
-    [row] = json.loads(ada.does("list", "--json"))
-    monkeypatch.setenv("EDITOR", editor)
-    refused = ada.type("note", row["id"][:8], "--json")
-    assert refused.exit_code == 3, refused.output
-    assert "set EDITOR" in json.loads(refused.stderr)["error"]
-
-
-@pytest.mark.parametrize("name", ["check", "verify-link", "recuse", "forward"])
-def test_what_is_confidential_is_no_argument(name: str) -> None:
-    """Others on this machine see commands, and shells keep them."""
-    told = CliRunner().invoke(main, ["desk", name, "--help"]).output
-    assert "-file" in told
-    assert "--note TEXT" not in told
-    assert "--reason TEXT" not in told
-
-
-def test_a_recorded_report_passes_by_who_was_left_out(tmp_path: Path, server: RunningServer) -> None:
-    """Too few remain, so it goes to the other group; who was left out and is in that one too doesn't get it."""
-    other = Group.draw("Borealis", ["Dan", "Eve", "Ada"])
-    group = Group.draw(alternate=other.id)
-    with Client(server.base) as client:
-        for one in (other, group):
-            one.found(client)
-        cy = Handler(tmp_path, group, other, Reporter(client, group), "Cy")
-        (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
-        for home, of, name in (("Cy", group, "Cy"), ("Dan", other, "Dan"), ("Ada", other, "Ada")):
-            home_of(tmp_path / home, server.base, of, name, PASSPHRASE)
-        (tmp_path / "report.toml").write_text('what = "It was Ada."\n')
-        told = cy.type(
-            "record", "--file", tmp_path / "report.toml", "--leave-out", "Ada", "--leave-out", "Bo"
-        )
-    assert told.exit_code == 0, told.output
-    found = {home: json.loads(cy.type("sync", "--json", home=home).stdout) for home in ("Dan", "Ada", "Cy")}
-    assert {home: each["new_reports"] for home, each in found.items()} == {"Dan": 1, "Ada": 0, "Cy": 0}
-
-
 def test_recording_a_report_for_somebody_gives_their_code(ada: Handler) -> None:
     """It comes back at the next sync as recorded; a voice can't be recorded for anybody."""
     (ada.folder / "report.toml").write_text('what = "told me in the corridor"\n')
@@ -322,77 +147,6 @@ def test_shared_wording_and_equal_handles_are_told(ada: Handler) -> None:
     assert view["same_handle"] == ["github: mallory"]
     ada.does("merge", view["cases"][0], "irc:mallory", "github:mallory")
     assert "same handle" not in ada.does("subjects")
-
-
-def test_a_text_that_is_too_long_goes_back_to_the_editor(
-    ada: Handler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was written there is not lost: the editor opens with it again, or the person is told and says no."""
-    ada.does("sync")
-    [row] = json.loads(ada.does("list", "--json"))
-    editor = ada.folder / "editor"
-    editor.write_text(
-        '#!/bin/sh\nif [ -s "$1" ]; then head -c 4000 "$1" > "$1.cut"; mv "$1.cut" "$1"\n'
-        'else head -c 6000 /dev/zero | tr "\\0" x > "$1"; fi\ntouch -d 2040-01-01 "$1"\n'
-    )
-    editor.chmod(0o700)
-    monkeypatch.setenv("VISUAL", str(editor))
-    options = ["--home", str(ada.folder / "Ada"), "--passphrase-file", str(ada.folder / "passphrase")]
-    for act in ("note", "reply"):
-        kept = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input="y\n")
-        assert kept.exit_code == 0, kept.output
-        assert "is longer than" in kept.output
-        for answer in ("n\n", ""):
-            left = CliRunner().invoke(main, ["desk", *options, act, row["id"]], input=answer)
-            assert left.exit_code == 3
-            [kept_in] = (ada.folder / "Ada").glob("not-sent-*.txt")
-            assert str(kept_in) in left.output
-            assert stat.S_IMODE(kept_in.stat().st_mode) == 0o600
-            assert kept_in.read_text() == "x" * 6_000
-            kept_in.unlink()
-    shown = json.loads(ada.does("show", row["id"], "--json"))
-    assert [len(turn["text"]) for turn in shown["conversation"]] == [4_000]
-    assert f"note: {'x' * 4_000}" in [one["said"] for one in shown["log"]]
-
-
-def test_nobody_writes_a_letter_that_a_typo_loses(ada: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The editor opens when the id and the passphrase were right, and what it leaves empty is refused."""
-    ada.does("sync")
-    [row] = json.loads(ada.does("list", "--json"))
-    editor = ada.folder / "editor"
-    editor.write_text(f'#!/bin/sh\ntouch "{ada.folder}/opened"\necho > "$1"\ntouch -d 2040-01-01 "$1"\n')
-    editor.chmod(0o700)
-    monkeypatch.setenv("VISUAL", str(editor))
-    for act, what in (("reply", "letter"), ("ask", "letter"), ("note", "note")):
-        assert ada.type(act, "ffff0000").exit_code == 3
-        (ada.folder / "passphrase").write_text("wrong\n")
-        assert ada.type(act, row["id"]).exit_code == 4
-        (ada.folder / "passphrase").write_text(PASSPHRASE + "\n")
-        assert not (ada.folder / "opened").exists()
-        empty = ada.type(act, row["id"])
-        assert (empty.exit_code, f"the {what} is empty" in empty.output) == (3, True), empty.output
-        (ada.folder / "opened").unlink()
-        assert list((ada.folder / "Ada").glob("not-sent-*")) == []
-
-
-def test_what_was_written_is_not_lost_when_the_desk_fails(
-    ada: Handler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also when it is not the text that is at fault."""
-    ada.does("sync")
-    [row] = json.loads(ada.does("list", "--json"))
-    monkeypatch.setattr("click.edit", lambda _text: "Dear reporter")
-    for error, code in ((Refused("the disk is full"), 3), (RuntimeError("a bug"), 1)):
-
-        def fails(*_: object, error: Exception = error) -> None:
-            raise error
-
-        monkeypatch.setattr("service.desk.session.Session.enqueue", fails)
-        refused = ada.type("reply", row["id"])
-        [kept_in] = (ada.folder / "Ada").glob("not-sent-*.txt")
-        assert (refused.exit_code, str(kept_in) in refused.output) == (code, True)
-        assert kept_in.read_text() == "Dear reporter"
-        kept_in.unlink()
 
 
 def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
