@@ -30,3 +30,9 @@ def small() -> Finished:
 def field_poll() -> Finished:
     """Fewer voters over BELENIOS-2048, which belenios-tool 2.0 knows and in which each takes Python seconds."""
     return finished(World(voters=5, group=FiniteField(), seed=b"field"))
+
+
+@pytest.fixture
+def world() -> World:
+    """6 members who may vote, for a test that changes what happens."""
+    return World(voters=6, seed=b"casting")

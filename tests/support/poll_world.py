@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from crypto.entropy import Entropy, seeded
 from crypto.members import MemberKey
@@ -11,7 +13,7 @@ from crypto.signatures import SigningKey
 from polls import closing
 from polls.audit import Mapper
 from polls.board import Board, HeadWire, Page, genesis, next_head, sign_head
-from polls.casting import Slot, admit, check_cast, give_receipt, last_page, make_cast
+from polls.casting import Cast, Slot, admit, check_cast, give_receipt, last_page, make_cast
 from polls.channels import TrusteeSeed
 from polls.electorate import Disclosure, Electorate, most_disclosed
 from polls.encoding import encode
@@ -250,3 +252,16 @@ def thousand(ballots: int, seed: bytes = b"many") -> bytes:
         for index in (1, 3)
     }
     return with_decryptions(world.trustees, archive_.write(contents), partial)
+
+
+W = TypeVar("W", bound=msgspec.Struct)
+
+
+def cast_of(world: World, voter: int, option: int) -> Cast[Any, Any]:
+    """A checked cast of a voter's, which is in no store."""
+    return check_cast(world.manifest, world.election, world.electorate, world.make(voter, option))
+
+
+def replace_wire(wire: W, **changes: object) -> W:
+    """Another shape that differs in these fields."""
+    return msgspec.structs.replace(wire, **changes)
