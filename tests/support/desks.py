@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from crypto.entropy import system
 from crypto.keyfiles import Stretching, lock
 from crypto.secrets import Passphrase
+from service.cases import rosters
 from service.console import write_private
 from service.desk.cli import KEY_FILE, SETUP_FILE, STORE_FILE
 from service.desk.keys import KIND, HandlerKey
@@ -59,3 +61,11 @@ def desk_of(folder: Path, base: str, group: Group, name: str) -> Iterator[Sessio
 def synced(session: Session, client: Client, at_s: int | None = None) -> SyncResult:
     """Sync a desk now."""
     return sync(session, client, int(time.time()) if at_s is None else at_s)
+
+
+def published(group: Group, client: Client, name: str, key: HandlerKey) -> None:
+    """Have the group's root rotate a handler to the keys of a card, and publish it."""
+    place = [one.name for one in group.handlers].index(name)
+    group.handlers[place] = replace(group.handlers[place], signing=key.signing, sealing=key.sealing)
+    group.say(rosters.Rotate(handler=group.handlers[place].id.hex(), card=key.card(name)))
+    group.found(client)
