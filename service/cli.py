@@ -14,7 +14,7 @@ import click
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("service.server.cli", "serve"),
-    "member": ("service.member_cli", "member"),
+    "member": ("service.member_asking", "member"),
     "poll": ("service.poll_making", "poll"),
     "trustee": ("service.booth.trustee_cli", "trustee"),
     "vote": ("service.booth.vote_cli", "vote"),
