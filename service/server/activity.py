@@ -6,8 +6,9 @@ A desk with 10,000 reports asks once instead of 10,000 times. Numbers count the 
 from __future__ import annotations
 
 from service.server import events
+from service.server.damage import readable
 from service.server.deps import Deps
-from service.server.records import MARK, Grew, Report, decode, encode, group_partition
+from service.server.records import MARK, Grew, Report, encode, group_partition
 from service.server.signed import Caller
 from service.storage.protocol import Append, Change, Delete, Put, entry_name, sequence_of
 from service.wire import shapes
@@ -22,11 +23,12 @@ async def activity_page(deps: Deps, caller: Caller, after: int) -> shapes.Activi
         group_partition(caller.group), log + b"/", entry_name(log, after), shapes.FEED_PAGE + 1
     )
     shown = rows[: shapes.FEED_PAGE]
-    grown = dict.fromkeys(decode(value, Grew) for _, value in shown)
+    read = [readable("activity", value, Grew) for _, value in shown]
+    grown = dict.fromkeys(one for one in read if one is not None)
     entries = tuple(shapes.Grown(entry.report.hex(), entry.group.hex()) for entry in grown)
     last = sequence_of(shown[-1][0]) if shown else after
     cursor = f"{last:016x}" if last else ""
-    return shapes.ActivityPage(entries, cursor, more=len(rows) > len(shown))
+    return shapes.ActivityPage(entries, cursor, more=len(rows) > len(shown), damaged=read.count(None))
 
 
 async def readers(deps: Deps, group: bytes, report: bytes, record: Report) -> list[tuple[bytes, bytes]]:

@@ -1,20 +1,20 @@
-"""What handlers do with reports: list, fetch, log, grant, step out.
+"""What handlers do with reports: fetch, log, grant, step out. What is listed to them is feeds.py's and activity.py's.
 
 Guarantees: whoever is no recipient, was not granted access, or stepped out gets the same answer as for a report that
-doesn't exist; every act is idempotent by the id its author chose; a log only grows. Nobody can hand a report to one
-whom its reporter left out, in that group or in another.
+doesn't exist, also where the report is damaged; every act is idempotent by the id its author chose; a log only grows.
+Nobody can hand a report to one whom its reporter left out, in that group or in another.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from service.cases.choosing import without
 from service.server import activity, events, mailboxes
+from service.server.damage import readable
 from service.server.deps import Deps
 from service.server.intake import release_ms
 from service.server.records import (
     MARK,
+    Damaged,
     Feed,
     Granted,
     Handover,
@@ -40,27 +40,6 @@ from service.storage.protocol import (
     sequence_of,
 )
 from service.wire import shapes
-
-FOLLOW_UPS: Final = ("none", "first", "repeat")
-_BATCH: Final = 8  # bytes of the batch in a feed entry's name
-
-
-async def feed(deps: Deps, caller: Caller, cursor: bytes) -> shapes.FeedPage:
-    """List what was released for the caller after `cursor` (empty, or the end of the last entry's name)."""
-    prefix = b"feed/" + caller.handler.id
-    rows = await deps.store.scan(
-        group_partition(caller.group), prefix, prefix + cursor if cursor else b"", shapes.FEED_PAGE + 1
-    )
-    now_ms = int(deps.clock() * 1_000)
-    released = [
-        (name[len(prefix) :], value)
-        for name, value in rows
-        if int.from_bytes(name[len(prefix) : len(prefix) + _BATCH], "big") <= now_ms
-    ]
-    shown = released[: shapes.FEED_PAGE]
-    entries = tuple(_shown(name[_BATCH:], decode(value, Feed)) for name, value in shown)
-    last = shown[-1][0] if shown else cursor
-    return shapes.FeedPage(entries, last.hex(), more=len(released) > len(shown))
 
 
 async def envelope(deps: Deps, caller: Caller, group: bytes, report: bytes) -> bytes | None:
@@ -89,22 +68,33 @@ async def read_log(
     rows = await deps.store.scan(
         group_partition(group), log + b"/", entry_name(log, after), shapes.LOG_PAGE + 1
     )
-    entries = []
+    entries, damaged = [], []
     for name, value in rows[: shapes.LOG_PAGE]:
-        logged = decode(value, Logged)
-        entries.append(shapes.LogItem(sequence_of(name), logged.item.hex(), logged.entry))
-    return shapes.LogPage(tuple(entries), more=len(rows) > shapes.LOG_PAGE)
+        logged = readable("log", value, Logged)
+        if logged is None:
+            damaged.append(sequence_of(name))
+        else:
+            entries.append(shapes.LogItem(sequence_of(name), logged.item.hex(), logged.entry))
+    return shapes.LogPage(tuple(entries), more=len(rows) > shapes.LOG_PAGE, damaged=tuple(damaged))
 
 
 async def access(deps: Deps, caller: Caller, group: bytes, report: bytes) -> Report | None:
-    """Give the report's record if the caller may see it. The same three reads whatever the answer."""
+    """Give the report's record if the caller may see it. The same three reads whatever the answer.
+
+    Raises Damaged, to those only who knew of the report before: what can't be read names no recipients.
+    """
     raw, stepped_out, grant = await deps.store.read_many(
         group_partition(group),
         [report_name(report), b"recused/" + report + caller.mark, b"grant/" + report + caller.mark],
     )
     if raw is None or stepped_out is not None:
         return None
-    record = decode(raw, Report)
+    try:
+        record = decode(raw, Report)
+    except Damaged:
+        if grant is None and not await _places(deps, caller, report):
+            return None
+        raise
     recipient = group == caller.group and not set(caller.handler.key_ids).isdisjoint(record.recipients)
     return record if recipient or grant is not None else None
 
@@ -227,20 +217,16 @@ async def _recuse(deps: Deps, caller: Caller, group: bytes, report: bytes) -> sh
 
 async def _unlist(deps: Deps, caller: Caller, report: bytes) -> None:
     """Take a report out of the caller's feed, so that a new device doesn't list it again."""
-    prefix, after = b"feed/" + caller.handler.id, b""
-    while page := await deps.store.scan(group_partition(caller.group), prefix, after, 500):
-        doomed: list[Change] = [Delete(name) for name, _ in page if name.endswith(report)]
-        await deps.store.commit(group_partition(caller.group), doomed)
+    doomed: list[Change] = [Delete(name) for name in await _places(deps, caller, report)]
+    await deps.store.commit(group_partition(caller.group), doomed)
+
+
+async def _places(deps: Deps, caller: Caller, report: bytes) -> list[bytes]:
+    """Find a report in the caller's feed: the names of its entries."""
+    found, after = list[bytes](), b""
+    while page := await deps.store.scan(
+        group_partition(caller.group), b"feed/" + caller.handler.id, after, 500
+    ):
+        found += (name for name, _ in page if name.endswith(report))
         after = page[-1][0]
-
-
-def _shown(report: bytes, entry: Feed) -> shapes.FeedEntry:
-    return shapes.FeedEntry(
-        report=report.hex(),
-        group=entry.group.hex(),
-        day=entry.day,
-        size_class=entry.size_class,
-        urgent=entry.urgent,
-        granted=entry.granted,
-        follow_up=FOLLOW_UPS[entry.follow_up],
-    )
+    return found

@@ -8,10 +8,10 @@ of an hour at whose end the mark of a signed request expires, and the second at 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.server.polls_records import (
     Acknowledgement,
@@ -30,6 +30,7 @@ from service.server.polls_records import (
     VerdictCopies,
     Voter,
 )
+from service.wire import shapes
 
 R = TypeVar("R", bound=Struct)
 
@@ -39,6 +40,10 @@ SERVER: Final = "server"
 ENVELOPE_INSIDE: Final = 64 * 1024
 """Bytes of an envelope up to which it stands in its report's record: one record less to write for nearly all of them.
 Whether somebody may act on a report is asked of that record often, so that larger ones have a record of their own."""
+
+Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
+"""What a list shows is held to its size when it is read: a desk refuses a whole page for one value that can't be."""
+SizeClass = Annotated[int, Meta(ge=0, le=5)]
 
 
 def group_partition(group: bytes) -> str:
@@ -81,8 +86,8 @@ class Head(Struct, frozen=True, array_like=True):
 class Report(Struct, frozen=True, array_like=True):
     """A report. `envelope`: its sealed part; empty where that is larger than ENVELOPE_INSIDE."""
 
-    day: int
-    size_class: int
+    day: shapes.Day
+    size_class: SizeClass
     roster: int
     recipients: tuple[bytes, ...]
     urgent: bool
@@ -93,9 +98,9 @@ class Report(Struct, frozen=True, array_like=True):
 class Feed(Struct, frozen=True, array_like=True):
     """A report in a handler's feed."""
 
-    group: bytes
-    day: int
-    size_class: int
+    group: Id
+    day: shapes.Day
+    size_class: SizeClass
     urgent: bool
     granted: bool
     follow_up: Literal[0, 1, 2]
@@ -116,23 +121,23 @@ class Calling(Struct, frozen=True, array_like=True):
 class Granted(Struct, frozen=True, array_like=True):
     """A content key sealed to a handler. `earlier`: as it was granted to keys they had before, latest first."""
 
-    key_id: bytes
-    sealed: bytes
-    earlier: tuple[bytes, ...] = ()
+    key_id: Id
+    sealed: shapes.SealedKey
+    earlier: tuple[shapes.SealedKey, ...] = ()
 
 
 class Logged(Struct, frozen=True, array_like=True):
     """A sealed entry of a report's log."""
 
-    item: bytes
-    entry: bytes
+    item: Id
+    entry: Annotated[bytes, Meta(max_length=shapes.SEALED_ENTRY_SIZES[-1])]
 
 
 class Grew(Struct, frozen=True, array_like=True):
     """A report whose log has grown."""
 
-    report: bytes
-    group: bytes
+    report: Id
+    group: Id
 
 
 class Handover(Struct, frozen=True, array_like=True):

@@ -7,6 +7,7 @@ service.wire.client. Nothing secret is ever in a target; a claim travels in a bo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
@@ -110,7 +111,7 @@ def feed(signer: Signer, cursor: str = "") -> Call[shapes.FeedPage]:
 
     def parse(raw: bytes) -> shapes.FeedPage:
         page = _json(shapes.FeedPage)(raw)
-        if page.more and (not page.entries or page.cursor <= cursor):
+        if page.more and (not (page.entries or page.damaged) or page.cursor <= cursor):
             raise BadAnswer("the server's feed goes in circles")
         return page
 
@@ -123,7 +124,7 @@ def activity(signer: Signer, cursor: str = "") -> Call[shapes.ActivityPage]:
 
     def parse(raw: bytes) -> shapes.ActivityPage:
         page = _json(shapes.ActivityPage)(raw)
-        if page.more and (not page.entries or page.cursor <= cursor):
+        if page.more and (not (page.entries or page.damaged) or page.cursor <= cursor):
             raise BadAnswer("the server's feed goes in circles")
         return page
 
@@ -148,12 +149,10 @@ def read_log(signer: Signer, group: bytes, report: bytes, after: int = 0) -> Cal
 
     def parse(raw: bytes) -> shapes.LogPage:
         page = _json(shapes.LogPage)(raw)
-        last = after
-        for entry in page.entries:
-            if entry.seq <= last:
+        for numbers in ([entry.seq for entry in page.entries], page.damaged):
+            if any(now <= before for before, now in itertools.pairwise((after, *numbers))):
                 raise BadAnswer("the server's log is out of order")
-            last = entry.seq
-        if page.more and not page.entries:
+        if page.more and not (page.entries or page.damaged):
             raise BadAnswer("the server's log goes in circles")
         return page
 

@@ -115,7 +115,7 @@ class FeedEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """`first` when it came with a mailbox's burning; `repeat` when that mailbox had been burned before."""
 
 
-class FeedPage(Struct, frozen=True, forbid_unknown_fields=True):
+class FeedPage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A part of a handler's feed. `cursor` is the name of the last own entry, or what was sent when there is none.
 
     In hex: 8 bytes of the moment at which it was released, in ms since 1970, and its id.
@@ -124,6 +124,8 @@ class FeedPage(Struct, frozen=True, forbid_unknown_fields=True):
     entries: Annotated[tuple[FeedEntry, ...], Meta(max_length=FEED_PAGE)]
     cursor: Cursor
     more: bool
+    damaged: Annotated[int, Meta(ge=0, le=FEED_PAGE)] = 0
+    """Own entries in this part that the server can't read, nor make again: ask for this part again later."""
 
 
 class Grown(Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,12 +135,14 @@ class Grown(Struct, frozen=True, forbid_unknown_fields=True):
     group: Hex16
 
 
-class ActivityPage(Struct, frozen=True, forbid_unknown_fields=True):
+class ActivityPage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Reports whose logs have grown since `cursor`, each once in a page."""
 
     entries: Annotated[tuple[Grown, ...], Meta(max_length=FEED_PAGE)]
     cursor: Cursor
     more: bool
+    damaged: Annotated[int, Meta(ge=0, le=FEED_PAGE)] = 0
+    """Entries that the server can't read: any log may have grown."""
 
 
 class LogItem(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,11 +153,13 @@ class LogItem(Struct, frozen=True, forbid_unknown_fields=True):
     entry: Annotated[bytes, Meta(max_length=SEALED_ENTRY_SIZES[-1])]
 
 
-class LogPage(Struct, frozen=True, forbid_unknown_fields=True):
+class LogPage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Entries from `after` on, in stored order."""
 
     entries: Annotated[tuple[LogItem, ...], Meta(max_length=LOG_PAGE)]
     more: bool
+    damaged: Annotated[tuple[Seq, ...], Meta(max_length=LOG_PAGE)] = ()
+    """Numbers of the entries among these that the server can't read."""
 
 
 class GrantShape(Struct, frozen=True, forbid_unknown_fields=True):
@@ -210,10 +216,11 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True):
     actions: Annotated[tuple[Action, ...], Meta(min_length=1, max_length=MAX_ACTIONS)]
 
 
-Outcome = Literal["done", "burned", "full", "gone", "left-out"]
+Outcome = Literal["done", "burned", "full", "gone", "left-out", "failed"]
 """`done` now or before; `burned`: the mailbox was used, write to the new one after the next sync; `full`: 64 letters
 wait there; `gone`: no such report for this handler, or no such grantee; `left-out`: the reporter left that handler
-out, so a grant to them is refused."""
+out, so a grant to them is refused; `failed`: what the server has of it is damaged, so it was not done: send it again
+later."""
 
 
 class ItemOutcome(Struct, frozen=True, forbid_unknown_fields=True):

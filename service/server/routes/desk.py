@@ -9,7 +9,7 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from service.server import caseload
+from service.server import caseload, events, feeds
 from service.server.activity import activity_page
 from service.server.bodies import decode_json
 from service.server.deps import Deps
@@ -25,10 +25,12 @@ from service.server.http import (
     no_query,
     query,
 )
-from service.server.signed import verified
+from service.server.records import Damaged
+from service.server.signed import Caller, verified
 from service.wire.problems import Kind, ProblemError
 from service.wire.shapes import (
     MAX_BATCH_JSON,
+    Action,
     ActivityPage,
     Batch,
     BatchAnswer,
@@ -36,6 +38,7 @@ from service.wire.shapes import (
     GrantShape,
     ItemOutcome,
     LogPage,
+    Outcome,
 )
 
 FEED_CURSOR: Final = re.compile(r"(?:[0-9a-f]{48})?")
@@ -61,7 +64,7 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         caller, _ = await verified(deps, request)
         if caller.group != gid:
             raise ProblemError(Kind.SIGNATURE)
-        return json_answer(await caseload.feed(deps, caller, bytes.fromhex(cursor)))
+        return json_answer(await feeds.feed(deps, caller, bytes.fromhex(cursor)))
 
     grown = Described(
         "List reports whose logs have grown.",
@@ -144,7 +147,16 @@ def handlers(deps: Deps) -> list[HTTPRouteHandler]:
         await deps.gate.act(caller.mark, sent.actions, deps.settings.admission)
         outcomes = []
         for action in sent.actions:
-            outcomes.append(ItemOutcome(action.item, await caseload.act(deps, caller, action)))  # noqa: PERF401
+            outcomes.append(ItemOutcome(action.item, await _did(deps, caller, action)))  # noqa: PERF401
         return json_answer(BatchAnswer(tuple(outcomes)))
 
     return [feed, activity, envelope, grant, log, batch]
+
+
+async def _did(deps: Deps, caller: Caller, action: Action) -> Outcome:
+    """Do one action of a batch; where a record is in the way that is damaged, the others have their turn."""
+    try:
+        return await caseload.act(deps, caller, action)
+    except Damaged as error:
+        events.failure("act", error)
+        return "failed"
