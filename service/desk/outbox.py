@@ -23,8 +23,9 @@ from service.desk.leaving import forget, leave
 from service.desk.readers import knows_left_out, not_left_out, told_of
 from service.desk.records import Held, Waiting
 from service.desk.session import Session
+from service.desk.sync_failures import TELL, Failures, whole
 from service.wire import calls, shapes
-from service.wire.client import Client
+from service.wire.client import Client, Declined
 
 T = TypeVar("T")
 BATCH = shapes.MAX_ACTIONS
@@ -35,6 +36,10 @@ class Sent:
     """What an upload did."""
 
     count: int = 0
+    failed: int = 0
+    """Acts that the server could not do, and those that wait for them."""
+    stuck: set[str] = field(default_factory=set)
+    """Ids of reports on which an act failed: a later one must not come before it."""
     touched: set[tuple[str, str]] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
@@ -72,8 +77,8 @@ def grant_follow_ups(session: Session, now_s: int) -> list[str]:
     return warnings
 
 
-def push(session: Session, client: Client, now_s: int) -> Sent:
-    """Send all that waits. Raises Unreachable or Declined with the rest still waiting."""
+def push(session: Session, client: Client, now_s: int, failures: Failures) -> Sent:
+    """Send all that waits; what the server can't do waits on. Raises Unreachable or Declined with the rest waiting."""
     result = Sent()
     waiting = session.outbox()
     if not waiting:
@@ -90,7 +95,11 @@ def push(session: Session, client: Client, now_s: int) -> Sent:
     for items in (first, last):
         shuffled = in_order(shuffle(items, session.entropy), items)
         for start in range(0, len(shuffled), BATCH):
-            _send(session, client, shuffled[start : start + BATCH], cases, result)
+            _send(session, client, shuffled[start : start + BATCH], cases, result, failures)
+    if result.failed:
+        result.warnings.append(
+            f"{result.failed} acts of yours wait, since the server fails with them: {TELL}"
+        )
     return result
 
 
@@ -100,11 +109,33 @@ def _send(
     items: Sequence[Waiting],
     cases: dict[str, Case],
     result: Sent,
+    failures: Failures,
 ) -> None:
+    """Send a batch. One that the server declines goes again in halves, in the same order: it shows no more like that.
+
+    A letter waits for no act that failed: its reporter does.
+    """
+    for item in items:
+        if not _ready(item, result):
+            _failed(session, item, result)
+    items = [item for item in items if _ready(item, result)]
+    if not items:
+        return
     by_item = {item.item: item for item in items}
     left: set[str] = set()
     actions = [_action(session, item, cases) for item in items]
-    answer = client.do(calls.batch(session.signer, actions))
+    try:
+        answer = client.do(calls.batch(session.signer, actions))
+    except Declined as problem:
+        if len(items) == 1:
+            failures.one(problem)
+            _failed(session, items[0], result)
+            return
+        if whole(problem):
+            raise
+        for part in (items[: len(items) // 2], items[len(items) // 2 :]):
+            _send(session, client, part, cases, result, failures)
+        return
     with session.vault.transaction():
         for outcome in answer.outcomes:
             item = by_item[outcome.item]
@@ -120,12 +151,25 @@ def _send(
                 case "left-out":
                     _settle(session, item, cases, left)
                     result.warnings.append(_not_handed(_grantee(session, item)))
+                case "failed":
+                    _failed(session, item, result)
                 case "gone":
                     _settle(session, item, cases, left)
                     if item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
         if left and forget(session, left):
             result.warnings.append("a letter that waited was dropped: you stepped out of its report")
+
+
+def _ready(item: Waiting, result: Sent) -> bool:
+    return item.what == "letter" or item.report not in result.stuck
+
+
+def _failed(session: Session, item: Waiting, result: Sent) -> None:
+    """Leave an act waiting. An entry that says nothing is none of the person's, and is not made again."""
+    result.failed += session.vault.read("outbox", bytes.fromhex(item.item)) is not None
+    if item.what != "letter":
+        result.stuck.add(item.report)
 
 
 def _grantee(session: Session, item: Waiting) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from abuse.evidence import link_id
 from crypto.secrets import Unshown
 from service.cases.reports import Content, FollowUp, Person, Report
+from service.wire import shapes
 
 
 class Held(Unshown, Struct, frozen=True):
@@ -67,6 +68,13 @@ class Unreadable(Struct, frozen=True):
     """Key id of the grant that didn't open it either. It is fetched again once it is granted to another key."""
 
 
+class Unfetched(Struct, frozen=True):
+    """A report that the feed listed and that the server could not give; kept until it was fetched."""
+
+    entry: shapes.FeedEntry
+    tried_s: int
+
+
 class LogLine(Unshown, Struct, frozen=True):
     """One stored entry of a report's sealed log: its place and its signed plaintext."""
 
@@ -82,6 +90,8 @@ class Grown(Struct, frozen=True):
 
     group: str
     report: str
+    tried_s: int = 0
+    """When the server last failed with it; 0 where it didn't."""
 
 
 class Waiting(Unshown, Struct, frozen=True):

@@ -15,10 +15,12 @@ from service.cases.registry import Registry
 from service.desk.reading import listen
 from service.desk.records import Held
 from service.desk.session import Session
+from service.desk.sync_failures import TELL, Failures
 from service.wire.client import Client, Declined
 from service.wire.registry_pins import follow
 
 GONE = "the registry of members that the group names is not on this server: no new voice can be checked"
+FAILED = "the server fails with the registry of members that the group names, so no new voice is checked"
 
 
 class _Kept(Struct, frozen=True):
@@ -28,12 +30,10 @@ class _Kept(Struct, frozen=True):
     statements: tuple[bytes, ...] = ()
 
 
-def pull_registries(session: Session, client: Client) -> tuple[int, list[str]]:
+def pull_registries(session: Session, client: Client, failures: Failures) -> tuple[int, list[str]]:
     """Fetch the registry of every group with reports here, and hear what was not heard yet.
 
-    Gives in how many reports voices were checked, and warnings.
-
-    Raises Unreachable, or Declined for anything but a registry that the server doesn't have.
+    Gives in how many reports voices were checked, and warnings. Raises Unreachable or Declined.
     """
     groups = {session.group} | {bytes.fromhex(held.group) for held in session.vault.every("held", Held)}
     histories = session.histories()
@@ -45,9 +45,11 @@ def pull_registries(session: Session, client: Client) -> tuple[int, list[str]]:
         try:
             registry = _pulled(session, client, group, history.latest.registry)
         except Declined as problem:
-            if problem.status != 404:
-                raise
-            warnings.append(GONE)
+            if problem.status == 404:
+                warnings.append(GONE)
+            else:
+                failures.one(problem)
+                warnings.append(f"{FAILED}: {TELL}")
         except Refused as refused:
             warnings.append(refused.reason)
         else:

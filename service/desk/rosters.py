@@ -17,6 +17,7 @@ from service.console import one_line
 from service.desk.casebook import Case
 from service.desk.records import Held
 from service.desk.session import Chain, Session
+from service.desk.sync_failures import TELL, Failures
 from service.desk.vault import VaultDamaged
 from service.wire import calls, shapes
 from service.wire.client import Client, Declined
@@ -69,7 +70,7 @@ def newest_roster(session: Session, client: Client) -> Roster | None:
         return session.own_roster
 
 
-def pull_forwarded(session: Session, client: Client, cases: Iterable[Case]) -> list[str]:
+def pull_forwarded(session: Session, client: Client, cases: Iterable[Case], failures: Failures) -> list[str]:
     """Fetch the chains of groups to which colleagues forwarded reports, where they are new to this desk.
 
     Without them its letters would not name everybody who reads the answer. Asked for is only what the server lists:
@@ -77,7 +78,13 @@ def pull_forwarded(session: Session, client: Client, cases: Iterable[Case]) -> l
     """
     told = {forwarded.group for case in cases for forwarded in case.state.forwarded}
     new = {group for group in told if session.vault.read("chain", bytes.fromhex(group)) is None}
-    listed = {head.group for head in client.do(calls.groups()).groups} if new else set()
+    if not new:
+        return []
+    try:
+        listed = {head.group for head in client.do(calls.groups()).groups}
+    except Declined as problem:
+        failures.one(problem)
+        return [f"the server fails with its list of groups: {TELL}"]
     return [
         warning
         for group in sorted(new & listed)

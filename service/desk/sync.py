@@ -1,43 +1,29 @@
 """Exchanging with the server: what is new comes in and is opened, what waits goes out.
 
-Everything that comes is checked before it is kept; a hostile server can withhold, and can make nothing up. What goes
-out is outbox.py's.
+Everything that comes is checked before it is kept; a hostile server can withhold, and can make nothing up. What one
+item can't do is end a sync (sync_failures.py). What goes out is outbox.py's.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import msgspec
-
-from crypto.envelope import Envelope, Header, parse_envelope
 from crypto.errors import Refused
-from crypto.opening import OpenedReport, open_with_content_key
-from crypto.seal import DoesNotOpen
 from service.cases.receipts import day_of
-from service.cases.reports import Unsealed
 from service.desk.consulted import long_waited
-from service.desk.keys import SUPERSEDED, HandlerKey
-from service.desk.leaving import Here, hand_on, leave_all
+from service.desk.keys import SUPERSEDED
+from service.desk.leaving import leave_all
 from service.desk.outbox import grant_follow_ups, push
-from service.desk.records import Body, Held, Unreadable, held_of_content
+from service.desk.records import Held
 from service.desk.registries import pull_registries
-from service.desk.rosters import look_again, pull_forwarded, pull_other, pull_rosters, roster_warnings
+from service.desk.rosters import look_again, pull_forwarded, pull_rosters
 from service.desk.session import Session
+from service.desk.sync_failures import Failures
+from service.desk.sync_feed import pull_feed
 from service.desk.sync_logs import judge_again, note_grown, pull_activity, pull_logs
 from service.desk.sync_measures import ResultWaiting, measures_due, pull_measures, results_waiting
 from service.desk.touch import letter_due
-from service.wire import calls, shapes
-from service.wire.client import Client, Declined
-from service.wire.signing import Signer
-
-LOOK_BACK_S = 86_400  # a clock is seldom wrong by more; and what is listed again costs a line, not a report
-_BATCH = 16  # hex digits of a cursor that say when its report was released, in ms since 1970
-_REPORT = 32  # the others: the report's id
-AHEAD = 8  # requests at a time: what a first sync over Tor needs, and at most 64 MiB in memory
+from service.wire.client import Client
 
 
 @dataclass
@@ -64,230 +50,41 @@ class SyncResult:
 
 
 def sync(session: Session, client: Client, now_s: int) -> SyncResult:
-    """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused."""
-    result = SyncResult()
+    """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused.
+
+    What the server fails with is told of, and tried again by the next sync.
+    """
+    result, failures = SyncResult(), Failures()
     result.warnings += pull_rosters(session, client)
     if session.key.superseded(session.own_roster):
         raise Refused(f"{SUPERSEDED}. If you made others here since, wait until they are published")
     look_again(session)
     judge_again(session)
     leave_all(session, now_s)
-    _pull_feed(session, client, now_s, result)
+    came = pull_feed(session, client, now_s, failures)
+    result.new_reports, result.new_follow_ups = came.new_reports, came.new_follow_ups
+    result.urgent = came.urgent
+    result.warnings += came.warnings
     leave_all(session, now_s)
     pull_activity(session, client)
-    result.new_entries += pull_logs(session, client)
-    result.voices, told = pull_registries(session, client)
+    result.new_entries += pull_logs(session, client, now_s, failures)
+    result.voices, told = pull_registries(session, client, failures)
     result.warnings += told
     result.warnings += grant_follow_ups(session, now_s)
-    sent = push(session, client, now_s)
+    sent = push(session, client, now_s, failures)
     held = {one.id for one in session.vault.every("held", Held)} if sent.touched else set()
     note_grown(session, (one for one in sent.touched if one[1] in held))
-    result.new_entries += pull_logs(session, client)
+    result.new_entries += pull_logs(session, client, now_s, failures)
     result.sent = sent.count
     result.warnings += sent.warnings
-    result.warnings += pull_measures(session, client)
+    result.warnings += pull_measures(session, client, failures)
     result.waiting = len(session.outbox())
+    result.warnings += failures.told(session)
     today = day_of(now_s)
     cases = session.cases().values()
-    result.warnings += pull_forwarded(session, client, cases)
+    result.warnings += pull_forwarded(session, client, cases, failures)
     result.letters_due = sum(letter_due(case, today) for case in cases)
     result.advice_waited = sum(long_waited(case, today) for case in cases)
     result.measures_due = measures_due(session, today)
     result.results_waiting = results_waiting(session)
     return result
-
-
-def _pull_feed(session: Session, client: Client, now_s: int, result: SyncResult) -> None:
-    """Fetch and open what came."""
-    at = _looking_back(session.cursors(session.group).feed, now_s)
-    here = Here(session)
-    with ThreadPoolExecutor(AHEAD, "fetch") as aside:
-        while True:
-            page = client.do(calls.feed(session.signer, at))
-            listed = {entry.report: entry for entry in page.entries}
-            new = [entry for entry in listed.values() if not _known(session, client, entry)]
-            for group in sorted({entry.group for entry in new} - {session.setup.group}):
-                if session.vault.read("chain", bytes.fromhex(group)) is None:
-                    result.warnings += pull_other(session, client, bytes.fromhex(group))
-            for entry, sent in _downloads(session.signer, client, new, aside):
-                _keep(session, entry, sent, now_s, result, here)
-            at = page.cursor
-            if page.entries:
-                cursors = session.cursors(session.group)
-                session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=at))
-            if not page.more:
-                return
-
-
-def _looking_back(cursor: str, now_s: int) -> str:
-    """Give where to list the feed from, in hex as on the wire: LOOK_BACK_S before where it was read to.
-
-    While a server's clock was behind another's, or was set back, reports are stamped behind what was listed already.
-    A place that lies further ahead than that is from a clock that was wrong: all is listed again.
-    """
-    if not cursor:
-        return ""
-    released_ms, back_ms = int(cursor[:_BATCH], 16), LOOK_BACK_S * 1_000
-    if released_ms > now_s * 1_000 + back_ms:
-        return ""
-    return f"{max(0, released_ms - back_ms):0{_BATCH}x}" + "0" * _REPORT
-
-
-def _known(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:
-    """Whether an entry was dealt with before: opened, or found not to open, with the same grant if it has one."""
-    report = bytes.fromhex(entry.report)
-    if any(session.vault.read(kind, report) is not None for kind in ("held", "passed")):
-        return True
-    unreadable = session.vault.get("unreadable", report, Unreadable)
-    if unreadable is None or not entry.granted:
-        return unreadable is not None
-    try:
-        again = client.do(calls.fetch_grant(session.signer, bytes.fromhex(entry.group), report))
-    except Declined as problem:
-        if problem.status != 404:
-            raise
-        return True
-    except Refused:
-        return True
-    return again.key_id == unreadable.grant
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An envelope, and the grant that opens it where it was forwarded."""
-
-    raw: bytes
-    grant: shapes.GrantShape | None
-
-
-_Fetched = _Sent | Refused | None
-"""None where the server has it no more; Refused where its answer is not what was asked for."""
-
-
-def _downloads(
-    signer: Signer, client: Client, entries: Sequence[shapes.FeedEntry], aside: ThreadPoolExecutor
-) -> Iterator[tuple[shapes.FeedEntry, _Fetched]]:
-    """Fetch envelopes in their order, up to AHEAD at a time and no further ahead: one may have 8 MiB.
-
-    Raises Unreachable, Declined.
-    """
-    waiting: deque[tuple[shapes.FeedEntry, Future[_Fetched]]] = deque()
-    try:
-        for entry in entries:
-            waiting.append((entry, aside.submit(_download, signer, client, entry)))
-            if len(waiting) == AHEAD:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
-
-
-def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetched:
-    group, report_id = bytes.fromhex(entry.group), bytes.fromhex(entry.report)
-    try:
-        raw = client.do(calls.fetch_report(signer, group, report_id))
-        grant = client.do(calls.fetch_grant(signer, group, report_id)) if entry.granted else None
-    except Declined as problem:
-        if problem.status != 404:
-            raise
-        return None
-    except Refused as refused:
-        return refused
-    return _Sent(raw, grant)
-
-
-def _keep(
-    session: Session, entry: shapes.FeedEntry, sent: _Fetched, now_s: int, result: SyncResult, here: Here
-) -> None:
-    """Open an envelope and keep it; what doesn't open is told, and not fetched again."""
-    report_id = bytes.fromhex(entry.report)
-    tried = session.in_force.key_id.hex() if entry.granted else ""
-    if sent is None:
-        result.warnings.append("a report in the feed could not be fetched")
-        return
-    try:
-        if isinstance(sent, Refused):
-            raise sent
-        tried = "" if sent.grant is None else sent.grant.key_id
-        envelope = parse_envelope(sent.raw)
-        opened, forwarded = _opened(session.key, envelope, sent.grant, report_id)
-        held, unsealed = _held(session, entry, envelope.header, opened, now_s, forwarded=forwarded)
-    except Refused as refused:
-        unreadable = Unreadable(entry.report, entry.group, refused.reason, entry.day, tried)
-        session.vault.put("unreadable", report_id, unreadable)
-        result.warnings.append(f"a report could not be opened: {refused.reason}")
-        return
-    if hand_on(session, held, now_s, here):
-        return
-    with session.vault.transaction():
-        session.vault.put("body", report_id, Body(unsealed.content))
-        for number, file in enumerate(unsealed.files):
-            session.vault.put("file", report_id + number.to_bytes(2, "big"), file.content)
-        session.vault.put("held", report_id, held)
-        session.vault.delete("unreadable", report_id)
-        if entry.granted:  # its log began before this desk was told of it
-            note_grown(session, [(entry.group, entry.report)])
-    here.add(held)
-    result.new_follow_ups += held.follows is not None
-    result.new_reports += held.follows is None
-    result.urgent += held.urgency == "danger"
-
-
-def _opened(
-    key: HandlerKey, envelope: Envelope, sent: shapes.GrantShape | None, report_id: bytes
-) -> tuple[OpenedReport, bool]:
-    """Open an envelope by a grant, if there is one that holds, else by its own seal; say whether it was by a grant.
-
-    A colleague may grant what a recipient can open anyway, and a false grant must not keep them from it.
-    """
-    ours = any(envelope.wrap_for(pair.key_id) is not None for pair in key.pairs)
-    for sealed in () if sent is None else (sent.sealed, *sent.earlier):
-        try:
-            return open_with_content_key(envelope, key.open_grant(sealed, report_id)), not ours
-        except DoesNotOpen:
-            continue
-    return key.open_report(envelope), False
-
-
-def _held(
-    session: Session,
-    entry: shapes.FeedEntry,
-    header: Header,
-    opened: OpenedReport,
-    now_s: int,
-    *,
-    forwarded: bool,
-) -> tuple[Held, Unsealed]:
-    if header.group_id.hex() != entry.group:
-        raise Refused("the envelope is for another group than the server said")
-    unsealed = Unsealed.from_bytes(opened.plaintext)
-    fields = held_of_content(unsealed.content)
-    return (
-        msgspec.convert(
-            {
-                "id": entry.report,
-                "group": entry.group,
-                "day": entry.day,
-                "fetched_s": now_s,
-                "size_class": header.size_class,
-                "content_key": opened.content_key.reveal().hex(),
-                "recipients": tuple(key_id.hex() for key_id in header.recipients),
-                "roster": header.roster_digest.hex(),
-                "mailbox_address": unsealed.mailbox_address.hex(),
-                "mailbox_key": unsealed.mailbox_key.raw.hex(),
-                "first_use": entry.follow_up != "repeat",
-                "forwarded": forwarded,
-                "warnings": roster_warnings(session, header.group_id, header.roster_digest),
-                **{
-                    name: msgspec.to_builtins(value) if name == "who" else value
-                    for name, value in fields.items()
-                },
-            },
-            Held,
-        ),
-        unsealed,
-    )

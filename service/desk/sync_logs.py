@@ -1,8 +1,12 @@
-"""Bringing in the sealed logs of reports: each entry is opened, and its signature held against the rosters."""
+"""Bringing in the sealed logs of reports: each entry is opened, and its signature held against the rosters.
+
+Guarantees: no entry that the server had is lost to one that it can't read, or to a log that it failed with once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -11,9 +15,11 @@ from crypto.opening import open_entry
 from crypto.secrets import SymmetricKey
 from service.cases.log import known_entry, read_entry
 from service.cases.rosters import RosterHistory
-from service.desk.records import Grown, Held, LogLine
+from service.desk.records import Grown, Held, LogLine, Unfetched
 from service.desk.session import Session
+from service.desk.sync_failures import AGAIN, Failures
 from service.wire import calls, shapes
+from service.wire.calls import BadAnswer
 from service.wire.client import Client, Declined
 
 _Author = tuple[str, str]
@@ -21,12 +27,17 @@ _Author = tuple[str, str]
 
 
 def pull_activity(session: Session, client: Client) -> None:
-    """Ask which reports' logs have grown, and note them for `pull_logs`."""
+    """Ask which reports' logs have grown, and note them for `pull_logs`: all, where the server can't say which."""
     while True:
         cursors = session.cursors(session.group)
         page = client.do(calls.activity(session.signer, cursors.activity))
+        grown = [(entry.group, entry.report) for entry in page.entries]
+        if page.damaged:
+            grown += ((held.group, held.id) for held in session.vault.every("held", Held))
+            entries = (one.entry for one in session.vault.every("unfetched", Unfetched))
+            grown += ((entry.group, entry.report) for entry in entries)
         with session.vault.transaction():
-            note_grown(session, ((entry.group, entry.report) for entry in page.entries))
+            note_grown(session, grown)
             session.vault.put(
                 "cursors", session.group, msgspec.structs.replace(cursors, activity=page.cursor)
             )
@@ -41,48 +52,83 @@ def note_grown(session: Session, reports: Iterable[tuple[str, str]]) -> None:
     be interrupted before their entries have come.
     """
     for group, report in reports:
-        session.vault.put("grown", bytes.fromhex(group + report), Grown(group, report))
+        name = bytes.fromhex(group + report)
+        if session.vault.read("grown", name) is None:
+            session.vault.put("grown", name, Grown(group, report))
 
 
-def pull_logs(session: Session, client: Client) -> int:
+def pull_logs(session: Session, client: Client, now_s: int, failures: Failures) -> int:
     """Bring in what is new in the logs that were noted; give how many entries that was.
 
-    Those of reports that are not here wait: the server may list a report just after its log was asked for.
+    Those of reports that are not here wait: the server may list a report just after its log was asked for. So do those
+    that the server can't give, or not whole. Raises Unreachable, Declined, Refused.
     """
     grown = session.vault.every("grown", Grown)
     known = {held.id: held for held in session.vault.every("held", Held)} if grown else {}
     authors = _authors(session.histories().values()) if grown else frozenset()
     came = 0
-    for one in sorted(grown, key=lambda one: (one.group, one.report)):
-        held = known.get(one.report)
-        if held is not None:
-            came += _pull_log(session, client, held, bytes.fromhex(one.group), authors)
-            session.vault.delete("grown", bytes.fromhex(one.group + one.report))
+    for one in _in_turn(one for one in grown if one.report in known):
+        log = _Log(session, client, known[one.report], bytes.fromhex(one.group), authors)
+        try:
+            log.pull()
+        except (Declined, BadAnswer) as problem:
+            failures.one(problem, again=one.tried_s > 0)
+            log.whole = False
+        came += log.came
+        name = bytes.fromhex(one.group + one.report)
+        if log.whole:
+            session.vault.delete("grown", name)
+        else:
+            session.vault.put("grown", name, msgspec.structs.replace(one, tried_s=now_s))
     return came
 
 
-def _pull_log(session: Session, client: Client, held: Held, group: bytes, authors: frozenset[_Author]) -> int:
-    report = bytes.fromhex(held.id)
-    key = SymmetricKey(bytes.fromhex(held.content_key))
-    place = session.vault.read("logplace", report)
-    after = int.from_bytes(place or b"\0", "big")
-    came = 0
-    while True:
-        try:
-            page = client.do(calls.read_log(session.signer, group, report, after))
-        except Declined as problem:
-            if problem.status == 404:  # stepped out of it, or it was never ours: nothing more to read
-                return came
-            raise
-        with session.vault.transaction():
-            for item in page.entries:
-                line = _opened_line(held, key, item, authors)
-                session.vault.put("log", report + item.seq.to_bytes(8, "big"), line)
-                after = item.seq
-                came += 1
-            session.vault.put("logplace", report, after.to_bytes(8, "big"))
-        if not page.more:
-            return came
+def _in_turn(grown: Iterable[Grown]) -> list[Grown]:
+    """Put first what is new, then AGAIN at most of those that failed before, what was tried longest ago first."""
+    in_order = sorted(grown, key=lambda one: (one.tried_s, one.group, one.report))
+    new = sum(one.tried_s == 0 for one in in_order)
+    return in_order[: new + AGAIN]
+
+
+@dataclass
+class _Log:
+    """A report's log while it is brought in."""
+
+    session: Session
+    client: Client
+    held: Held
+    group: bytes
+    authors: frozenset[_Author]
+    came: int = 0
+    whole: bool = True
+
+    def pull(self) -> None:
+        """Fetch what is new, page by page. From an entry on that the server can't read, all is fetched again later."""
+        report = bytes.fromhex(self.held.id)
+        key = SymmetricKey(bytes.fromhex(self.held.content_key))
+        after = place = int.from_bytes(self.session.vault.read("logplace", report) or b"\0", "big")
+        while True:
+            try:
+                page = self.client.do(calls.read_log(self.session.signer, self.group, report, after))
+            except Declined as problem:
+                if problem.status == 404:  # stepped out of it, or it was never ours: nothing more to read
+                    return
+                raise
+            after = max([after, *page.damaged, *(item.seq for item in page.entries)])
+            if self.whole:
+                place = min(page.damaged) - 1 if page.damaged else after
+            self.whole = self.whole and not page.damaged
+            with self.session.vault.transaction():
+                for item in page.entries:
+                    self._keep(report + item.seq.to_bytes(8, "big"), key, item)
+                self.session.vault.put("logplace", report, place.to_bytes(8, "big"))
+            if not page.more:
+                return
+
+    def _keep(self, name: bytes, key: SymmetricKey, item: shapes.LogItem) -> None:
+        if self.session.vault.read("log", name) is None:
+            self.session.vault.put("log", name, _opened_line(self.held, key, item, self.authors))
+            self.came += 1
 
 
 def _authors(histories: Iterable[RosterHistory]) -> frozenset[_Author]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from crypto.errors import Refused
 from service.desk.measures import Decision, NextWord, SeenTo, decision_of, due, next_word, turns
 from service.desk.session import Session
+from service.desk.sync_failures import TELL, Failures
 from service.desk.vault import VaultDamaged
 from service.wire import poll_calls
 from service.wire.client import Client, Declined
@@ -46,8 +47,10 @@ def of_council(session: Session) -> bool:
     return handler is not None and handler.active and handler.role == "council"
 
 
-def pull_measures(session: Session, client: Client) -> list[str]:
+def pull_measures(session: Session, client: Client, failures: Failures) -> list[str]:
     """Fetch the polls whose state has changed; of those that the council has dealt with nothing is asked any more.
+
+    What the server fails with is asked for again with the next sync.
 
     Does nothing but on a council member's desk. Gives warnings. Raises Unreachable or Declined.
     """
@@ -56,13 +59,17 @@ def pull_measures(session: Session, client: Client) -> list[str]:
     known = {one.poll: one for one in session.vault.every("decision", Decision)}
     warnings, after = list[str](), b""
     while True:
-        page = client.do(poll_calls.polls(session.group, after))
+        try:
+            page = client.do(poll_calls.polls(session.group, after))
+        except Declined as problem:
+            failures.one(problem)
+            return [*warnings, f"the server fails with the list of the group's polls: {TELL}"]
         listed = {bytes.fromhex(entry.poll): entry for entry in page.polls}
         new = [phi for phi in listed if phi > after]
         for phi in new:
             kept = known.get(phi.hex())
             if kept is None or (not kept.recorded and kept.state != listed[phi].state):
-                warnings += _pull(session, client, phi, kept)
+                warnings += _pull(session, client, phi, kept, failures)
         if not page.more or not new:  # a server that lists the same again would hold the desk for ever
             return warnings
         after = max(new)
@@ -97,7 +104,9 @@ def results_waiting(session: Session) -> list[ResultWaiting]:
     return [ResultWaiting(poll, word) for poll, word in known if word is not None]
 
 
-def _pull(session: Session, client: Client, phi: bytes, kept: Decision | None) -> list[str]:
+def _pull(
+    session: Session, client: Client, phi: bytes, kept: Decision | None, failures: Failures
+) -> list[str]:
     about = f"about the poll {phi.hex()[:8]}"
     try:
         view = client.do(poll_calls.poll(phi))
@@ -107,9 +116,10 @@ def _pull(session: Session, client: Client, phi: bytes, kept: Decision | None) -
         if kept is not None and kept.measure and not found.measure:
             raise Refused("the server no longer shows what the council said")
     except Declined as problem:
-        if problem.status != 404:
-            raise
-        return [f"{about}: {_GONE}"]
+        if problem.status == 404:
+            return [f"{about}: {_GONE}"]
+        failures.one(problem)
+        return [f"{about}: the server fails with it: {TELL}"]
     except VaultDamaged:
         raise
     except Refused as refused:

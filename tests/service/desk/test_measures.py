@@ -28,6 +28,7 @@ from service.desk.measures import (
     turns,
 )
 from service.desk.session import Session
+from service.desk.sync_failures import Failures
 from service.desk.sync_measures import measure_of, measures_due, of_council, pull_measures
 from service.wire.calls import Call
 from service.wire.client import Client
@@ -180,7 +181,7 @@ async def pulled(
     folder: Path, poll: ServerPoll, client: Bridge | None = None, name: str = "Zoe"
 ) -> list[str]:
     bridge = cast(Client, client or Bridge(poll.client))
-    return await at_desk(folder, poll, name, lambda session: pull_measures(session, bridge))
+    return await at_desk(folder, poll, name, lambda session: pull_measures(session, bridge, Failures()))
 
 
 async def known(folder: Path, poll: ServerPoll) -> Decision:

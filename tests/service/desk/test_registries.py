@@ -15,6 +15,7 @@ from crypto.chains import VerifiedChain
 from service.cases.roster_statements import Members
 from service.desk.registries import GONE, pull_registries
 from service.desk.session import Chain as KeptChain
+from service.desk.sync_failures import Failures
 from service.wire.client import Client
 from service.wire.problems import Kind
 from service.wire.registry_shapes import StatementsPage
@@ -52,7 +53,7 @@ class Server:
     def pull(self, world: World) -> list[str]:
         transport = httpx.MockTransport(self.handle)
         with Client("http://localhost:1", transport=transport) as client:
-            return pull_registries(world.session, client)[1]
+            return pull_registries(world.session, client, Failures())[1]
 
 
 @pytest.fixture
