@@ -20,9 +20,10 @@ from playwright.sync_api import Browser
 from crypto.errors import Refused
 from polls.casting import Receipt
 from polls.manifest import Manifest
-from service.booth.page import BoothPage, LocalServer
+from service.booth.page import BoothPage
 from service.booth.vote_cli import SENT, moment
 from service.booth.voting import NotKept, Summary, Unsure
+from service.local_page.serving import LocalServer
 from service.wire.client import Unreachable
 from service.wire.poll_boards import card_words
 from service.wire.poll_shapes import DefineBoard, TrusteeCard

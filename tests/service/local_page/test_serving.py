@@ -1,4 +1,4 @@
-"""The booth's page against whatever else runs on the voter's machine: a bad request is refused, and that is all."""
+"""A page on one's own machine against whatever else runs there: a bad request is refused, and that is all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from service.booth.page import LocalServer
+from service.local_page.serving import LocalServer
 
 
 @pytest.mark.parametrize(

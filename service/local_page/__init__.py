@@ -1,0 +1,1 @@
+"""Pages that a face serves to its own machine."""
