@@ -56,7 +56,7 @@ bench: $(VENV)/dev.stamp client ## Run the project's benchmarks
 		echo "== bench.$$name"; $(BIN)/python -m "bench.$$name" || exit 1; done
 
 screens: $(VENV)/dev.stamp client ## Take the pictures of every page that docs/screens holds
-	@SOTTOVOCE_SCREENS=1 $(BIN)/pytest -q -k "picture or summary_to_receipt" tests/browser
+	@SOTTOVOCE_SCREENS=1 $(BIN)/pytest -q -k "picture or summary_to_receipt or evening" tests/browser
 
 system: ## Install (as root, on Debian) or name what the tests need from the system
 	@.ci/system

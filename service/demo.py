@@ -209,6 +209,7 @@ Walk-through 1: file a report and read it. Open {base}/ in a browser, with scrip
   {desk} sync
   {desk} list
   {desk} show ID              # the first characters of the id that the list shows
+  {desk} web                  # or all of it, and the answer, in a page on this machine
 
 Walk-through 2: answer, and read the answer:
   {desk} ask ID               # opens your editor

@@ -41,6 +41,7 @@ from service.desk.rosters import newest_roster
 from service.desk.session import Session, Setup, read_part, read_setup
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines, unreadable_view
 from service.desk.sync import sync as run_sync
+from service.desk.synced import sync_lines
 from service.desk.touch import by_urgency
 from service.desk.vault import Vault
 from service.wire.client import Client
@@ -65,13 +66,18 @@ def desk(context: click.Context, home: Path, passphrase_file: Path | None) -> No
     context.obj = (home, passphrase_file)
 
 
-@contextmanager
-def opened(context: click.Context) -> Iterator[Session]:
-    """Unlock the key file and open the local store, for one command."""
+def unlocked(context: click.Context) -> tuple[Path, Setup, HandlerKey]:
+    """Unlock the key file: the desk's folder, where it belongs, and its keys."""
     home, passphrase_file = context.obj
     setup = read_setup(home / SETUP_FILE)
     raw = read_part(home / KEY_FILE, NO_KEY)
-    key = HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
+    return home, setup, HandlerKey.from_payload(unlock(raw, read_passphrase(passphrase_file), kind=KIND))
+
+
+@contextmanager
+def opened(context: click.Context) -> Iterator[Session]:
+    """Unlock the key file and open the local store, for one command."""
+    home, setup, key = unlocked(context)
     vault = Vault(home / STORE_FILE, key.store_key())
     try:
         yield Session(vault, key, setup, system)
@@ -201,26 +207,7 @@ def sync(context: click.Context, as_json: bool) -> None:
     """Fetch what is new and send what waits."""
     with opened(context) as session, client_of(session) as client:
         result = run_sync(session, client, int(time.time()))
-    text = (
-        f"{result.new_reports} new reports, {result.new_follow_ups} follow-ups, {result.new_entries} log entries; "
-        f"{result.voices} reports' voices checked; "
-        f"{result.sent} items sent, {result.waiting} waiting."
-    )
-    lines = [text]
-    if result.letters_due:
-        due = f"Letters due: {result.letters_due}, after a week or longer without a word."
-        lines.append(f"{due} See `sottovoce desk list`.")
-    if result.advice_waited:
-        lines.append(
-            f"Cases that waited a week for advice: {result.advice_waited}. See `sottovoce desk list`."
-        )
-    if result.measures_due:
-        lines.append(f"Measures to look at: {result.measures_due}. See `sottovoce desk measures`.")
-    lines += [one.told() for one in result.results_waiting]
-    lines += [f"WARNING: {warning}" for warning in result.warnings]
-    if result.urgent:
-        lines.insert(0, f"URGENT: new reports that say that someone is in danger: {result.urgent}.")
-    emit(asdict(result), as_json, shown("\n".join(lines)))
+    emit(asdict(result), as_json, shown("\n".join(sync_lines(result))))
 
 
 @desk.command("list")

@@ -35,7 +35,7 @@ from service.desk.touch import days_without_letter, letter_due
 
 ID_SHOWN = 8
 _SET_IN = " " * 4
-_KINDS = {
+KINDS = {
     "help": "needs help",
     "conduct": "report",
     "record": "for the record",
@@ -86,7 +86,7 @@ def list_lines(cases: list[Case], today: int) -> list[str]:
         mark = "!" if case.first.urgency == "danger" else "*" if case.waiting_for_answer else " "
         lines.append(
             f"{mark} {case.first.id[:ID_SHOWN]}  {day_told(case.first.day)}  {case.state.priority or '--'}  "
-            f"{case.state.state:<9}  {_KINDS.get(case.first.kind, case.first.kind):<14}  {case.first.headline}"
+            f"{case.state.state:<9}  {KINDS.get(case.first.kind, case.first.kind):<14}  {case.first.headline}"
         )
         lines += [f"{'':12}{told}" for told in (*_due_lines(case, today), *waited_lines(case))]
     return lines
@@ -113,7 +113,7 @@ def unreadable_lines(some: Sequence[Unreadable], *, everything: bool) -> list[st
         return [f"Could not be opened: {len(some)}. `sottovoce desk list --all` says which, and why."]
     return [
         f"? {one.id[:ID_SHOWN]}  {'-' * 10 if one.day is None else day_told(one.day)}  --  "
-        f"{_KINDS['unreadable']}: {one.reason}"
+        f"{KINDS['unreadable']}: {one.reason}"
         for one in some
     ]
 
@@ -161,7 +161,7 @@ def case_lines(case: Case, bodies: dict[str, Body], today: int, voices: Sequence
     report = view["report"]
     lines = [
         f"{case.first.id}",
-        f"{_KINDS.get(case.first.kind, case.first.kind)} of {view['day']}, {view['state']}"
+        f"{KINDS.get(case.first.kind, case.first.kind)} of {view['day']}, {view['state']}"
         + "".join(f", {one}" for one in (view["priority"], *view["issues"]) if one)
         + (", SOMEONE IS IN DANGER" if case.first.urgency == "danger" else ""),
         *_due_lines(case, today),
