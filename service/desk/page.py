@@ -41,7 +41,9 @@ T = TypeVar("T")
 
 MAX_BODY: Final = 128 * 1_024
 """Bytes of a form: a letter of 5,000 characters takes 60,000 at most. Stops a page elsewhere from filling memory."""
-MAX_FIELDS: Final = 64
+MAX_FIELDS: Final = 256  # a policy's issues, and a few
+IDLE_S: Final = 7_200
+"""The page goes by itself after two hours without a request: who writes a long letter makes none meanwhile."""
 _WEB: Final = Path(__file__).parent / "web"
 _MOST: Final = {"letter": MAX_LETTER_TEXT, "note": MAX_NOTE, "reason": SHORT_TEXT}
 """Characters that a text has."""
@@ -66,9 +68,7 @@ class DeskPage(LocalPage):
     ) -> None:
         super().__init__(host, secret, _WEB)
         self._opened, self._sync, self._now_s, self._entropy = opened, sync, now_s, entropy
-        self._one_at_a_time = (
-            threading.Lock()
-        )  # the store is for one thread, and a form may come twice at once
+        self._one_at_a_time = threading.Lock()  # a form may come twice in the same moment
         self._names: dict[str, str] = {}
         """Of this run's addresses, by the ids of reports."""
         self._taken: set[int] = set()
@@ -95,9 +95,9 @@ class DeskPage(LocalPage):
             case "GET", ["case", name]:
                 return self._about(session, name, self._case)
             case "GET", ["case", name, "leave"]:
-                return self._about(session, name, lambda _, case: self._leaving(case))
+                return self._about(session, name, lambda _, case, __: self._leaving(case))
             case "POST", ["case", name, act] if act in ACTS:
-                return self._about(session, name, lambda s, case: self._act(s, case, act, body))
+                return self._about(session, name, lambda s, case, cases: self._act(s, case, cases, act, body))
         return NOTHING
 
     def _list(self, session: Session, *, everything: bool) -> Answer:
@@ -122,22 +122,30 @@ class DeskPage(LocalPage):
             self._said = [str(error)]
         return self._to("/")
 
-    def _about(self, session: Session, name: str, give: Callable[[Session, Case], Answer]) -> Answer:
+    def _about(
+        self, session: Session, name: str, give: Callable[[Session, Case, Mapping[str, Case]], Answer]
+    ) -> Answer:
         """Answer about one case, by its name in this run's addresses."""
         report = next((id_ for id_, known in self._names.items() if known == name), None)
-        case = None if report is None else session.cases().get(report)
+        cases = session.cases()
+        case = None if report is None else cases.get(report)
         if case is None:  # stepped out of since, or an address of another run
             self._said = ["That case is not at this desk."]
             return self._to("/")
-        return give(session, case)
+        return give(session, case, cases)
 
     def _case(
-        self, session: Session, case: Case, error: str = "", typed: Mapping[str, str] | None = None
+        self,
+        session: Session,
+        case: Case,
+        cases: Mapping[str, Case],
+        error: str = "",
+        typed: Mapping[str, str] | None = None,
     ) -> Answer:
         bodies = {one.id: session.body_of(one) for one in (case.first, *case.follow_ups, *case.doubtful)}
         today = day_of(self._now_s())
         histories = session.histories()
-        before = decided_before(case, session.cases().values())
+        before = decided_before(case, cases.values())
         now = case.state.state
         return self._page(
             "case.html",
@@ -161,7 +169,7 @@ class DeskPage(LocalPage):
             "leave.html", 422 if error else 200, case=view, at=self._at(case), error=error, typed=typed
         )
 
-    def _act(self, session: Session, case: Case, act: str, body: bytes) -> Answer:
+    def _act(self, session: Session, case: Case, cases: Mapping[str, Case], act: str, body: bytes) -> Answer:
         """Put what a form asks for into the outbox, once."""
         if hash(body) in self._taken:
             self._said = ["That was kept already; it was not done twice."]
@@ -173,7 +181,7 @@ class DeskPage(LocalPage):
             said = _sentence(refused.reason)
             if act == "leave":
                 return self._leaving(case, said, form.text)
-            return self._case(session, case, said, {act: form.text})
+            return self._case(session, case, cases, said, {act: form.text})
         self._taken.add(hash(body))
         self._said = ["Kept. It goes out with the next sync."]
         return self._to(f"/case/{self._at(case)}")

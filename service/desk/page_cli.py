@@ -11,7 +11,7 @@ import click
 from crypto.entropy import system
 from service.console import command, say
 from service.desk.cli import STORE_FILE, client_of, desk, unlocked
-from service.desk.page import MAX_BODY, DeskPage
+from service.desk.page import IDLE_S, MAX_BODY, DeskPage
 from service.desk.session import Session
 from service.desk.sync import sync
 from service.desk.synced import sync_lines
@@ -23,7 +23,7 @@ from service.local_page.serving import LocalServer
 @click.pass_context
 @command
 def web(context: click.Context) -> None:
-    """Read and answer in a page on this machine, until Ctrl-C or half an hour without a request.
+    """Read and answer in a page on this machine, until Ctrl-C or two hours without a request.
 
     The key file is unlocked for as long: end it when you leave. What you write waits like that of the commands, until
     you sync, here or there.
@@ -44,7 +44,7 @@ def web(context: click.Context) -> None:
 
     with opened() as session:
         session.histories()  # what is damaged is told before a page is promised
-    with LocalServer(MAX_BODY) as server:
+    with LocalServer(MAX_BODY, IDLE_S) as server:
         secret = system(16).hex()
         server.page = DeskPage(
             opened, synced, lambda: int(time.time()), system, host=server.host, secret=secret

@@ -18,8 +18,6 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-IDLE_S: Final = 1_800
-"""The page goes by itself after half an hour without a request."""
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
@@ -84,13 +82,13 @@ class LocalPage:
 class LocalServer(ThreadingHTTPServer):
     """A server for one page on 127.0.0.1. A thread each: an idle connection holds up nobody."""
 
-    timeout = IDLE_S
     idle = False
 
-    def __init__(self, max_body: int = 1_024) -> None:
-        """max_body: bytes that a form has at most; of a longer one nothing is read."""
+    def __init__(self, max_body: int = 1_024, idle_s: int = 1_800) -> None:
+        """max_body: bytes that a form has at most; of a longer one nothing is read. idle_s: see `stay`."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.max_body = max_body
+        self.timeout = idle_s
         self.page: LocalPage | None = None
 
     @property
@@ -99,13 +97,13 @@ class LocalServer(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def stay(self) -> None:
-        """Answer until Ctrl-C, or half an hour without a request."""
+        """Answer until Ctrl-C, or `idle_s` seconds without a request."""
         with contextlib.suppress(KeyboardInterrupt):
             while not self.idle:
                 self.handle_request()
 
     def handle_timeout(self) -> None:
-        """Half an hour without anybody."""
+        """Nobody has asked for so long."""
         self.idle = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -27,3 +27,10 @@ def test_a_length_that_is_none_is_refused_quietly(length: str, capsys: pytest.Ca
         serving.join()
     assert b" 413 " in answer
     assert capsys.readouterr().err == ""
+
+
+def test_a_page_that_nobody_asks_for_ends_by_itself() -> None:
+    """Keys are unlocked for as long as it is there."""
+    with LocalServer(idle_s=0) as server:
+        server.stay()
+        assert server.idle
