@@ -8,6 +8,7 @@ the server. Leaves to the commands what has a file in it, hands a report to othe
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -42,6 +43,9 @@ T = TypeVar("T")
 MAX_BODY: Final = 128 * 1_024
 """Bytes of a form: a letter of 5,000 characters takes 60,000 at most. Stops a page elsewhere from filling memory."""
 MAX_FIELDS: Final = 256  # a policy's issues, and a few
+LISTED: Final = 100
+"""Cases on a page of the list. A browser takes long over ten thousand, and nobody reads them."""
+_PLACE: Final = re.compile("[0-9]{1,6}", re.ASCII)
 IDLE_S: Final = 7_200
 """The page goes by itself after two hours without a request: who writes a long letter makes none meanwhile."""
 _WEB: Final = Path(__file__).parent / "web"
@@ -87,9 +91,9 @@ class DeskPage(LocalPage):
     def _answer(self, session: Session, method: str, path: list[str], body: bytes) -> Answer:
         match method, path:
             case "GET", [""]:
-                return self._list(session, everything=False)
-            case "GET", ["all"]:
-                return self._list(session, everything=True)
+                return self._list(session, "open", 0)
+            case "GET", ["open" | "all" as which, place] if _PLACE.fullmatch(place):
+                return self._list(session, which, int(place))
             case "POST", ["sync"]:
                 return self._synced(session)
             case "GET", ["case", name]:
@@ -100,13 +104,20 @@ class DeskPage(LocalPage):
                 return self._about(session, name, lambda s, case, cases: self._act(s, case, cases, act, body))
         return NOTHING
 
-    def _list(self, session: Session, *, everything: bool) -> Answer:
+    def _list(self, session: Session, which: str, place: int) -> Answer:
         today = day_of(self._now_s())
         cases = session.cases().values()
+        everything = which == "all"
         listed = by_urgency((c for c in cases if everything or c.state.state != "closed"), today)
+        some = listed[place : place + LISTED]
         return self._page(
             "list.html",
-            cases=[{**list_view(case, today), "at": self._at(case)} for case in listed],
+            cases=[{**list_view(case, today), "at": self._at(case)} for case in some],
+            which=which,
+            first=place + 1,
+            last=place + len(some),
+            count=len(listed),
+            before=max(0, place - LISTED),
             unreadable=[unreadable_view(one) for one in session.unreadable()],
             everything=everything,
             closed=sum(case.state.state == "closed" for case in cases),

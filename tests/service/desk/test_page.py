@@ -16,13 +16,14 @@ import httpx
 import pytest
 
 from service.cases.answers import Answers
-from service.cases.log import Note
+from service.cases.log import Note, StateSet
 from service.cases.reports import File, Person
 from service.desk import actions
 from service.wire.client import Client
 from tests.support.desk_pages import SECRET, page_of
 from tests.support.desks import desk_at, home_of
 from tests.support.groups import Group
+from tests.support.many import hold_many
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer
 
@@ -184,6 +185,26 @@ def test_no_text_of_a_stranger_is_more_than_text(evening: Evening) -> None:
     assert "alert(1)" in "".join(pages)
 
 
+def test_a_long_list_comes_in_pages(evening: Evening) -> None:
+    """Each case once, in the order of the whole list; closed ones only where they are asked for."""
+    with desk_at(evening.home, evening.group, "Ada") as session:
+        held = hold_many(session, evening.group, 230)
+        session.enqueue(
+            actions.log(session.desk(int(time.time())), one, StateSet(state="closed")) for one in held[:20]
+        )
+    shown = [evening.get(path) for path in ("open/0", "open/100", "open/200", "all/200", "open/300")]
+    found = [re.findall(r'href="/\w+/(case/\w+)"', page) for page in shown]
+    assert [len(each) for each in found] == [100, 100, 10, 30, 0]
+    assert len({case for each in found[:3] for case in each}) == 210
+    for page, place in zip(
+        shown, ("1 to 100 of 210", "101 to 200 of 210", "201 to 210 of 210"), strict=False
+    ):
+        assert place in page
+    assert "The next" in shown[1]
+    assert "The next" not in shown[2]
+    assert "Closed cases as well (20)" in shown[0]
+
+
 def test_who_steps_out_sees_nothing_of_it_after_the_next_sync(evening: Evening) -> None:
     """The others are told; the address of the case leads back to the list."""
     evening.post("sync")
@@ -207,7 +228,10 @@ REQUESTS: tuple[tuple[str, str, dict[str, str], int], ...] = (
     ("GET", "case", {}, 404),
     ("GET", "case/x/letter", {}, 404),
     ("POST", "case/x/forward", {}, 404),
-    ("POST", "all", {}, 404),
+    ("POST", "all/0", {}, 404),
+    ("GET", "all", {}, 404),
+    ("GET", "all/-1", {}, 404),
+    ("GET", "open/9999999", {}, 404),
     ("GET", "case/x", {}, 303),
     ("POST", "case/x/letter", {}, 303),
     ("PUT", "sync", {}, 501),
