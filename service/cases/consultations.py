@@ -159,7 +159,7 @@ def sign_consultation(consultation: Consultation, key: SigningKey) -> bytes:
 
 def read_consultation(raw: bytes) -> Consultation:
     """Parse a question and check its author's signature. Refused on anything else."""
-    return _checked_question(read_content(_QUESTION, raw, Consultation))
+    return _checked_question(read_content(_QUESTION, raw, Consultation).content)
 
 
 def seal_consultation(raw: bytes, group: bytes, to: bytes, people: Sequence[PublicKey]) -> bytes:
@@ -169,7 +169,7 @@ def seal_consultation(raw: bytes, group: bytes, to: bytes, people: Sequence[Publ
 
 def open_consultation(raw: bytes, keys: Sequence[SealingKey]) -> Consultation:
     """Open a file with one of our keys, and read the question. Refused unless it is one, whole, and for us."""
-    return _checked_question(open_file(_QUESTION, raw, keys, Consultation))
+    return _checked_question(open_file(_QUESTION, raw, keys, Consultation).content)
 
 
 def sign_advice(advice: Advice, key: SigningKey) -> bytes:
@@ -181,7 +181,7 @@ def sign_advice(advice: Advice, key: SigningKey) -> bytes:
 
 def read_advice(raw: bytes) -> Advice:
     """Parse an answer and check its author's signature. Refused on anything else."""
-    return _checked_answer(read_content(_ANSWER, raw, Advice))
+    return _checked_answer(read_content(_ANSWER, raw, Advice).content)
 
 
 def seal_advice(raw: bytes, question: Consultation) -> bytes:
@@ -192,7 +192,7 @@ def seal_advice(raw: bytes, question: Consultation) -> bytes:
 
 def open_advice(raw: bytes, keys: Sequence[SealingKey]) -> Advice:
     """Open a file with the key of one of our questions, and read the answer. Refused unless it is one, and whole."""
-    return _checked_answer(open_file(_ANSWER, raw, keys, Advice))
+    return _checked_answer(open_file(_ANSWER, raw, keys, Advice).content)
 
 
 def _checked_question(question: Consultation) -> Consultation:

@@ -76,7 +76,7 @@ def sign_notice(notice: Notice, key: SigningKey) -> bytes:
 
 def read_notice(raw: bytes) -> Notice:
     """Parse a notice and check its author's signature. Refused on anything else."""
-    return _checked(read_content(_KIND, raw, Notice))
+    return _checked(read_content(_KIND, raw, Notice).content)
 
 
 def seal_notice(raw: bytes, group: bytes, to: bytes, council: Sequence[PublicKey]) -> bytes:
@@ -89,7 +89,7 @@ def seal_notice(raw: bytes, group: bytes, to: bytes, council: Sequence[PublicKey
 
 def open_notice(raw: bytes, keys: Sequence[SealingKey]) -> Notice:
     """Open a file with one of our keys, and read the notice. Refused unless it is one, whole, and for us."""
-    return _checked(open_file(_KIND, raw, keys, Notice))
+    return _checked(open_file(_KIND, raw, keys, Notice).content)
 
 
 def _checked(notice: Notice) -> Notice:

@@ -2,7 +2,8 @@
 
 Its content is sealed to each person who is told, and signed by the one who tells, for that group alone.
 Guarantees: whoever carries a file learns the two groups and the keys of those told, and nothing else; what is opened
-was signed by the key that it names. Leaves to the faces whose key that is, by a roster they have verified.
+was signed by the key that it names, and in its written form, so that its fields and its signature are all that there is
+to keep of it. Leaves to the faces whose key that is, by a roster they have verified.
 SPEC.md §6 and §7.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +20,7 @@ from crypto.framing import Reader, part
 from crypto.labels import Label
 from crypto.padding import LENGTH_SIZE, pad_to, unpad
 from crypto.seal import KEY_ID_SIZE, SEAL_OVERHEAD, DoesNotOpen, PublicKey, SealingKey, seal, unseal
+from crypto.secrets import Unshown
 from crypto.signatures import SigningKey, VerifyKey, sign, verify
 
 
@@ -42,6 +44,14 @@ class Told(Protocol):
 
 
 T = TypeVar("T", bound=Told)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Signed(Unshown, Generic[T]):
+    """A content, and the 64 bytes by which its author signed its written form."""
+
+    content: T
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,14 @@ def sign_content(kind: Kind, content: Told, key: SigningKey) -> bytes:
     return part(body) + sign(key, kind.signing, body)
 
 
-def read_content(kind: Kind, raw: bytes, as_type: type[T]) -> T:
-    """Parse what `sign_content` wrote, and check its signature. Refused on anything else."""
+def check_content(kind: Kind, signed: Signed[T]) -> None:
+    """Check who signed a content. Refused unless it was its author, for this use."""
+    body = msgspec.json.encode(signed.content)
+    verify(VerifyKey(bytes.fromhex(signed.content.author_key)), kind.signing, signed.signature, body)
+
+
+def read_content(kind: Kind, raw: bytes, as_type: type[T]) -> Signed[T]:
+    """Parse what `sign_content` wrote, and check its signature. Refused on anything else, and in another form."""
     reader = Reader(raw, kind.name)
     body = reader.prefixed(kind.padded)
     signature = reader.take(64)
@@ -84,8 +100,12 @@ def read_content(kind: Kind, raw: bytes, as_type: type[T]) -> T:
         content = msgspec.json.decode(body, type=as_type)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise Refused(f"{kind.name}: its content is of another form") from None
-    verify(VerifyKey(bytes.fromhex(content.author_key)), kind.signing, signature, body)
-    return content
+    # Whoever keeps the fields and the signature can check it again: a case's log does (SPEC.md §7).
+    if msgspec.json.encode(content) != body:
+        raise Refused(f"{kind.name}: its content is of another form")
+    signed = Signed(content, signature)
+    check_content(kind, signed)
+    return signed
 
 
 def seal_file(kind: Kind, raw: bytes, group: bytes, to: bytes, people: Sequence[PublicKey]) -> bytes:
@@ -105,7 +125,7 @@ def seal_file(kind: Kind, raw: bytes, group: bytes, to: bytes, people: Sequence[
     return b"".join((kind.magic, group, to, bytes([len(people)]), *copies))
 
 
-def open_file(kind: Kind, raw: bytes, keys: Sequence[SealingKey], as_type: type[T]) -> T:
+def open_file(kind: Kind, raw: bytes, keys: Sequence[SealingKey], as_type: type[T]) -> Signed[T]:
     """Open a file with one of our keys, and read its content. Refused unless it is one, whole, and for us."""
     reader = Reader(raw, kind.name)
     if reader.take(len(kind.magic)) != kind.magic:
@@ -124,7 +144,7 @@ def open_file(kind: Kind, raw: bytes, keys: Sequence[SealingKey], as_type: type[
         opened = unseal(key, copies[key.key_id], label=kind.sealing, context=group + to)
     except DoesNotOpen:
         raise Refused(f"this {kind.name} is damaged: ask for it again") from None
-    content = read_content(kind, unpad(opened), as_type)
-    if (content.group, content.to) != (group.hex(), to.hex()):
+    signed = read_content(kind, unpad(opened), as_type)
+    if (signed.content.group, signed.content.to) != (group.hex(), to.hex()):
         raise Refused(f"this {kind.name} was made for another group, and sealed anew by somebody else")
-    return content
+    return signed

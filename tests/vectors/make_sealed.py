@@ -40,7 +40,17 @@ def spoiled(signed: bytes, label: Label, changes: dict[str, tuple[bytes, bytes]]
         assert old in body, what
         changed = body.replace(old, new, 1)
         found[what] = part(changed) + sign(AUTHOR, label, changed)
+    group, to, *rest = body[1:-1].split(b",")
+    for what, changed in (
+        ("white space", body.replace(b":", b": ", 1)),
+        ("another order", b"{" + b",".join((to, group, *rest)) + b"}"),
+        ("an escape that need not be", body.replace(b'"group"', b'"\\u0067roup"', 1)),
+        ("a field twice", b"{" + group + b"," + body[1:]),
+    ):
+        assert json.loads(changed) == json.loads(body)
+        found[what] = part(changed) + sign(AUTHOR, label, changed)
     found |= {
+        "white space, signed without it": part(body.replace(b":", b": ", 1)) + signed[-64:],
         "signature": signed[:-1] + bytes([signed[-1] ^ 1]),
         "another's signature": part(body) + sign(OTHER, label, body),
         "signature of another use": part(body) + sign(AUTHOR, Label.LETTER, body),
