@@ -3,19 +3,21 @@
 Two sealed files (service.cases.sealed_files). The question shows the text that a handler wrote for it and nothing of
 the report; the answer is sealed to a key drawn for this question, whose seed stands in the case's log, so that all who
 have the case can open it and neither its author nor its carrier learns who they are, or who was left out.
-Guarantees: an answer names the digest of the question that its author saw, and the log gives all that the question
-held, so nothing is taken for an answer to another text. Leaves to the faces who may be asked, and by whom. SPEC.md §7.
+Guarantees: an answer names the digest of the question that its author saw, and the log gives all that both held, with
+the answer's signature: none counts but as its author signed it, to that question. Leaves to the faces who may be asked,
+by whom, and whose key signed. SPEC.md §7.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
+from crypto.errors import Refused
 from crypto.hashing import digest
 from crypto.labels import Label
 from crypto.padding import KIB
@@ -25,7 +27,15 @@ from crypto.signatures import SigningKey
 from service.cases.letters import Hex16, Hex32
 from service.cases.log import MAX_ASKED, MAX_CONSULTED, Advised, Consulted, Entry
 from service.cases.receipts import MAX_DAY
-from service.cases.sealed_files import Kind, open_file, read_content, seal_file, sign_content
+from service.cases.sealed_files import (
+    Kind,
+    Signed,
+    check_content,
+    open_file,
+    read_content,
+    seal_file,
+    sign_content,
+)
 from service.cases.texts import checked_text
 
 _QUESTION: Final = Kind(
@@ -89,25 +99,28 @@ class Advice(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """An answer as a log has it: the first entry that says so. That it was given, only the entry's author vouches."""
+class TakenIn:
+    """An entry that says what was answered. The name that it gives to who answered is its author's word."""
 
     entry: Entry
     act: Advised
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as the key that it names has signed it, and the entries that say so, one at least, the first first."""
+
+    advice: Advice
+    taken_in: tuple[TakenIn, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A consultation as a log has it: the entry that says so, and those that say what was answered."""
+    """A consultation as a log has it: the entry that says so, and what was answered."""
 
     entry: Entry
     act: Consulted
-    advice: tuple[Taken, ...] = ()
-
-    @property
-    def open(self) -> bool:
-        """Whether nobody has answered."""
-        return not self.advice
+    answers: tuple[Answer, ...] = ()
 
     def question(self) -> Consultation:
         """Give the question as it was asked, if the log says what is true."""
@@ -129,25 +142,56 @@ class Asked:
 def consultations(entries: Iterable[Entry]) -> tuple[Asked, ...]:
     """Fold a log into its consultations, in the order in which they were asked.
 
-    Of two questions of one id and author the first counts; an answer that two desks took in counts once, and one to no
-    question doesn't. Never fails, whatever a colleague wrote.
+    Of two questions of one id and author the first counts; an answer that several desks took in counts once; one to no
+    question, or whose signature does not hold for its question, doesn't. Never fails, whatever a colleague wrote.
     """
-    # By author too, and answers by the adviser's name too: whoever has the case, and takes the id of another's question
-    # or writes down an answer under another name, and stores theirs first, must not make the true one vanish.
+    # By author too: whoever has the case, and takes the id of another's question and stores theirs first, must not make
+    # the true one vanish.
     found: dict[tuple[str, str], Asked] = {}
-    answers: dict[tuple[str, str], dict[Advised, Taken]] = {}
+    told: dict[tuple[str, str], list[TakenIn]] = {}
     for entry in entries:
         match entry.act:
             case Consulted() as asked:
                 found.setdefault((entry.author_key, asked.consultation), Asked(entry, asked))
             case Advised() as given:
-                to = answers.setdefault((given.asker_key, given.consultation), {})
-                to.setdefault(given, Taken(entry, given))
+                told.setdefault((given.asker_key, given.consultation), []).append(TakenIn(entry, given))
             case _:
                 pass
     return tuple(
-        Asked(one.entry, one.act, tuple(answers.get(each, {}).values())) for each, one in found.items()
+        replace(one, answers=_answers(one.question(), told[each])) if each in told else one
+        for each, one in found.items()
     )
+
+
+def _answers(question: Consultation, told: Iterable[TakenIn]) -> tuple[Answer, ...]:
+    """Give what was answered to a question. Each signature is checked once, however many entries have it."""
+    asked = question.digest()
+    holds: dict[tuple[Advice, bytes], bool] = {}
+    found: dict[Advice, list[TakenIn]] = {}
+    for one in told:
+        advice = Advice(
+            group=question.to,
+            to=question.group,
+            id=question.id,
+            asked=asked,
+            author_key=one.act.adviser_key,
+            day=one.act.day,
+            text=one.act.text,
+        )
+        signed = advice, one.act.signature
+        if signed not in holds:
+            holds[signed] = _holds(Signed(*signed))
+        if holds[signed]:
+            found.setdefault(advice, []).append(one)
+    return tuple(Answer(advice, tuple(entries)) for advice, entries in found.items())
+
+
+def _holds(signed: Signed[Advice]) -> bool:
+    try:
+        check_content(_ANSWER, signed)
+    except Refused:
+        return False
+    return True
 
 
 def sign_consultation(consultation: Consultation, key: SigningKey) -> bytes:
@@ -190,9 +234,11 @@ def seal_advice(raw: bytes, question: Consultation) -> bytes:
     return seal_file(_ANSWER, raw, group, to, [PublicKey(question.answer_key)])
 
 
-def open_advice(raw: bytes, keys: Sequence[SealingKey]) -> Advice:
+def open_advice(raw: bytes, keys: Sequence[SealingKey]) -> Signed[Advice]:
     """Open a file with the key of one of our questions, and read the answer. Refused unless it is one, and whole."""
-    return _checked_answer(open_file(_ANSWER, raw, keys, Advice).content)
+    signed = open_file(_ANSWER, raw, keys, Advice)
+    _checked_answer(signed.content)
+    return signed
 
 
 def _checked_question(question: Consultation) -> Consultation:

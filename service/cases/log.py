@@ -15,7 +15,7 @@ from crypto.errors import Refused
 from crypto.framing import Reader, part
 from crypto.labels import Label
 from crypto.secrets import Unshown
-from crypto.signatures import SigningKey, VerifyKey, sign, verify
+from crypto.signatures import SIGNATURE_SIZE, SigningKey, VerifyKey, sign, verify
 from service.cases.letters import Hex16, Hex32, State
 from service.cases.policies import Slug
 from service.cases.receipts import MAX_DAY
@@ -87,9 +87,10 @@ class Consulted(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 
 class Advised(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="advised"):
-    """What somebody answered to a consultation, as the author of this entry took it in. day: as the answer has it.
+    """What somebody answered to a consultation, with their signature: 64 bytes, over the answer (SPEC.md §7).
 
     asker_key: of who asked. A consultation is named by both: others who have the case can write one of the same id.
+    adviser: the name of who answered, on the word of this entry's author alone. day: as the answer has it.
     """
 
     consultation: Hex16
@@ -97,7 +98,8 @@ class Advised(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     adviser: Line
     adviser_key: Hex32
     day: Annotated[int, Meta(ge=0, le=MAX_DAY)]
-    text: Annotated[str, Meta(max_length=MAX_CONSULTED)]
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_CONSULTED)]
+    signature: Annotated[bytes, Meta(min_length=SIGNATURE_SIZE, max_length=SIGNATURE_SIZE)]
 
 
 class StateSet(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="state"):

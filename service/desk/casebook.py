@@ -1,6 +1,6 @@
 """Putting opened envelopes together into cases: a first report and the follow-ups proved to be its reporter's.
 
-Pure: the same records give the same cases, in whatever order they came.
+Pure: the same records and lists give the same cases, in whatever order they came.
 A follow-up names the mailbox it burned by the proof that only the owner of the code could know: the server, which is
 shown the claim, can't make one up (crypto/SPEC.md §3.2). The first to burn a mailbox continues the case; any other is
 kept and marked.
@@ -8,15 +8,26 @@ kept and marked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from service.cases.case_state import CaseState, fold
-from service.cases.log import LetterSent, known_entry
+from service.cases.consultations import consultations
+from service.cases.log import Consulted, LetterSent, known_entry
+from service.cases.rosters import RosterHistory
+from service.desk.advisers import Sought, sought
 from service.desk.records import Held, LogLine
 
+Lists = Callable[[str], RosterHistory | None]
+"""Gives a group's verified history by its hex id; None where this desk doesn't have one."""
 
-@dataclass(frozen=True, slots=True)
+
+def _no_list(_group: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
 class Case:
     """One report, what followed, and what its handlers did."""
 
@@ -28,6 +39,8 @@ class Case:
     state: CaseState
     untrusted: int
     """How many log entries were signed by nobody who has that name in a verified roster; shown nowhere else."""
+    lists: Mapping[str, RosterHistory] = field(default_factory=dict, repr=False)
+    """Of the groups that were asked for advice, where this desk has one, by their hex ids."""
 
     @property
     def stray(self) -> bool:
@@ -43,6 +56,14 @@ class Case:
     def mailbox_key(self) -> str:
         """Public key (hex) to which the next letter is sealed."""
         return (self.follow_ups or (self.first,))[-1].mailbox_key
+
+    @cached_property
+    def sought(self) -> tuple[Sought, ...]:
+        """What people outside of it were asked, and their answers that count.
+
+        Found once, and not before somebody looks: a consultation with an answer takes a millisecond.
+        """
+        return tuple(sought(one, self.lists.get(one.act.group)) for one in consultations(self.state.entries))
 
     @property
     def waiting_for_answer(self) -> bool:
@@ -60,11 +81,14 @@ class Case:
         )
 
 
-def assemble(held: Iterable[Held], logs: Mapping[str, list[LogLine]]) -> dict[str, Case]:
+def assemble(
+    held: Iterable[Held], logs: Mapping[str, list[LogLine]], lists: Lists = _no_list
+) -> dict[str, Case]:
     """Give the cases by the id of their first envelope.
 
     A follow-up whose report isn't here begins a case of its own (`Case.stray`): nobody's words are dropped.
-    logs: the stored lines by report id, in any order; they are folded by their place in the log.
+    logs: the stored lines by report id, in any order; they are folded by their place in the log. lists: by which
+    advice is believed.
     """
     records = sorted(held, key=lambda one: (one.day, one.fetched_s, one.id))
     cases: dict[str, Case] = {}
@@ -73,7 +97,9 @@ def assemble(held: Iterable[Held], logs: Mapping[str, list[LogLine]]) -> dict[st
     def add(first: Held, follow_ups: tuple[Held, ...], doubtful: tuple[Held, ...]) -> None:
         used.update(one.id for one in (first, *follow_ups, *doubtful))
         state, untrusted = _folded(logs, first, follow_ups)
-        cases[first.id] = Case(first, follow_ups, doubtful, state, untrusted)
+        asked = {entry.act.group for entry in state.entries if isinstance(entry.act, Consulted)}
+        known = {group: history for group in asked if (history := lists(group)) is not None}
+        cases[first.id] = Case(first, follow_ups, doubtful, state, untrusted, known)
 
     successors = _by_burned(records)
     # Of one mailbox once: its owner may file as many reports with it as they like.

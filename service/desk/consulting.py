@@ -17,7 +17,6 @@ from service.cases.consultations import (
     Advice,
     Asked,
     Consultation,
-    consultations,
     open_advice,
     open_consultation,
     seal_advice,
@@ -31,6 +30,7 @@ from service.cases.roster_history import Handler, Roster, RosterHistory
 from service.cases.texts import checked_text
 from service.console import one_line
 from service.desk import actions
+from service.desk.advisers import was_asked
 from service.desk.casebook import Case
 from service.desk.readers import Histories, may_be_told, not_left_out
 from service.desk.records import Waiting
@@ -148,11 +148,12 @@ def advice_file(session: Session, question: Consultation, text: str, now_s: int)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, opened, and the question of a case here that it answers."""
+    """An answer, opened, and the question of a case here that it answers. signature: of its author, 64 bytes."""
 
     case: Case
     asked: Asked
     advice: Advice
+    signature: bytes
 
 
 def opened_answer(session: Session, raw: bytes) -> Answered:
@@ -160,16 +161,15 @@ def opened_answer(session: Session, raw: bytes) -> Answered:
 
     Refused when it is to none, and when it comes from a group that was not asked.
     """
-    known = [
-        (case, asked) for case in session.cases().values() for asked in consultations(case.state.entries)
-    ]
-    advice = open_advice(raw, [asked.answer_key() for _, asked in known])
+    known = [(case, one.asked) for case in session.cases().values() for one in case.sought]
+    signed = open_advice(raw, [asked.answer_key() for _, asked in known])
+    advice = signed.content
     for case, asked in known:
         if asked.act.consultation != advice.id or asked.question().digest() != advice.asked:
             continue
         if (advice.group, advice.to) != (asked.act.group, asked.act.asking):
             raise Refused("this advice comes from a group that was not asked")
-        return Answered(case, asked, advice)
+        return Answered(case, asked, advice, signed.signature)
     raise Refused("this answers another question than the one that this desk's log has")
 
 
@@ -181,7 +181,7 @@ def adviser_of(answered: Answered, roster: Roster) -> Handler:
             f"its author is not in {roster.name}, as its list is known here: `sottovoce desk sync` renews it"
         )
     check_in_force(adviser, answered.advice.author_key)
-    if not {key_id.hex() for key_id in adviser.key_ids} & set(answered.asked.act.key_ids):
+    if not was_asked(answered.asked.act, adviser):
         raise Refused(f"{one_line(adviser.pseudonym)} was not asked: only those who were may answer")
     return adviser
 
@@ -196,8 +196,10 @@ def taking(session: Session, answered: Answered, adviser: Handler, now_s: int) -
         adviser_key=advice.author_key,
         day=advice.day,
         text=advice.text,
+        signature=answered.signature,
     )
-    if any(one.act == act for one in answered.asked.advice):
+    known = (one for answer in answered.asked.answers if answer.advice == advice for one in answer.taken_in)
+    if any(one.act.adviser == act.adviser for one in known):
         return []
     return [actions.log(session.desk(now_s), answered.case.first, act)]
 

@@ -97,6 +97,11 @@ class Session:
         self._histories[group.hex()] = history
         return history
 
+    def known_history(self, group: str) -> RosterHistory | None:
+        """Give a group's verified history by its hex id; None where this desk never fetched its list."""
+        raw = bytes.fromhex(group)
+        return None if self.vault.read("chain", raw) is None else self.history_of(raw)
+
     def histories(self) -> dict[str, RosterHistory]:
         """Give all verified histories by the group's hex id."""
         for chain in self.vault.every("chain", Chain):
@@ -123,7 +128,7 @@ class Session:
             if item.what == "entry":
                 mine = LogLine(item.report, _NOT_STORED_YET + place, item.signed, trusted=True)
                 logs.setdefault(item.report, []).append(mine)
-        return assemble(self.vault.every("held", Held), logs)
+        return assemble(self.vault.every("held", Held), logs, self.known_history)
 
     def unreadable(self) -> list[Unreadable]:
         """What came and didn't open, in the order of its days."""

@@ -28,8 +28,9 @@ from service.cases.log import (
 from service.cases.receipts import day_told
 from service.cases.reports import Content, FollowUp, Report
 from service.console import one_line
+from service.desk.advisers import Given
 from service.desk.casebook import Case
-from service.desk.consulted import waited_for, waited_lines
+from service.desk.consulted import advised_said, given_by_entry, waited_for, waited_lines
 from service.desk.records import Body, Unreadable
 from service.desk.touch import days_without_letter, letter_due
 
@@ -252,15 +253,14 @@ def _conversation(case: Case, bodies: dict[str, Body]) -> list[dict[str, Any]]:
 
 def _log_view(case: Case) -> list[dict[str, Any]]:
     late = set(case.state.out_of_order)
-    return [_entry_view(entry, late=entry in late) for entry in case.state.entries]
+    given = given_by_entry(case)
+    return [_entry_view(entry, given.get(entry), late=entry in late) for entry in case.state.entries]
 
 
-def _entry_view(entry: Entry, *, late: bool) -> dict[str, Any]:
+def _entry_view(entry: Entry, given: Given | None, *, late: bool) -> dict[str, Any]:
     match entry.act:
         case LetterSent(state=state, text=text):
-            said = f"wrote a letter{f' ({state})' if state else ''}" + (
-                "" if text else " without further words"
-            )
+            said = f"wrote a letter{f' ({state})' if state else ''}{'' if text else ' without further words'}"
         case Note(text=text):
             said = f"note: {text}"
         case Recused(reason=reason):
@@ -269,8 +269,8 @@ def _entry_view(entry: Entry, *, late: bool) -> dict[str, Any]:
             said = f"forwarded to {', '.join(handlers)}{f': {reason}' if reason else ''}"
         case Consulted(group_name=group, handlers=handlers, text=text):
             said = f"asked {', '.join(handlers)} ({group}) for advice, showing them this and nothing else: {text}"
-        case Advised(adviser=adviser, text=text):
-            said = f"took in the advice of {adviser}: {text}"
+        case Advised() as advised:
+            said = advised_said(advised, given)
         case StateSet(state=state):
             said = f"set the case to {state}"
         case Triaged(priority=priority, issues=issues):

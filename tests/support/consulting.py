@@ -11,11 +11,20 @@ import msgspec
 from click.testing import CliRunner, Result
 
 from service.cases.answers import Answers
-from service.cases.consultations import Consultation, open_consultation
+from service.cases.consultations import (
+    Advice,
+    Asked,
+    Consultation,
+    open_consultation,
+    seal_advice,
+    sign_advice,
+)
+from service.cases.log import Act, Advised
 from service.cases.rosters import HandlerCard, Rotate
 from service.cli import main
+from service.desk import actions
 from service.wire.client import Client
-from tests.support.desks import home_of
+from tests.support.desks import desk_at, home_of
 from tests.support.groups import Group, Member
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer
@@ -113,6 +122,19 @@ class World:
         """Give what a case's log says at a desk."""
         return [entry["said"] for entry in self.does(name, "show", report or self.report_id)["log"]]
 
+    def asked_at(self, name: str, report: str) -> list[Asked]:
+        """Give what a desk's log has of a case's consultations."""
+        with desk_at(self.folder / name, self.groups[name], name) as session:
+            return [one.asked for one in session.find(report).sought]
+
+    def writes(self, name: str, report: str, *acts: Act) -> None:
+        """Have somebody write into a case's log whatever they like, and Ada and Bo see it."""
+        with desk_at(self.folder / name, self.groups[name], name) as session:
+            desk, held = session.desk(int(time.time())), session.find(report).first
+            session.enqueue([actions.log(desk, held, act) for act in acts])
+        for each in (name, "Ada", "Bo"):
+            self.does(each, "sync")
+
     def rotate(self, name: str) -> None:
         """Give somebody new keys, publish them, and have their own desk know."""
         group = self.groups[name]
@@ -128,3 +150,23 @@ class World:
         group = Group.draw(f"Group of {time.monotonic_ns()}", names, minimum=1)
         group.found(self.client)
         return group
+
+
+def answer_of(asked: Asked, member: Member, text: str) -> tuple[Advice, bytes]:
+    """A member's answer, and what they sign."""
+    key, question = member.signing.verify_key().raw.hex(), asked.question()
+    to, by = question.to, question.group
+    advice = Advice(to, by, question.id, question.digest(), key, question.day, text)
+    return advice, sign_advice(advice, member.signing)
+
+
+def answer_file(asked: Asked, member: Member, text: str = "Yes.") -> bytes:
+    """What `advise` writes at a member's desk."""
+    return seal_advice(answer_of(asked, member, text)[1], asked.question())
+
+
+def advised(asked: Asked, member: Member, name: str = "", text: str = "Yes.") -> Advised:
+    """What stands in a log once somebody took in a member's answer. name: what it calls them."""
+    advice, signed = answer_of(asked, member, text)
+    asker, name = asked.entry.author_key, name or member.name
+    return Advised(advice.id, asker, name, advice.author_key, advice.day, text, signed[-64:])

@@ -117,7 +117,7 @@ def signed_entries() -> tuple[bytes, ...]:
             DRAW(32).hex(),
             "May we?",
         ),
-        log.Advised(GROUP.hex(), DRAW(32).hex(), "Gil", DRAW(32).hex(), 1, "Yes."),
+        log.Advised(GROUP.hex(), DRAW(32).hex(), "Gil", DRAW(32).hex(), 1, "Yes.", DRAW(64)),
         log.Padding(),
     )
     key = SIGNING.verify_key().raw.hex()

@@ -24,6 +24,7 @@ from service.cases.consultations import (
     sign_advice,
     sign_consultation,
 )
+from service.cases.log import Advised, Consulted, Entry
 from service.cases.notices import Notice, seal_notice, sign_notice
 
 HERE = Path(__file__).parent
@@ -155,6 +156,67 @@ def consultations() -> dict[str, Any]:
             "failures": spoiled(answered, Label.ADVICE, common),
             "file_failures": edits(answer_file),
         },
+        "log": logged(question, answer, answered[-64:]),
+    }
+
+
+def logged(question: Consultation, answer: Advice, signature: bytes) -> dict[str, Any]:
+    """Give what a log has of both, entries of a colleague that answer nothing, and some that are none."""
+    consulted = Consulted(
+        consultation=question.id, asking=question.group, group=question.to, group_name="The council", handlers=("Gil",),
+        key_ids=(READER.public_key().key_id.hex(),), day=question.day, answer_seed=ANSWERS.reveal().hex(),
+        text=question.text,
+    )  # fmt: skip
+    again = msgspec.structs.replace(consulted, consultation=DRAW(16).hex())
+    advised = Advised(
+        answer.id, question.author_key, "Gil", answer.author_key, answer.day, answer.text, signature
+    )
+
+    def entry(act: Consulted | Advised, number: int, key: SigningKey) -> Any:
+        who = key.verify_key().raw.hex()
+        return msgspec.to_builtins(Entry(f"{number:032x}", "Ada", who, 1_790_000_000, act))
+
+    def signed(by: SigningKey, **changes: Any) -> bytes:
+        theirs = msgspec.structs.replace(answer, author_key=by.verify_key().raw.hex(), **changes)
+        return sign_advice(theirs, by)[-64:]
+
+    others = OTHER.verify_key().raw.hex()
+    second = msgspec.structs.replace(question, id=again.consultation).digest()
+    changes: dict[str, dict[str, Any]] = {
+        "signed by nobody": {"signature": bytes(64)},
+        "another's signature": {"signature": signed(OTHER)},
+        "another's key": {"adviser_key": others},
+        "a key that is none": {"adviser_key": "0" * 64},
+        "another text": {"text": "لا"},
+        "another day": {"day": answer.day + 1},
+        "moved to another question": {"consultation": again.consultation},
+        "moved from another question": {"signature": signed(AUTHOR, id=again.consultation, asked=second)},
+        "to another text of the question": {"signature": signed(AUTHOR, asked="0" * 64)},
+        "from another group": {"signature": signed(AUTHOR, group=GROUP.hex())},
+        "to a question of somebody else": {"asker_key": others},
+        "to no question": {"consultation": "0" * 32},
+    }
+    true = entry(advised, 3, OTHER)
+    without = {name: value for name, value in true["act"].items() if name != "signature"}
+    short = {**true["act"], "signature": true["act"]["signature"][:84]}
+    return {
+        "consulted": [entry(consulted, 1, AUTHOR), entry(again, 2, AUTHOR)],
+        "advised": true,
+        "adviser_key_of_another": entry(
+            msgspec.structs.replace(advised, adviser_key=others, signature=signed(OTHER)), 3, OTHER
+        ),
+        "failures": [
+            {"what": what, "advised": entry(msgspec.structs.replace(advised, **change), 4, OTHER)}
+            for what, change in changes.items()
+        ],
+        "no_entries": [
+            {"what": what, "advised": {**true, "act": act}}
+            for what, act in (
+                ("no signature", without),
+                ("a signature that is cut", short),
+                ("no text", {**true["act"], "text": ""}),
+            )
+        ],
     }
 
 

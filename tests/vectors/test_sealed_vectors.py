@@ -13,12 +13,15 @@ import pytest
 from crypto.errors import Refused
 from crypto.seal import SealingKey
 from service.cases.consultations import (
+    Advice,
     Consultation,
+    consultations,
     open_advice,
     open_consultation,
     read_advice,
     read_consultation,
 )
+from service.cases.log import Entry
 from service.cases.notices import open_notice, read_notice
 
 
@@ -57,7 +60,33 @@ def test_consultations() -> None:
     question, answer = vector["question"], vector["answer"]
     reader, answers = (SealingKey(bytes.fromhex(vector[name])) for name in ("reader", "answer_seed"))
     held(question, question["content"], read_consultation, lambda raw: open_consultation(raw, [reader]))
-    held(answer, answer["content"], read_advice, lambda raw: open_advice(raw, [answers]))
+    held(answer, answer["content"], read_advice, lambda raw: open_advice(raw, [answers]).content)
     asked = msgspec.convert(question["content"], Consultation)
     assert asked.answer_key == answers.public_key().raw
     assert asked.digest() == question["digest"] == answer["content"]["asked"]
+
+
+def test_what_a_log_says_was_answered() -> None:
+    """SPEC §7: the answer is rebuilt from the log; one whose signature doesn't hold for its question is none."""
+    vector = load("consultations")
+    log, content = vector["log"], vector["answer"]["content"]
+    asked = [msgspec.convert(one, Entry) for one in log["consulted"]]
+
+    def counted(one: Any) -> list[list[Advice]]:
+        entry = msgspec.convert(one, Entry)
+        return [[answer.advice for answer in each.answers] for each in consultations([*asked, entry])]
+
+    assert consultations(asked)[0].question() == msgspec.convert(vector["question"]["content"], Consultation)
+    assert counted(log["advised"]) == [[msgspec.convert(content, Advice)], []]
+    # Whose key it is, and whether they were asked, a roster says.
+    key = log["adviser_key_of_another"]["act"]["adviser_key"]
+    assert counted(log["adviser_key_of_another"]) == [
+        [msgspec.convert({**content, "author_key": key}, Advice)],
+        [],
+    ]
+    assert len(log["failures"]) >= 12
+    for one in log["failures"]:
+        assert counted(one["advised"]) == [[], []], one["what"]
+    for one in log["no_entries"]:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(one["advised"], Entry)

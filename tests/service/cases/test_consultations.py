@@ -1,4 +1,4 @@
-"""Questions to people outside of a report, their answers, and what a log says of both."""
+"""Questions to people outside of a report, their answers, and the log entries that hold both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from crypto.errors import Refused
 from crypto.seal import SEAL_OVERHEAD, SealingKey
 from crypto.signatures import BadSignature, SigningKey
-from service.cases.case_state import fold
 from service.cases.consultations import (
     MAX_FILE,
     Advice,
@@ -33,11 +32,11 @@ from service.cases.log import (
     Advised,
     Consulted,
     Entry,
-    Note,
     read_entry,
     sign_entry,
 )
 from service.cases.notices import open_notice
+from service.cases.sealed_files import Signed
 
 ADA, GIL = SigningKey(b"a" * 32), SigningKey(b"g" * 32)
 AURORA, COUNCIL = b"\1" * 16, b"\2" * 16
@@ -72,7 +71,8 @@ ANSWER = Advice(
     day=20_001,
     text="Yes.",
 )
-ADVISED = Advised("3" * 32, QUESTION.author_key, "Gil", ANSWER.author_key, 20_001, "Yes.")
+SIGNATURE = sign_advice(ANSWER, GIL)[-64:]
+ADVISED = Advised("3" * 32, QUESTION.author_key, "Gil", ANSWER.author_key, 20_001, "Yes.", SIGNATURE)
 
 
 def entry(act: Act, number: int = 0, key: SigningKey = ADA) -> Entry:
@@ -92,7 +92,7 @@ def test_a_question_and_its_answer_are_read_by_whom_they_are_for() -> None:
     assert open_consultation(question_file(), [SEED, GILS]) == QUESTION
     [asked] = consultations([entry(ASKED)])
     assert asked.question() == QUESTION
-    assert open_advice(answer_file(), [GILS, asked.answer_key()]) == ANSWER
+    assert open_advice(answer_file(), [GILS, asked.answer_key()]) == Signed(ANSWER, SIGNATURE)
 
 
 def test_a_carrier_learns_the_groups_and_how_many_are_asked() -> None:
@@ -222,54 +222,12 @@ def test_the_log_takes_the_longest_texts() -> None:
         msgspec.structs.replace(ADVISED, text="\x1b"),
         msgspec.structs.replace(ADVISED, adviser="\x1b"),
         msgspec.structs.replace(ADVISED, asker_key="5"),
+        msgspec.structs.replace(ADVISED, text=""),
+        msgspec.structs.replace(ADVISED, signature=SIGNATURE[:-1]),
+        msgspec.structs.replace(ADVISED, signature=SIGNATURE + b"0"),
     ],
 )
 def test_what_cannot_stand_in_a_log_is_refused(act: Act) -> None:
     """Nothing of it could reach a terminal."""
     with pytest.raises(Refused):
         sign_entry(entry(act), ADA, REPORT)
-
-
-def test_a_consultation_is_open_until_somebody_answered() -> None:
-    """Two questions, one answered, by the one who was asked; the state of the case is as it was."""
-    other = msgspec.structs.replace(ASKED, consultation="6" * 32)
-    log = [entry(ASKED, 1), entry(Note("we wait"), 2), entry(other, 3)]
-    assert [one.open for one in consultations(log)] == [True, True]
-    log.append(entry(ADVISED, 4))
-    answered, waiting = consultations(log)
-    assert (answered.open, waiting.open) == (False, True)
-    assert [(one.act, one.entry) for one in answered.advice] == [(ADVISED, log[-1])]
-    state = fold(log)
-    assert (state.state, state.out_of_order, len(state.entries)) == ("received", (), 4)
-
-
-def test_no_entry_of_a_colleague_takes_a_consultation_s_place() -> None:
-    """Of one id and author the first counts; an answer to nothing is none; one that two desks took in counts once."""
-    again = msgspec.structs.replace(ASKED, text="Something else?", answer_seed="7" * 64)
-    to_none = msgspec.structs.replace(ADVISED, consultation="8" * 32)
-    second_thought = msgspec.structs.replace(ADVISED, text="No, rather the first.")
-    log = [
-        entry(ASKED, 1),
-        entry(again, 2),
-        entry(to_none, 3),
-        entry(ADVISED, 4),
-        entry(ADVISED, 5, GIL),
-        entry(second_thought, 6),
-    ]
-    [one] = consultations(log)
-    assert (one.entry, one.act.text) == (log[0], ASKED.text)
-    assert [(taken.act, taken.entry) for taken in one.advice] == [(ADVISED, log[3]), (second_thought, log[5])]
-    assert consultations(reversed(log[2:])) == ()
-    [out_of_order] = consultations([*log[2:], log[0]])
-    assert [taken.act for taken in out_of_order.advice] == [ADVISED, second_thought]
-
-
-def test_who_is_first_with_another_s_id_takes_neither_question_nor_answer() -> None:
-    """A colleague who learnt the id stores a question under it first, or the answer under another name."""
-    theirs = msgspec.structs.replace(ASKED, text="May we ban them?", answer_seed="7" * 64)
-    renamed = msgspec.structs.replace(ADVISED, adviser="Hedy")
-    log = [entry(theirs, 1, GIL), entry(ASKED, 2), entry(renamed, 3, GIL), entry(ADVISED, 4)]
-    made_up, true = consultations(log)
-    assert (made_up.act.text, made_up.open) == ("May we ban them?", True)
-    assert true.question() == QUESTION
-    assert [(one.act.adviser, one.entry) for one in true.advice] == [("Hedy", log[2]), ("Gil", log[3])]

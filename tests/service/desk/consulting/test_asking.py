@@ -55,7 +55,7 @@ def test_a_council_is_consulted_and_sees_the_extract_alone(world: World) -> None
     for name in ("Ada", "Bo"):
         [closed] = world.does(name, "show", report)["consultations"]
         assert (closed["open"], [one["adviser"] for one in closed["advice"]]) == (False, ["Hedy"])
-        assert [one["taken_in_by"] for one in closed["advice"]] == ["Bo"]
+        assert [one["taken_in"] for one in closed["advice"]] == [[{"by": "Bo", "as_from": "Hedy"}]]
         assert world.said(name, report) == [
             f"asked Gil, Hedy (The council) for advice, showing them this and nothing else: {EXTRACT}",
             "took in the advice of Hedy: Yes,\nbut talk to both first.",
