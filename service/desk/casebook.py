@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from crypto.errors import Refused
 from service.cases.case_state import CaseState, fold
 from service.cases.consultations import consultations
-from service.cases.log import Consulted, LetterSent, known_entry
+from service.cases.log import Consulted, Entry, LetterSent, known_entry
 from service.cases.rosters import RosterHistory
 from service.desk.advisers import Sought, sought
 from service.desk.records import Held, LogLine
@@ -38,7 +39,7 @@ class Case:
     """Follow-ups sent with a code that had been used already: perhaps by someone who found it."""
     state: CaseState
     untrusted: int
-    """How many log entries were signed by nobody who has that name in a verified roster; shown nowhere else."""
+    """How many log entries are not shown: of no known form, or signed by nobody of that name in a verified roster."""
     lists: Mapping[str, RosterHistory] = field(default_factory=dict, repr=False)
     """Of the groups that were asked for advice, where this desk has one, by their hex ids."""
 
@@ -176,5 +177,13 @@ def _folded(
 def _folded_one(lines: list[LogLine]) -> tuple[CaseState, int]:
     ordered = sorted(lines, key=lambda line: line.seq)
     # Every trusted line was verified when it came (sync.py) or was signed here; the vault's seal binds it to its place.
-    entries = [known_entry(line.raw) for line in ordered if line.trusted]
-    return fold(entries), sum(not line.trusted for line in ordered)
+    known = [entry_of(line) if line.trusted else None for line in ordered]
+    return fold([entry for entry in known if entry is not None]), known.count(None)
+
+
+def entry_of(line: LogLine) -> Entry | None:
+    """Give what a stored line says; None where it has a form that this version doesn't know, but another has stored."""
+    try:
+        return known_entry(line.raw)
+    except Refused:
+        return None

@@ -13,8 +13,9 @@ import msgspec
 from crypto.errors import Refused
 from crypto.opening import open_entry
 from crypto.secrets import SymmetricKey
-from service.cases.log import known_entry, read_entry
+from service.cases.log import read_entry
 from service.cases.rosters import RosterHistory
+from service.desk.casebook import entry_of
 from service.desk.records import Grown, Held, LogLine, Unfetched
 from service.desk.session import Session
 from service.desk.sync_failures import AGAIN, Failures
@@ -159,7 +160,7 @@ def judge_again(session: Session) -> None:
     authors = _authors(session.histories().values()) if doubted else frozenset()
     with session.vault.transaction():
         for line in doubted:
-            entry = known_entry(line.raw)
-            if (entry.author_key, entry.author) in authors:
+            entry = entry_of(line)
+            if entry is not None and (entry.author_key, entry.author) in authors:
                 name = bytes.fromhex(line.report) + line.seq.to_bytes(8, "big")
                 session.vault.put("log", name, msgspec.structs.replace(line, trusted=True))
