@@ -29,10 +29,12 @@ from service.desk.acting import ACTS, Form
 from service.desk.casebook import Case
 from service.desk.consulted import consulted_view, open_lines
 from service.desk.readers import readers_told
-from service.desk.reading import voices_told
+from service.desk.reading import reading_of, remember, voices_told
 from service.desk.repetition import decided_before
 from service.desk.session import Session
 from service.desk.show import ID_SHOWN, KINDS, case_view, list_view, unreadable_view
+from service.desk.subjects import abouts
+from service.desk.subjects_told import names, subject_lines
 from service.desk.touch import by_urgency
 from service.desk.transparency import issues_of
 from service.local_page.serving import NOTHING, Answer, LocalPage, problem
@@ -94,6 +96,8 @@ class DeskPage(LocalPage):
                 return self._list(session, "open", 0)
             case "GET", ["open" | "all" as which, place] if _PLACE.fullmatch(place):
                 return self._list(session, which, int(place))
+            case "GET", ["subjects"]:
+                return self._subjects(session)
             case "POST", ["sync"]:
                 return self._synced(session)
             case "GET", ["case", name]:
@@ -123,6 +127,22 @@ class DeskPage(LocalPage):
             closed=sum(case.state.state == "closed" for case in cases),
             waiting=len(session.outbox()),
         )
+
+    def _subjects(self, session: Session) -> Answer:
+        """List whom reports are about. It takes seconds where there are thousands: each report is held to each."""
+        found = abouts(reading_of(session))
+        remember(session, found)
+        cases = session.cases()
+        listed = [
+            {
+                "names": names(one),
+                "sentences": one.sentences(),
+                "lines": subject_lines(one),
+                "cases": [{**list_view(cases[id_], 0), "at": self._at(cases[id_])} for id_ in one.cases],
+            }
+            for one in found
+        ]
+        return self._page("subjects.html", subjects=listed)
 
     def _synced(self, session: Session) -> Answer:
         try:

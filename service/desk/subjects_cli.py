@@ -7,14 +7,13 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
-from service.cases.receipts import day_told
 from service.console import command, emit, json_option, one_line, shown, write_private
 from service.desk import actions
 from service.desk.casebook import Case
@@ -23,14 +22,10 @@ from service.desk.persons import persons
 from service.desk.reading import reading_of, remember
 from service.desk.records import link_named
 from service.desk.session import Session
-from service.desk.show import ID_SHOWN
 from service.desk.subjects import About, about, abouts, comparison
+from service.desk.subjects_told import subject_text, subject_view
 from service.desk.writing import remark
 
-if TYPE_CHECKING:  # with numpy: see subjects.py
-    from abuse.bursts import Wave
-
-_GROUPS_SHOWN: Final = 3
 _KEPT: Final = "Kept. It goes out with the next sync."
 _FOUND: Final[dict[str, Finding]] = {
     "confirmed": "verified",
@@ -39,48 +34,6 @@ _FOUND: Final[dict[str, Finding]] = {
     "gone": "gone",
     "withdrawn": "withdrawn",
 }
-
-
-def _view(one: About) -> dict[str, object]:
-    return {
-        "subject": str(one.subject),
-        "aliases": [str(alias) for alias in one.aliases],
-        "same_handle": [str(account) for account in one.same_handle],
-        "cases": list(one.cases),
-        "voices_refused": one.unheard,
-        "voices_unchecked": one.waiting,
-        "score": one.score.as_json(),
-        "sentences": list(one.sentences()),
-        "waves": [asdict(wave) for wave in one.waves],
-    }
-
-
-def _text(one: About) -> str:
-    names = ", ".join(str(alias) for alias in one.aliases)
-    checks = [
-        f"    check next: {one_line(check.evidence)} (in {', '.join(report[:ID_SHOWN] for report in check.reports[:3])}"
-        f"{' and others' if len(check.reports) > 3 else ''})"
-        for check in one.score.checks[:5]
-    ]
-    lines = [f"{names}", *(f"  {sentence}" for sentence in one.sentences()), *checks]
-    lines += [_wave_text(wave) for wave in one.waves if any(wave.shared)]
-    lines += [
-        f"    same handle: {account} (another account; if you know that it is one person: `desk merge`)"
-        for account in one.same_handle
-    ]
-    return "\n".join([*lines, f"    reports: {', '.join(case[:ID_SHOWN] for case in one.cases)}"])
-
-
-def _wave_text(wave: Wave) -> str:
-    """The commonest wording of each group of a wave that shares some, the largest groups first."""
-    from abuse.bursts import DAY_S
-
-    first, last = (day_told(int(at_s // DAY_S)) for at_s in (wave.from_s, wave.to_s))
-    groups = sorted((shared[0] for shared in wave.shared if shared), key=lambda each: -each[1])
-    told = "; ".join(f"{times} share \u201c{wording}\u201d" for wording, times in groups[:_GROUPS_SHOWN])
-    more = f"; and {len(groups) - _GROUPS_SHOWN} more groups" if len(groups) > _GROUPS_SHOWN else ""
-    when = first if first == last else f"{first} to {last}"
-    return f"    {wave.reports} reports in a wave, {when}: {told}{more}"
 
 
 def _one(session: Session, name: str) -> About:
@@ -100,8 +53,8 @@ def subjects(context: click.Context, as_json: bool) -> None:
     with opened(context) as session:
         found = abouts(reading_of(session))
         remember(session, found)
-    view = [_view(about) for about in found] if as_json else []
-    emit(view, as_json, shown("\n\n".join(map(_text, found)) or "Nobody yet."))
+    view = [subject_view(about) for about in found] if as_json else []
+    emit(view, as_json, shown("\n\n".join(map(subject_text, found)) or "Nobody yet."))
 
 
 @desk.command()
@@ -113,7 +66,7 @@ def subject(context: click.Context, name: str, as_json: bool) -> None:
     """Show one account, such as github:somebody or the address of a profile."""
     with opened(context) as session:
         found = _one(session, name)
-    emit(_view(found), as_json, shown(_text(found)))
+    emit(subject_view(found), as_json, shown(subject_text(found)))
 
 
 @desk.command()

@@ -97,6 +97,13 @@ def test_an_evening_at_the_desk(
         look("leave")
         page.get_by_role("link", name="Back to the report").click()
         page.get_by_role("link", name="All cases").click()
+        page.get_by_role("link", name="Whom reports are about").click()
+        assert page.locator(".cases h2").all_inner_texts() == ["github: mallory"]
+        look("accounts")
+        page.get_by_role("link", name="They followed me").click()
+        page.get_by_role("link", name="Step out of this report").click()
+        page.get_by_role("link", name="Back to the report").click()
+        page.get_by_role("link", name="All cases").click()
         assert page.get_by_text("Waiting to be sent: 3.").count() == 1
         page.get_by_role("button", name="Sync now").click()
         page.get_by_text("items sent, 0 waiting").wait_for()  # with the entries that cover the letter

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -19,6 +20,9 @@ from service.cases.answers import Answers
 from service.cases.log import Note, StateSet
 from service.cases.reports import File, Person
 from service.desk import actions
+from service.desk.reading import reading_of
+from service.desk.subjects import abouts
+from service.desk.subjects_told import names, subject_lines
 from service.wire.client import Client
 from tests.support.desk_pages import SECRET, page_of
 from tests.support.desks import desk_at, home_of
@@ -118,6 +122,22 @@ def test_a_report_is_read_sorted_and_answered(evening: Evening) -> None:
     assert "waits for an answer" not in evening.get()
 
 
+def test_what_is_said_of_an_account_is_what_the_command_says(evening: Evening) -> None:
+    """Its sentences, what to check next, and its reports; the first of them leads to the case."""
+    assert "Nobody yet." in evening.get("subjects")
+    evening.reporter.report(Answers(what="Again.", who=(Person(platform="github", handle="Mallory"),)))
+    evening.post("sync")
+    page = unescape(evening.get("subjects"))
+    with desk_at(evening.home, evening.group, "Ada") as session:
+        [one] = abouts(reading_of(session))
+    told = [names(one), *one.sentences(), *subject_lines(one)]
+    assert any("check next" in line for line in told)
+    assert all(line in page for line in told)
+    [first, second] = re.findall(r'href="/\w+/(case/\w+)"', page)
+    assert first != second
+    assert "mallory (github)" in evening.get(first)
+
+
 def test_a_form_that_comes_twice_acts_once(evening: Evening) -> None:
     """A button pressed twice, or a page loaded again; the same words on a page shown since are meant."""
     evening.post("sync")
@@ -165,7 +185,7 @@ def test_no_text_of_a_stranger_is_more_than_text(evening: Evening) -> None:
     """No markup, no control or direction characters, no link to follow; and no word of it in an address or a title."""
     evening.reporter.report(Answers(what=HOSTILE, links=("https://example.org/2",)))
     evening.post("sync")
-    pages = [evening.get()]
+    pages = [evening.get(), evening.get("subjects")]
     for case in re.findall(r'href="/\w+/(case/\w+)"', pages[0]):
         pages += [evening.get(case), evening.get(f"{case}/leave")]
     with desk_at(evening.home, evening.group, "Ada") as session:
@@ -179,6 +199,7 @@ def test_no_text_of_a_stranger_is_more_than_text(evening: Evening) -> None:
             assert not any(id_[:8] in address for id_ in ids)
         assert re.findall(r"<title>(.*)</title>", page)[0] in {
             "Cases · Sottovoce desk",
+            "Accounts · Sottovoce desk",
             "Case · Sottovoce desk",
             "Step out · Sottovoce desk",
         }
