@@ -136,7 +136,7 @@ async def test_killing_redis_loses_nothing_acknowledged(tmp_path: Path) -> None:
 async def test_a_failover_loses_nothing_acknowledged(tmp_path: Path) -> None:
     """The master is killed, its replica takes over, and the same open store goes on there."""
     acknowledged: dict[bytes, int] = {}
-    with redis_sentinel(tmp_path) as setup:
+    with redis_sentinel(tmp_path, down_after_ms=1_000) as setup:
         store = await open_store(setup.url, replicas=1)
         writing = asyncio.create_task(_write_until_it_fails(store, "before", acknowledged))
         await asyncio.sleep(0.3)
@@ -159,7 +159,9 @@ async def test_a_failover_loses_nothing_acknowledged(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_cluster_goes_on_where_it_can_and_loses_nothing(tmp_path: Path) -> None:
     """One of three masters is killed: its partitions are unavailable, the others work; it comes back whole."""
-    with redis_cluster(tmp_path, config={"cluster-require-full-coverage": "no"}) as setup:
+    with redis_cluster(
+        tmp_path, config={"cluster-require-full-coverage": "no", "cluster-node-timeout": "2000"}
+    ) as setup:
         store = await open_store(setup.url)
         partitions = [f"p{n}" for n in range(24)]
         for n, partition in enumerate(partitions):

@@ -21,6 +21,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import redis
 
@@ -228,17 +229,50 @@ def redis_server(folder: Path, config: Mapping[str, str] | None = None) -> Itera
         server.kill9()
 
 
+class Setup(Protocol):
+    """Several servers that belong together."""
+
+    def start(self) -> None:
+        """Start them all, and return when they are ready."""
+
+    def kill9(self) -> None:
+        """Kill those that run."""
+
+
+S = TypeVar("S", bound=Setup)
+
+
+def _started(make: Callable[[Path], S], folder: Path) -> S:
+    """Start a setup; another on other ports, where one was taken between our look and the bind."""
+    for attempt in range(3):
+        setup = make(folder / f"again{attempt}" if attempt else folder)
+        try:
+            setup.start()
+        except RedisDidNotStart:
+            setup.kill9()
+            if attempt == 2:
+                raise
+        except BaseException:
+            setup.kill9()
+            raise
+        else:
+            return setup
+    raise AssertionError("the last attempt raises or returns")
+
+
 class SentinelSetup:
-    """A master, `replicas` replicas, and one Sentinel that watches them as service `sottovoce`."""
+    """A master, `replicas` replicas, and one Sentinel that watches them as service `sottovoce`.
+
+    down_after_ms: how long a silent master is waited for. Where no failover is wanted it is long, since a busy machine
+    keeps a master silent for seconds.
+    """
 
     SERVICE = "sottovoce"
 
-    def __init__(self, folder: Path, replicas: int = 1, config: Mapping[str, str] | None = None) -> None:
-        self.master = RedisServer(folder / "master", config)
+    def __init__(self, folder: Path, replicas: int = 1, down_after_ms: int = 60_000) -> None:
+        self.master = RedisServer(folder / "master")
         self.replicas = [
-            RedisServer(
-                folder / f"replica{n}", config, directives=(f"replicaof 127.0.0.1 {self.master.port}",)
-            )
+            RedisServer(folder / f"replica{n}", directives=(f"replicaof 127.0.0.1 {self.master.port}",))
             for n in range(replicas)
         ]
         for server in (self.master, *self.replicas):
@@ -248,7 +282,7 @@ class SentinelSetup:
             sentinel=True,
             directives=(
                 f"sentinel monitor {self.SERVICE} 127.0.0.1 {self.master.port} 1",
-                f"sentinel down-after-milliseconds {self.SERVICE} 1000",
+                f"sentinel down-after-milliseconds {self.SERVICE} {down_after_ms}",
                 f"sentinel failover-timeout {self.SERVICE} 5000",
             ),
         )
@@ -281,13 +315,10 @@ class SentinelSetup:
 
 
 @contextlib.contextmanager
-def redis_sentinel(
-    folder: Path, replicas: int = 1, config: Mapping[str, str] | None = None
-) -> Iterator[SentinelSetup]:
-    """A running master with replicas under a Sentinel; killed at the end."""
-    setup = SentinelSetup(folder, replicas, config)
+def redis_sentinel(folder: Path, replicas: int = 1, down_after_ms: int = 60_000) -> Iterator[SentinelSetup]:
+    """A running master with replicas under a Sentinel; killed at the end. See SentinelSetup."""
+    setup = _started(lambda place: SentinelSetup(place, replicas, down_after_ms), folder)
     try:
-        setup.start()
         yield setup
     finally:
         setup.kill9()
@@ -303,7 +334,7 @@ class ClusterSetup:
                 {
                     "cluster-enabled": "yes",
                     "cluster-port": str(free_port()),  # the default, port + 10,000, may not exist
-                    "cluster-node-timeout": "2000",
+                    "cluster-node-timeout": "30000",  # a busy machine keeps a node silent for seconds
                     "cluster-allow-replica-migration": "no",
                     **(config or {}),
                 },
@@ -352,9 +383,8 @@ def redis_cluster(
     folder: Path, masters: int = 3, config: Mapping[str, str] | None = None
 ) -> Iterator[ClusterSetup]:
     """A running cluster; killed at the end."""
-    setup = ClusterSetup(folder, masters, config)
+    setup = _started(lambda place: ClusterSetup(place, masters, config), folder)
     try:
-        setup.start()
         yield setup
     finally:
         setup.kill9()
