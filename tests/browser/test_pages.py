@@ -165,6 +165,22 @@ def test_a_mistake_keeps_what_was_typed(
         assert len(reporter.words()) == 12
 
 
+@pytest.mark.parametrize("language", ["en", "ru", "uk"])
+def test_what_is_jumped_to_stands_below_the_header(
+    server: RunningServer, browser: Browser, group: Group, language: str
+) -> None:
+    """On a narrow phone the header takes up to three lines, and it stays on top of what the next step begins with."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 320, "height": 700})
+    page = context.new_page()
+    page.goto(f"{server.base}/{language}/groups/{group.id.hex()}/report/conduct#step-3")
+    header, step = page.locator(".top").bounding_box(), page.locator("#step-3").bounding_box()
+    assert header is not None
+    assert step is not None
+    assert header["y"] == 0
+    assert header["y"] + header["height"] <= step["y"] < 200
+    context.close()
+
+
 def test_enter_in_a_line_sends_nothing(
     server: RunningServer, browser: Browser, group: Group, scripts: bool
 ) -> None:
