@@ -50,6 +50,8 @@ class BoothPage(LocalPage):
     ) -> None:
         super().__init__(host, secret, _WEB)
         self._board = board
+        self._last: tuple[str, int, NotKept | None] | None = None
+        """The ballot that was cast last: its digest, its page of the board, and its receipt where that is not kept."""
         self._voters = voters
         self._manifest, self._summary, self._cast = manifest, summary, cast
         self._until, self._sent, self._moment = moment(manifest.closes_at), sent, moment
@@ -65,6 +67,9 @@ class BoothPage(LocalPage):
                     said = "Choose one of the options; abstaining is one of them."
                     return self._page("choose.html", 422, chosen=-1, error=said)
                 return self._page("review.html", chosen=option, error="", unsure=False)
+            case "GET", "/done" if self._last is not None:
+                ballot, page, lost = self._last
+                return self._page("done.html", ballot=ballot, page=page, lost=lost)
             case "POST", "/cast":
                 option = self._option(body)
                 if option is None:
@@ -77,13 +82,16 @@ class BoothPage(LocalPage):
             receipt = self._cast(option)
         except NotKept as lost:
             read = read_receipt(self._manifest, lost.receipt)
-            return self._page("done.html", ballot=read.ballot, page=read.page, lost=lost)
+            self._last = read.ballot, read.page, lost
         except Unsure as unsure:
             told = f"{unsure} {unsure.cause}"
             return self._page("review.html", 422, chosen=option, error=told, unsure=True)
         except (Refused, Declined, Unreachable) as error:
             return self._page("review.html", 422, chosen=option, error=str(error), unsure=False)
-        return self._page("done.html", ballot=receipt.ballot, page=receipt.page, lost=None)
+        else:
+            self._last = receipt.ballot, receipt.page, None
+        # To a page of its own: reloading it must not cast another ballot.
+        return Answer(303, b"", location=f"{self.base}/done")
 
     def _option(self, body: bytes) -> int | None:
         try:

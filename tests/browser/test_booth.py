@@ -139,6 +139,8 @@ def test_a_vote_from_summary_to_receipt(
         assert "can't be reached" in page.locator(".errors").inner_text()
         page.get_by_role("button", name="Cast the ballot").click()
         assert "bb" * 32 in page.content()
+        page.reload()  # which casts nothing: see cast_for below
+        assert "bb" * 32 in page.content()
         assert "vote again until" in page.content()
         look("done")
         page.get_by_role("link", name="Vote again").click()

@@ -83,4 +83,6 @@ def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
                 voters="",
                 board=BOARD,
             )
-            return page.answer("POST", "/s/cast", {"host": "h"}, b"option=1").body.decode()
+            sent = page.answer("POST", "/s/cast", {"host": "h"}, b"option=1")
+            shown = page.answer("GET", sent.location, {"host": "h"}, b"") if sent.location else sent
+            return shown.body.decode()

@@ -163,7 +163,8 @@ async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_pa
                         time.sleep(0.01)
                     address = printed[0].rsplit("http://", 1)[1].strip()
                     page = httpx.get(f"http://{address}")
-                    done = httpx.post(f"http://{address}cast", data={"option": "3"}, timeout=60)
+                    cast = f"http://{address}cast"
+                    done = httpx.post(cast, data={"option": "3"}, timeout=60, follow_redirects=True)
                     return page.text, done.text
 
         page, done = await asyncio.to_thread(voted)
