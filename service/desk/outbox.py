@@ -1,13 +1,14 @@
 """Sending what waits in the outbox, so that the moment of a letter says nothing about which report it answers.
 
 With every upload go entries that say nothing, on other reports (cover.py); all is shuffled and sent in batches.
-Recusals go last, since they end access. Repeating is harmless: the server counts each item once.
+Recusals go last, since they end access. Repeating is harmless: the server counts each item once. What it didn't take
+goes again as it was, whether it says something or not.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ from service.wire.client import Client, Declined
 
 T = TypeVar("T")
 BATCH = shapes.MAX_ACTIONS
+COVER = "cover"
+"""Kind of the entries that say nothing, of an upload that the server has not taken whole."""
 
 
 @dataclass
@@ -80,8 +83,8 @@ def grant_follow_ups(session: Session, now_s: int) -> list[str]:
 def push(session: Session, client: Client, now_s: int, failures: Failures) -> Sent:
     """Send all that waits; what the server can't do waits on. Raises Unreachable or Declined with the rest waiting."""
     result = Sent()
-    waiting = session.outbox()
-    if not waiting:
+    waiting, along = session.outbox(), session.vault.every(COVER, Waiting)
+    if not waiting and not along:
         return result
     cases = by_envelope(session.cases().values())
     held = {one.id: one for one in session.vault.every("held", Held)}
@@ -90,8 +93,7 @@ def push(session: Session, client: Client, now_s: int, failures: Failures) -> Se
         result.warnings.append(f"{lost} letters can't be sent: what they answer is not at this desk any more")
     first = [item for item in waiting if item.what != "recusal" and keys.get(item.item, "") is not None]
     last = [item for item in waiting if item.what == "recusal"]
-    if first:
-        first += cover(session.desk(now_s), first, cases, held)
+    first = _covered(session, first, along, cover(session.desk(now_s), _bare(first), cases, held))
     for items in (first, last):
         shuffled = in_order(shuffle(items, session.entropy), items)
         for start in range(0, len(shuffled), BATCH):
@@ -101,6 +103,27 @@ def push(session: Session, client: Client, now_s: int, failures: Failures) -> Se
             f"{result.failed} acts of yours wait, since the server fails with them: {TELL}"
         )
     return result
+
+
+def _bare(items: Iterable[Waiting]) -> list[Waiting]:
+    return [item for item in items if not item.covered]
+
+
+def _covered(
+    session: Session, real: Sequence[Waiting], along: Sequence[Waiting], new: Sequence[Waiting]
+) -> list[Waiting]:
+    """Note what goes along with acts before anything is sent, and give all of it in an order that stays.
+
+    What a server doesn't take goes again, whichever it is, and nothing new goes with it: one that fails with an upload,
+    or with any part of it, must not see from what comes again which entries say something.
+    """
+    acts = [msgspec.structs.replace(item, covered=True) for item in real]
+    with session.vault.transaction():
+        for item in new:
+            session.vault.put(COVER, bytes.fromhex(item.item), item)
+        for item in _bare(real):
+            session.vault.put("outbox", bytes.fromhex(item.item), msgspec.structs.replace(item, covered=True))
+    return sorted((*acts, *along, *new), key=lambda item: (item.made_s, item.place, item.item))
 
 
 def _send(
@@ -154,11 +177,16 @@ def _send(
                 case "failed":
                     _failed(session, item, result)
                 case "gone":
+                    mine = _is_mine(session, item)
                     _settle(session, item, cases, left)
-                    if item.what != "recusal":
+                    if mine and item.what != "recusal":
                         result.warnings.append("an act was dropped: the report is not yours any more")
         if left and forget(session, left):
             result.warnings.append("a letter that waited was dropped: you stepped out of its report")
+
+
+def _is_mine(session: Session, item: Waiting) -> bool:
+    return session.vault.read("outbox", bytes.fromhex(item.item)) is not None
 
 
 def _ready(item: Waiting, result: Sent) -> bool:
@@ -166,8 +194,8 @@ def _ready(item: Waiting, result: Sent) -> bool:
 
 
 def _failed(session: Session, item: Waiting, result: Sent) -> None:
-    """Leave an act waiting. An entry that says nothing is none of the person's, and is not made again."""
-    result.failed += session.vault.read("outbox", bytes.fromhex(item.item)) is not None
+    """Leave it waiting. An entry that says nothing waits too, and is no act of the person's."""
+    result.failed += _is_mine(session, item)
     if item.what != "letter":
         result.stuck.add(item.report)
 
@@ -189,6 +217,7 @@ def _not_handed(name: str) -> str:
 def _settle(session: Session, item: Waiting, cases: dict[str, Case], left: set[str]) -> None:
     """Take what was sent out of the outbox. left: gets the id of an envelope that this handler stepped out of."""
     session.vault.delete("outbox", bytes.fromhex(item.item))
+    session.vault.delete(COVER, bytes.fromhex(item.item))
     if item.what == "recusal":
         if item.report in cases:
             leave(session, cases[item.report], item.report)
@@ -202,7 +231,8 @@ def _readdress(session: Session, item: Waiting, cases: dict[str, Case], result: 
         result.warnings.append("a letter waits for the reporter's next mailbox: sync again later")
         return
     session.vault.delete("outbox", bytes.fromhex(item.item))
-    again = msgspec.structs.replace(item, item=session.entropy(16).hex(), address=case.mailbox_address)
+    fresh = session.entropy(16).hex()
+    again = msgspec.structs.replace(item, item=fresh, address=case.mailbox_address, covered=False)
     session.vault.put("outbox", bytes.fromhex(again.item), again)
 
 

@@ -112,6 +112,8 @@ class Waiting(Unshown, Struct, frozen=True):
     """Signed plaintext of a log entry, so that this desk shows it before it is sent."""
     place: int = 0
     """Counts acts of one second, so that they stay in the order in which they were done."""
+    covered: bool = False
+    """Whether entries that say nothing went along with it: where it goes again, so do those, and no others."""
 
 
 class Cursors(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ from service.desk.cover import COMPANIONS
 from service.desk.session import Session
 from service.wire import shapes
 from service.wire.calls import Call
-from service.wire.client import Client
+from service.wire.client import Client, Unreachable
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
@@ -43,6 +44,33 @@ class Watcher(Client):
                 elif isinstance(action, shapes.AppendLog):
                     self.entries.append((action.report, len(action.entry)))
         return super().do(call)
+
+
+class Forgetful(Watcher):
+    """A server that takes an upload, and says that it didn't: all of it (None), or one item, counted from 0."""
+
+    def __init__(self, base: str, lost: int | None) -> None:
+        super().__init__(base)
+        self.lost = lost
+        self.uploads: list[dict[str, bytes]] = []
+
+    def do(self, call: Call) -> object:  # type: ignore[override, type-arg]
+        if not call.target.endswith("/batch"):
+            return super().do(call)
+        batch = msgspec.json.decode(call.body or b"", type=shapes.Batch)
+        sent = {
+            one.item: one.entry if isinstance(one, shapes.AppendLog) else b"a letter" for one in batch.actions
+        }
+        self.uploads.append(sent)
+        answer = super().do(call)
+        if len(self.uploads) > 1:
+            return answer
+        if self.lost is None:
+            raise Unreachable
+        assert isinstance(answer, shapes.BatchAnswer)
+        outcomes = list(answer.outcomes)
+        outcomes[self.lost] = msgspec.structs.replace(outcomes[self.lost], outcome="failed")
+        return shapes.BatchAnswer(tuple(outcomes))
 
 
 def acting(session: Session, base: str, act: Callable[[Session], object], at_s: int) -> Watcher:
@@ -103,3 +131,31 @@ def test_no_number_of_letters_to_a_mailbox_tells_its_report(tmp_path: Path) -> N
         database.close()
     assert {bytes(name).split(b"/")[0] for _, name in rows} == {b"box", b"posted", b"letter"}
     assert all(place < 0 for place, _ in rows)
+
+
+def test_what_goes_again_tells_nothing(tmp_path: Path) -> None:
+    """A server that fails with an upload, or with any item of it, gets the same again, and not one entry more.
+
+    Companions' entries were made anew each time, so that of eight reports the one with the same entry as before was the
+    one that the letter answers.
+    """
+    with running_server(tmp_path / "server") as server, Client(server.base) as client:
+        group = Group.draw()
+        group.found(client)
+        for number in range(REPORTS):
+            Reporter(client, group).report(Answers(what=f"report {number}"))
+        with desk_of(tmp_path, server.base, group, "Ada") as ada:
+            synced(ada, client, NOW)
+            case_id = min(ada.cases())
+            for lost in (None, *range(2 + COMPANIONS)):
+                write(ada, case_id)
+                with Forgetful(server.base, lost) as forgetful:
+                    for _ in range(3):
+                        with contextlib.suppress(Unreachable):
+                            synced(ada, forgetful, NOW + 1)
+                first, *again = forgetful.uploads
+                assert len(first) == 2 + COMPANIONS
+                assert len(again) == 1  # and the third sync sent nothing: all of it was taken
+                items = first if lost is None else [list(first)[lost]]
+                assert again == [{item: first[item] for item in items}]
+                assert not ada.outbox()
