@@ -135,7 +135,7 @@ def test_what_is_said_of_an_account_is_what_the_command_says(evening: Evening) -
     assert all(line in page for line in told)
     [first, second] = re.findall(r'href="/\w+/(case/\w+)"', page)
     assert first != second
-    assert "mallory (github)" in evening.get(first)
+    assert "mallory (github)" in evening.get(first).lower()
 
 
 def test_a_form_that_comes_twice_acts_once(evening: Evening) -> None:
