@@ -44,15 +44,16 @@ def filed(client: Client, group: Group) -> None:
     Reporter(client, group).report(answers, [File("a photograph.txt", "text/plain", b"what I saw")])
 
 
-@pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])
-@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1100)])
+@pytest.mark.parametrize(
+    ("scheme", "width", "scripts"), [("light", 320, False), ("light", 320, True), ("dark", 1100, True)]
+)
 def test_an_evening_at_the_desk(
     browser: Browser,
     server: RunningServer,
     tmp_path: Path,
-    scripts: bool,
     scheme: Literal["light", "dark"],
     width: int,
+    scripts: bool,
 ) -> None:
     """Sync, read, answer, sort, a mistake, stepping out; nothing is asked of anybody else, and axe finds nothing."""
     target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else tmp_path
