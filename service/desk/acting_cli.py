@@ -15,7 +15,7 @@ import click
 from abuse.evidence import witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
-from service.cases.log import Checked, Finding, Note, Priority, Triaged
+from service.cases.log import Checked, Finding, Priority
 from service.console import command, emit, json_option
 from service.desk import actions
 from service.desk.casebook import Case
@@ -72,9 +72,7 @@ def note(context: click.Context, report: str, text_file: Path | None, as_json: b
         case = session.find(report)
 
         def note_of(text: str) -> list[Waiting]:
-            if not text:
-                raise Refused("the note is empty")
-            return [actions.log(session.desk(int(time.time())), case.first, Note(text=text))]
+            return actions.note(session.desk(int(time.time())), case, text)
 
         items = enqueued(context.obj[0], session, text_file, note_of)
     _queued(items, as_json)
@@ -119,10 +117,7 @@ def triage(
     with opened(context) as session:
         case = session.find(report)
         known = issues_of(session.histories().get(case.first.group))
-        if unknown := [one for one in issues if one not in known]:
-            raise Refused(f"the group's policy has no issue {unknown[0]!r}; it has: {', '.join(known)}")
-        act = Triaged(priority=priority, issues=tuple(dict.fromkeys(issues)))
-        items = [actions.log(session.desk(int(time.time())), case.first, act)]
+        items = actions.triage(session.desk(int(time.time())), case, known, priority, issues)
         session.enqueue(items)
     _queued(items, as_json)
 

@@ -4,7 +4,7 @@ are a letter, a grant or a recusal besides. Nothing here talks to the server; `s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,7 +18,19 @@ from crypto.secrets import SymmetricKey
 from crypto.signatures import SigningKey
 from service.cases.case_state import may_become
 from service.cases.letters import Letter, State, sign_letter
-from service.cases.log import Act, Entry, Forwarded, LetterSent, Padding, Recused, StateSet, sign_entry
+from service.cases.log import (
+    Act,
+    Entry,
+    Forwarded,
+    LetterSent,
+    Note,
+    Padding,
+    Priority,
+    Recused,
+    StateSet,
+    Triaged,
+    sign_entry,
+)
 from service.cases.rosters import Handler, RosterHistory
 from service.cases.texts import tidy
 from service.desk.casebook import Case
@@ -136,6 +148,24 @@ def write_letter(
         letter=letter.id, address=case.mailbox_address, text=text, question=question, state=state
     )
     return [waiting, log(desk, case.first, copy)]
+
+
+def note(desk: Desk, case: Case, text: str) -> list[Waiting]:
+    """Leave a note for the other handlers. Refused when it is empty or too long."""
+    text = tidy(text)
+    if not text:
+        raise Refused("the note is empty")
+    return [log(desk, case.first, Note(text=text))]
+
+
+def triage(
+    desk: Desk, case: Case, known: Collection[str], priority: Priority, issues: Iterable[str]
+) -> list[Waiting]:
+    """Set a priority, and say what it is about; without issues that stays. known: ids of the policy's issues."""
+    wanted = tuple(dict.fromkeys(issues))
+    if unknown := [one for one in wanted if one not in known]:
+        raise Refused(f"the group's policy has no issue {unknown[0]!r}; it has: {', '.join(known)}")
+    return [log(desk, case.first, Triaged(priority=priority, issues=wanted))]
 
 
 def set_state(

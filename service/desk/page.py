@@ -3,7 +3,7 @@
 Guarantees what service.local_page does; besides: no address and no title names a report, for a browser keeps those; a
 text of somebody else's is shown as text, and no link of it is one; a form that comes twice acts once; what was typed
 and not taken is shown again. What is done here waits in the outbox, as what the commands do; only a sync talks to
-the server. Leaves to the commands what has a file in it, hands a report to others, or needs an account's whole story.
+the server. Leaves to the commands what has a file in it, hands a report to others, or says what was found at a link.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from service.cases.log import MAX_NOTE
 from service.cases.receipts import day_of
 from service.cases.texts import SHORT_TEXT
 from service.console import shown
-from service.desk.acting import ACTS, Form
 from service.desk.casebook import Case
 from service.desk.consulted import consulted_view, open_lines
+from service.desk.page_forms import ACTS, Form
 from service.desk.readers import readers_told
 from service.desk.reading import reading_of, remember, voices_told
 from service.desk.repetition import decided_before
@@ -116,7 +116,7 @@ class DeskPage(LocalPage):
         some = listed[place : place + LISTED]
         return self._page(
             "list.html",
-            cases=[{**list_view(case, today), "at": self._at(case)} for case in some],
+            cases=[self._row(case, today) for case in some],
             which=which,
             first=place + 1,
             last=place + len(some),
@@ -130,15 +130,15 @@ class DeskPage(LocalPage):
 
     def _subjects(self, session: Session) -> Answer:
         """List whom reports are about. It takes seconds where there are thousands: each report is held to each."""
-        found = abouts(reading_of(session))
+        reading, today = reading_of(session), day_of(self._now_s())
+        found = abouts(reading)
         remember(session, found)
-        cases = session.cases()
         listed = [
             {
                 "names": names(one),
                 "sentences": one.sentences(),
                 "lines": subject_lines(one),
-                "cases": [{**list_view(cases[id_], 0), "at": self._at(cases[id_])} for id_ in one.cases],
+                "cases": [self._row(reading.cases[id_], today) for id_ in one.cases],
             }
             for one in found
         ]
@@ -185,7 +185,7 @@ class DeskPage(LocalPage):
             consultations=consulted_view(case),
             waited=[line for line in open_lines(case) if line],
             told=asdict(readers_told(case, histories)),
-            before=[{**list_view(one, today), "at": self._at(one)} for one in before],
+            before=[self._row(one, today) for one in before],
             issues=issues_of(histories.get(case.first.group)),
             states=[state for state in _STATES if may_become(now, state) and state != now],
             at=self._at(case),
@@ -216,6 +216,9 @@ class DeskPage(LocalPage):
         self._taken.add(hash(body))
         self._said = ["Kept. It goes out with the next sync."]
         return self._to(f"/case/{self._at(case)}")
+
+    def _row(self, case: Case, today: int) -> dict[str, Any]:
+        return {**list_view(case, today), "at": self._at(case)}
 
     def _at(self, case: Case) -> str:
         return self._names.setdefault(case.first.id, self._entropy(8).hex())

@@ -18,7 +18,8 @@ from service.storage.limiter_sqlite import SqliteLimiter
 from service.storage.limiters import open_limiter
 from tests.support.doors import GROUP, KEY, LIMITS, SMALL, why
 from tests.support.limiters import Clock
-from tests.support.redis_server import redis_cluster, redis_server, wait_until
+from tests.support.redis_server import redis_server, wait_until
+from tests.support.redis_topologies import redis_cluster
 
 
 @pytest.mark.redis

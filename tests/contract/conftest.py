@@ -12,7 +12,8 @@ import pytest
 
 from service.storage import Store
 from tests.support.engines import Engine
-from tests.support.redis_server import redis_cluster, redis_sentinel, redis_server
+from tests.support.redis_server import redis_server
+from tests.support.redis_topologies import redis_cluster, redis_sentinel
 
 
 @pytest.fixture(scope="session")

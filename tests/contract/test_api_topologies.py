@@ -18,7 +18,7 @@ from service.wire.client import Client, Declined
 from service.wire.problems import Kind
 from tests.support import inprocess
 from tests.support.groups import Group, admitted, server_key
-from tests.support.redis_server import redis_cluster, redis_sentinel
+from tests.support.redis_topologies import redis_cluster, redis_sentinel
 from tests.support.server import RunningServer, running_server
 
 T = TypeVar("T")

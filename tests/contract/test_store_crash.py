@@ -19,7 +19,8 @@ import pytest
 
 from service.storage import Append, Committed, Insert, Put, Store, StoreUnavailable, open_store, sequence_of
 from tests.support.engines import Engine
-from tests.support.redis_server import redis_cluster, redis_sentinel, redis_server
+from tests.support.redis_server import redis_server
+from tests.support.redis_topologies import redis_cluster, redis_sentinel
 from tests.support.store_writer import PARTITION, value_of
 
 ROOT = Path(__file__).parents[2]

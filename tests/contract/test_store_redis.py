@@ -29,15 +29,8 @@ from service.storage import (
 )
 from service.storage.redis_settings import Durability, what_is_wrong
 from tests.support import redis_server as servers
-from tests.support.redis_server import (
-    ClusterSetup,
-    RedisServer,
-    SentinelSetup,
-    free_port,
-    redis_cluster,
-    redis_sentinel,
-    redis_server,
-)
+from tests.support.redis_server import RedisServer, free_port, redis_server
+from tests.support.redis_topologies import ClusterSetup, SentinelSetup, redis_cluster, redis_sentinel
 
 pytestmark = pytest.mark.redis
 P = "p"

@@ -161,7 +161,7 @@ REFUSED: tuple[tuple[str, dict[str, str], str], ...] = (
     ("note", {"text": "b" * 5_001}, "note"),
     ("triage", {}, "Choose a priority"),
     ("triage", {"priority": "P5"}, "Choose a priority"),
-    ("triage", {"priority": "P2", "issue": "heresy"}, "no such issue"),
+    ("triage", {"priority": "P2", "issue": "heresy"}, "has no issue"),
     ("state", {}, "Choose where the case goes"),
     ("state", {"state": "gone"}, "Choose where the case goes"),
     ("state", {"state": "received"}, "The case is received already"),

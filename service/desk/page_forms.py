@@ -13,8 +13,7 @@ from typing import Final, cast, get_args
 from crypto.errors import Refused
 from crypto.secrets import Unshown
 from service.cases.letters import State
-from service.cases.log import Note, Priority, Triaged
-from service.cases.texts import tidy
+from service.cases.log import Priority
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.records import Waiting
@@ -30,8 +29,8 @@ class Form(Unshown):
 
     @property
     def text(self) -> str:
-        """What was typed, its lines ended as ours are (browsers send CR LF)."""
-        return self.one("text").replace("\r\n", "\n")
+        """What was typed."""
+        return self.one("text")
 
     def one(self, name: str) -> str:
         """A field's first value; empty where there is none."""
@@ -46,10 +45,7 @@ def letter(session: Session, case: Case, form: Form, now_s: int) -> list[Waiting
 
 def note(session: Session, case: Case, form: Form, now_s: int) -> list[Waiting]:
     """Leave a note for the other handlers."""
-    text = tidy(form.text)
-    if not text:
-        raise Refused("the note is empty")
-    return [actions.log(session.desk(now_s), case.first, Note(text=text))]
+    return actions.note(session.desk(now_s), case, form.text)
 
 
 def triage(session: Session, case: Case, form: Form, now_s: int) -> list[Waiting]:
@@ -57,12 +53,9 @@ def triage(session: Session, case: Case, form: Form, now_s: int) -> list[Waiting
     priority = form.one("priority")
     if priority not in get_args(Priority):
         raise Refused("choose a priority")
-    issues = form.fields.get("issue", ())
     known = issues_of(session.histories().get(case.first.group))
-    if any(one not in known for one in issues):
-        raise Refused("the group's policy has no such issue")
-    act = Triaged(priority=cast(Priority, priority), issues=tuple(dict.fromkeys(issues)))
-    return [actions.log(session.desk(now_s), case.first, act)]
+    issues = form.fields.get("issue", ())
+    return actions.triage(session.desk(now_s), case, known, cast(Priority, priority), issues)
 
 
 def state(session: Session, case: Case, form: Form, now_s: int) -> list[Waiting]:
