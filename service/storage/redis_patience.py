@@ -19,8 +19,7 @@ from redis.exceptions import (
 )
 
 from service.storage.protocol import StoreUnavailable
-from service.storage.redis_node import Lost, Node, NotSent
-from service.storage.redis_scripts import SCRIPTS
+from service.storage.redis_node import Lost, NotSent
 from service.storage.redis_topology import NOBODY_ANSWERS, Topology
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ async def patiently(topology: Topology, where: Any, send: Any) -> Any:
             if not isinstance(reply, Exception):
                 return reply
             if isinstance(reply, NoScriptError):
-                await translated(load_scripts(server.node))
+                await translated(server.readiness.reach(give_up - loop.time()))
                 reason = "Redis keeps forgetting this service's scripts. Try again."
                 if loop.time() < give_up:
                     continue
@@ -74,13 +73,6 @@ async def patiently(topology: Topology, where: Any, send: Any) -> Any:
         except StoreUnavailable:
             if loop.time() > give_up:
                 raise
-
-
-async def load_scripts(node: Node) -> None:
-    """Make a server know this service's scripts. Raises what it answered when it refuses."""
-    for reply in await node.exchange(*((b"SCRIPT", b"LOAD", script.text) for script in SCRIPTS)):
-        if isinstance(reply, Exception):
-            raise reply
 
 
 async def translated(work: Any) -> Any:

@@ -27,8 +27,9 @@ from service.storage.protocol import (
     StoreUnavailable,
     Write,
 )
-from service.storage.redis_node import Command, Login, Lost, Node, NotSent
-from service.storage.redis_patience import UNKNOWN, load_scripts, patiently, translated
+from service.storage.redis_files import info_of
+from service.storage.redis_node import Command, Login, Lost, NotSent
+from service.storage.redis_patience import UNKNOWN, patiently, translated
 from service.storage.redis_scripts import SCAN, call, commit_of, keys_of
 from service.storage.redis_settings import (
     FEW_REPLICAS,
@@ -120,7 +121,7 @@ class RedisStore:
         """See Store."""
         removed = 0
         for server in await self._topology.masters():
-            await load_scripts(server.node)
+            await translated(server.readiness.reach())
             removed += await translated(redis_erasing.sweep(server.node, now_s))
         return removed
 
@@ -141,7 +142,7 @@ class RedisStore:
     async def check(self) -> None:
         """StoreRefused unless every master is set up so that what is acknowledged lasts."""
         for server in await self._topology.masters():
-            await translated(self._check_master(server.node))
+            await translated(self._check_master(server))
         if isinstance(self._topology, Cluster) and not self._topology.complete:
             raise StoreRefused(INCOMPLETE_CLUSTER)
         if self._topology.fails_over and not self._durability.replicas:
@@ -151,7 +152,8 @@ class RedisStore:
         """See Store."""
         await self._topology.close()
 
-    async def _check_master(self, node: Node) -> None:
+    async def _check_master(self, server: Server) -> None:
+        node = server.node
         role, settings = await node.exchange((b"ROLE",), QUESTION)
         if isinstance(role, NoPermissionError):
             raise StoreRefused("This service's Redis user may not ask ROLE. Allow it (in an ACL: +role).")
@@ -163,13 +165,11 @@ class RedisStore:
             raise StoreRefused(wrong)
         if len(role[2]) < self._durability.replicas:
             raise StoreRefused(FEW_REPLICAS)
-        if isinstance(self._topology, Single):
-            info = await node.ask(b"INFO", b"cluster")
-            if b"cluster_enabled:1" in info:
-                raise StoreRefused(
-                    "This Redis is part of a cluster. Use redis+cluster:// in the store's address."
-                )
-        await load_scripts(node)
+        if isinstance(self._topology, Single) and (await info_of(node, b"cluster"))["cluster_enabled"] == "1":
+            raise StoreRefused(
+                "This Redis is part of a cluster. Use redis+cluster:// in the store's address."
+            )
+        await server.readiness.reach()
 
     async def _probe(self, server: Server) -> None:
         """Write to one master and wait until that is durable; the key that is written lives a second."""

@@ -17,6 +17,7 @@ from redis.exceptions import ResponseError
 from service.storage.addresses import RedisAddress
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.storage.redis_node import Groups, Login, Lost, Node, NotSent
+from service.storage.redis_readiness import Readiness
 from service.storage.redis_scripts import keys_of
 from service.storage.redis_settings import Durability
 
@@ -27,10 +28,11 @@ NOBODY_ANSWERS = "Redis can't be reached. Is it running, and is the store's addr
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that takes writes, and the groups in which they travel."""
+    """A server that takes writes, the groups in which they travel, and whether they may begin."""
 
     node: Node
     groups: Groups
+    readiness: Readiness
 
 
 class Topology(Protocol):
@@ -78,7 +80,7 @@ class _Known:
         found = self._servers.get(place)
         if found is None:
             node = Node(*place, self._login)
-            found = Server(node, Groups(node, self._durability, together=self._together))
+            found = Server(node, Groups(node, self._durability, together=self._together), Readiness(node))
             self._servers[place] = found
         return found
 
@@ -94,6 +96,7 @@ class _Known:
     async def close(self) -> None:
         self._closed = True
         for server in self._servers.values():
+            await server.readiness.close()
             await server.groups.close()
         for server in self._servers.values():
             await server.node.close()

@@ -1,0 +1,80 @@
+"""Making a Redis that has started ready for writes: first its append-only file is rewritten, then it gets our scripts.
+
+A script's writes stand in the append-only file as MULTI … EXEC. A crash can tear that; when Redis loads the file it
+does nothing of the torn step, but it may leave its whole commands in the file, without an EXEC (Redis 7 does; Valkey
+until its pull request 4342). The next EXEC in the file, that of the first step after the start, then ends the torn
+one too: half of a commit that nobody was promised would be there after the next start; and a single write without an
+EXEC after it would not. Nobody but Redis sees its file, so it is rewritten from what is in memory, before anything is
+written. A Redis that has started knows no scripts, so whoever knows ours has had that done. If it crashes again
+in these seconds, it mends the file at the next start and refuses; the start after that works (seen with 7.0).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from service.storage.protocol import StoreUnavailable
+from service.storage.redis_files import NotRewritten, finished, rewrite_log
+from service.storage.redis_node import Node
+from service.storage.redis_scripts import COMMITS, SCRIPTS
+
+_BUSY: Final = "Redis has just started, and its append-only file is being put in order. Try again."
+_FAILED: Final = (
+    "Redis has started, and could not rewrite its append-only file, the end of which a crash may have torn. Is its "
+    "disk full? Its log says more. Try again."
+)
+
+
+class Readiness:
+    """Of one server. Whoever finds that it knows no scripts asks for them; there is one such work at a time."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._work: asyncio.Task[None] | None = None
+
+    async def reach(self, within_s: float | None = None) -> None:
+        """Return when writes may begin. Raises StoreUnavailable, also after within_s seconds; the work then goes on.
+
+        Raises NotSent and Lost as `Node.exchange`; StoreRefused, or ResponseError as the server answers, if it refuses.
+        """
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(_prepare(self._node))
+            self._work.add_done_callback(_heard)
+        work = self._work
+        done, _ = await asyncio.wait((work,), timeout=within_s)
+        if not done:
+            raise StoreUnavailable(_BUSY)
+        if work.cancelled():
+            raise StoreUnavailable("The store is closed.")
+        work.result()
+
+    async def close(self) -> None:
+        """Leave off; whoever waits hears that the store is closed."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.wait((self._work,))
+
+
+async def _prepare(node: Node) -> None:
+    if not await _knows(node):
+        await finished(node)  # perhaps another process does the same now
+        if not await _knows(node):
+            try:
+                await rewrite_log(node)
+            except NotRewritten:
+                raise StoreUnavailable(_FAILED) from None
+    for reply in await node.exchange(*((b"SCRIPT", b"LOAD", script.text) for script in SCRIPTS)):
+        if isinstance(reply, Exception):
+            raise reply
+
+
+async def _knows(node: Node) -> bool:
+    (known,) = await node.ask(b"SCRIPT", b"EXISTS", COMMITS.sha)
+    return bool(known)
+
+
+def _heard(work: asyncio.Task[None]) -> None:
+    """Whoever waited was told; if nobody did, the next who asks begins anew."""
+    if not work.cancelled():
+        work.exception()

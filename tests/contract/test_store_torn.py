@@ -1,0 +1,205 @@
+"""A crash of Redis in the middle of writing a commit to its file: no half of it comes back, not even later.
+
+The file is cut as a power failure would cut it, so that every place inside a commit can be tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.storage import (
+    Absent,
+    Append,
+    Committed,
+    Delete,
+    Forget,
+    Insert,
+    Present,
+    Put,
+    Replace,
+    Store,
+    StoreRefused,
+    StoreUnavailable,
+    open_store,
+)
+from tests.support.engines import P
+from tests.support.redis_server import RedisServer, redis_server
+
+OPERATING = Path(__file__).parents[2] / "docs/operating.md"
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path / "redis") as running:
+        yield running
+
+
+async def _commit(store: Store, name: bytes) -> object:
+    return await store.commit(
+        P, [Insert(b"a" + name, b"value"), Put(b"b" + name, name), Append(b"log", name)]
+    )
+
+
+def _log(server: RedisServer) -> Path:
+    (log,) = (path for path in server.files if path.name.endswith(".incr.aof"))
+    return log
+
+
+async def _crash(server: RedisServer, torn: int = 0) -> None:
+    """Kill Redis, take the last `torn` bytes from its file, and start it."""
+    server.kill9()
+    log = _log(server)
+    log.write_bytes(log.read_bytes()[: log.stat().st_size - torn])
+    server.start()
+    await asyncio.sleep(0.02)  # lets the event loop see that the connections were closed
+
+
+async def _in(server: RedisServer) -> dict[bytes, bytes]:
+    store = await open_store(server.url)
+    found = dict(await store.scan(P, b"", limit=1000))
+    await store.close()
+    return found
+
+
+@pytest.mark.parametrize("opened", ["before", "after"])
+async def test_a_torn_commit_is_gone_for_good(server: RedisServer, opened: str) -> None:
+    """Cut everywhere in turn, inside its commands and between them; by a store that was open, and by a new one."""
+    store = await open_store(server.url)
+    await _commit(store, b"0")
+    whole = await _in(server)
+    size = _log(server).stat().st_size
+    await _commit(store, b"torn")
+    length = _log(server).stat().st_size - size
+    assert length > 200
+    for torn in range(1, length, 29):
+        if opened == "after":
+            await store.close()
+        await _crash(server, torn)
+        if opened == "after":
+            store = await open_store(server.url)
+        name = b"%d" % torn
+        assert isinstance(await _commit(store, name), Committed)
+        expected = await _in(server)
+        assert expected == whole | {b"a" + name: b"value", b"b" + name: name} | {
+            b"log/" + len([n for n in expected if n.startswith(b"log/")]).to_bytes(8): name
+        }
+        await _crash(server)
+        assert await _in(server) == expected
+        whole = expected
+        await _commit(store, b"torn")
+    await store.close()
+
+
+async def test_a_single_write_after_a_torn_commit_lasts(server: RedisServer) -> None:
+    """A write that is one command, so has no EXEC of its own to end the torn commit with."""
+    store = await open_store(server.url)
+    assert await store.commit(P, [Append(b"log", b"1", expires_s=1)]) == Committed((1,))
+    await store.sweep(2)
+    await _commit(store, b"torn")
+    await _crash(server, 5)
+    assert await store.commit(P, [Forget(b"log")]) == Committed()
+    await _crash(server)
+    assert await store.commit(P, [Append(b"log", b"")]) == Committed((1,))
+    await store.close()
+
+
+async def test_while_the_file_is_put_in_order_writes_are_told_so_and_reads_go_on(server: RedisServer) -> None:
+    """A rewrite of seconds: nothing waits for long, nothing was done, and it works afterwards by itself."""
+    store = await open_store(server.url)
+    for n in range(5):
+        await store.commit(f"p{n}", [Put(b"a", b"1")])
+    server.config["rdb-key-save-delay"] = "400000"  # µs for each of the ten keys
+    await _crash(server)
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="put in order"):
+        await store.commit(P, [Insert(b"new", b"")])
+    assert 2.5 < time.monotonic() - begun < 8
+    assert await store.read("p0", b"a") == b"1"
+    for _ in range(10):
+        try:
+            assert await store.commit(P, [Insert(b"new", b"")]) == Committed()
+            break
+        except StoreUnavailable:
+            await asyncio.sleep(0.1)
+    else:
+        pytest.fail("writes did not begin")
+    await store.close()
+
+
+async def test_a_store_closes_while_the_file_is_put_in_order(server: RedisServer) -> None:
+    """At once; whoever waits is told."""
+    store = await open_store(server.url)
+    for n in range(5):
+        await store.commit(f"p{n}", [Put(b"a", b"1")])
+    server.config["rdb-key-save-delay"] = "400000"
+    await _crash(server)
+    waiting = asyncio.create_task(store.commit(P, [Insert(b"new", b"")]))
+    await asyncio.sleep(0.5)
+    begun = time.monotonic()
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await waiting
+    assert time.monotonic() - begun < 2
+
+
+async def test_a_user_who_may_not_rewrite_is_refused_with_what_to_allow(server: RedisServer) -> None:
+    """Before anything is written."""
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "app", "on", ">hunter2-app", "~*", "+@all", "-bgrewriteaof")
+        url = f"redis://app:hunter2-app@{server.address}"
+        with pytest.raises(StoreRefused, match=r"\+bgrewriteaof"):
+            await open_store(url)
+        client.execute_command("ACL", "SETUSER", "app", "+bgrewriteaof", "-info")
+        with pytest.raises(StoreRefused, match=r"\+info"):
+            await open_store(url)
+        client.execute_command("ACL", "SETUSER", "app", "+info")
+    await (await open_store(url)).close()
+
+
+async def test_the_documented_user_is_enough(server: RedisServer) -> None:
+    """docs/operating.md's line, for everything that the store does."""
+    (line,) = re.findall(r"^user sottovoce .*$", OPERATING.read_text(), re.MULTILINE)
+    name, *rules = line.replace("PASSWORD", "hunter2-app").split()[1:]
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", name, *rules)
+    store = await open_store(f"redis://{name}:hunter2-app@{server.address}")
+    changes = [
+        Insert(b"a", b"", expires_s=1),
+        Put(b"b", b""),
+        Absent(b"d"),
+        Append(b"log", b""),
+        Forget(b"old"),
+    ]
+    assert await store.commit(P, changes) == Committed((1,))
+    assert await store.commit(P, [Replace(b"b", b"", b"1"), Delete(b"c"), Present(b"a")]) == Committed()
+    assert await store.read_many(P, [b"b", b"c"]) == [b"1", None]
+    assert len(await store.scan(P, b"")) == len(await store.scan(P, b"", reverse=True)) == 3
+    assert await store.clock_s() > 0
+    assert await store.sweep(2) == 1
+    await store.healthy()
+    await store.purge(P, [b"b"])
+    assert await store.read(P, b"b") is None
+    await store.close()
+
+
+async def test_a_file_that_can_t_be_rewritten_keeps_writes_from_beginning(server: RedisServer) -> None:
+    """The words say what may be the matter, and once it is mended it works."""
+    store = await open_store(server.url)
+    await _commit(store, b"0")
+    await _crash(server)
+    folder = _log(server).parent
+    (blocked := folder / "appendonly.aof.3.base.rdb").mkdir()  # where the next one would be moved to
+    (blocked / "file").touch()
+    with pytest.raises(StoreUnavailable, match="could not rewrite its append-only file"):
+        await _commit(store, b"1")
+    (blocked / "file").unlink()
+    blocked.rmdir()
+    assert await _commit(store, b"1") == Committed((2,))
+    await store.close()
