@@ -16,6 +16,7 @@ import pytest
 from service.storage import (
     Absent,
     Append,
+    Change,
     Committed,
     Delete,
     Forget,
@@ -170,7 +171,7 @@ async def test_the_documented_user_is_enough(server: RedisServer) -> None:
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", name, *rules)
     store = await open_store(f"redis://{name}:hunter2-app@{server.address}")
-    changes = [
+    changes: list[Change] = [
         Insert(b"a", b"", expires_s=1),
         Put(b"b", b""),
         Absent(b"d"),
