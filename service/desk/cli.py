@@ -200,13 +200,14 @@ def rotate(
 
 
 @desk.command()
+@click.option("--unopened", is_flag=True, help="Fetch again what could not be opened, as after a restore.")
 @json_option
 @click.pass_context
 @command
-def sync(context: click.Context, as_json: bool) -> None:
+def sync(context: click.Context, unopened: bool, as_json: bool) -> None:
     """Fetch what is new and send what waits."""
     with opened(context) as session, client_of(session) as client:
-        result = run_sync(session, client, int(time.time()))
+        result = run_sync(session, client, int(time.time()), unopened=unopened)
     emit(asdict(result), as_json, shown("\n".join(sync_lines(result))))
 
 

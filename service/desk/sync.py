@@ -49,8 +49,10 @@ class SyncResult:
     warnings: list[str] = field(default_factory=list)
 
 
-def sync(session: Session, client: Client, now_s: int) -> SyncResult:
+def sync(session: Session, client: Client, now_s: int, *, unopened: bool = False) -> SyncResult:
     """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused.
+
+    unopened: fetch again what came before and could not be opened, however long ago.
 
     What the server fails with is told of, and tried again by the next sync.
     """
@@ -61,7 +63,7 @@ def sync(session: Session, client: Client, now_s: int) -> SyncResult:
     look_again(session)
     judge_again(session)
     leave_all(session, now_s)
-    came = pull_feed(session, client, now_s, failures)
+    came = pull_feed(session, client, now_s, failures, unopened=unopened)
     result.new_reports, result.new_follow_ups = came.new_reports, came.new_follow_ups
     result.urgent = came.urgent
     result.warnings += came.warnings

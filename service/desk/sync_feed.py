@@ -7,7 +7,7 @@ place up to which the feed was read is stored after what came before it was kept
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -45,11 +45,17 @@ class Came:
     warnings: list[str] = field(default_factory=list)
 
 
-def pull_feed(session: Session, client: Client, now_s: int, failures: Failures) -> Came:
-    """Fetch and open what is new, then what could not be fetched before. Raises Unreachable, Declined, Refused."""
+def pull_feed(
+    session: Session, client: Client, now_s: int, failures: Failures, *, unopened: bool = False
+) -> Came:
+    """Fetch and open what is new, then what could not be fetched before. Raises Unreachable, Declined, Refused.
+
+    unopened: lists all of the feed, and fetches again what came before and could not be opened.
+    """
     came, here = Came(), Here(session)
     failed = {one.entry.report for one in session.vault.every("unfetched", Unfetched)}
-    at = _looking_back(session.cursors(session.group).feed, now_s)
+    at = "" if unopened else _looking_back(session.cursors(session.group).feed, now_s)
+    seen = _opened_before if unopened else _known
     listed_whole = True
     with ThreadPoolExecutor(AHEAD, "fetch") as aside:
 
@@ -69,7 +75,9 @@ def pull_feed(session: Session, client: Client, now_s: int, failures: Failures) 
         while True:
             page = client.do(calls.feed(session.signer, at))
             listed = {entry.report: entry for entry in page.entries}
-            bring_in([entry for entry in listed.values() if _new(session, client, entry, now_s, failures)])
+            bring_in(
+                [entry for entry in listed.values() if _new(session, client, entry, now_s, failures, seen)]
+            )
             at = page.cursor
             failures.unlisted += page.damaged
             listed_whole = listed_whole and not page.damaged
@@ -94,7 +102,9 @@ def _note(session: Session, entry: shapes.FeedEntry, now_s: int) -> None:
     session.vault.put("unfetched", bytes.fromhex(entry.report), Unfetched(entry, now_s))
 
 
-def _new(session: Session, client: Client, entry: shapes.FeedEntry, now_s: int, failures: Failures) -> bool:
+def _new(
+    session: Session, client: Client, entry: shapes.FeedEntry, now_s: int, failures: Failures, seen: _Seen
+) -> bool:
     """Whether to fetch an entry now. One that could not be fetched before has its turn after those that are new."""
     report = bytes.fromhex(entry.report)
     noted = session.vault.get("unfetched", report, Unfetched)
@@ -103,7 +113,7 @@ def _new(session: Session, client: Client, entry: shapes.FeedEntry, now_s: int, 
             session.vault.put("unfetched", report, msgspec.structs.replace(noted, entry=entry))
         return False
     try:
-        return not _known(session, client, entry)
+        return not seen(session, client, entry)
     except Declined as problem:
         failures.one(problem)
         _note(session, entry, now_s)
@@ -124,10 +134,20 @@ def _looking_back(cursor: str, now_s: int) -> str:
     return f"{max(0, released_ms - back_ms):0{_BATCH}x}" + "0" * _REPORT
 
 
+_Seen = Callable[[Session, Client, shapes.FeedEntry], bool]
+
+
+def _opened_before(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:  # noqa: ARG001 - a _Seen
+    """Whether an entry was opened before, or left to others."""
+    return any(
+        session.vault.read(kind, bytes.fromhex(entry.report)) is not None for kind in ("held", "passed")
+    )
+
+
 def _known(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:
     """Whether an entry was dealt with before: opened, or found not to open, with the same grant if it has one."""
     report = bytes.fromhex(entry.report)
-    if any(session.vault.read(kind, report) is not None for kind in ("held", "passed")):
+    if _opened_before(session, client, entry):
         return True
     unreadable = session.vault.get("unreadable", report, Unreadable)
     if unreadable is None or not entry.granted:
@@ -192,7 +212,7 @@ def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetch
 
 
 def _keep(session: Session, entry: shapes.FeedEntry, sent: _Kept, now_s: int, came: Came, here: Here) -> None:
-    """Open an envelope and keep it; what doesn't open is told, and not fetched again."""
+    """Open an envelope and keep it; what doesn't open is told, and not fetched again by itself."""
     report_id = bytes.fromhex(entry.report)
     tried = session.in_force.key_id.hex() if entry.granted else ""
     if sent is None:
@@ -210,6 +230,7 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Kept, now_s: int, ca
         session.vault.put("unreadable", report_id, unreadable)
         came.warnings.append(f"a report could not be opened: {refused.reason}")
         return
+    session.vault.delete("unreadable", report_id)
     if hand_on(session, held, now_s, here):
         return
     with session.vault.transaction():
@@ -217,7 +238,6 @@ def _keep(session: Session, entry: shapes.FeedEntry, sent: _Kept, now_s: int, ca
         for number, file in enumerate(unsealed.files):
             session.vault.put("file", report_id + number.to_bytes(2, "big"), file.content)
         session.vault.put("held", report_id, held)
-        session.vault.delete("unreadable", report_id)
         if entry.granted:  # its log began before this desk was told of it
             note_grown(session, [(entry.group, entry.report)])
     here.add(held)

@@ -6,7 +6,7 @@ with damaged(server, group, b"report/" + report): ...        # all of the group'
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from service.server.records import group_partition
@@ -19,8 +19,17 @@ BROKEN = b"damaged: canary"
 
 
 @contextmanager
-def damaged(server: RunningServer, group: Group, *beginnings: bytes, end: bytes = b"") -> Iterator[None]:
-    """Damage records of a group, by how their names begin and end; afterwards they are as they were."""
+def damaged(
+    server: RunningServer,
+    group: Group,
+    *beginnings: bytes,
+    end: bytes = b"",
+    how: Callable[[bytes], bytes] = lambda _: BROKEN,
+) -> Iterator[None]:
+    """Damage records of a group, by how their names begin and end; afterwards they are as they were.
+
+    how: makes the damaged record of the whole one.
+    """
     kept = {
         name: value
         for beginning in beginnings
@@ -28,7 +37,7 @@ def damaged(server: RunningServer, group: Group, *beginnings: bytes, end: bytes 
         if name.endswith(end)
     }
     assert kept
-    asyncio.run(_write(server, group, dict.fromkeys(kept, BROKEN)))
+    asyncio.run(_write(server, group, {name: how(value) for name, value in kept.items()}))
     try:
         yield
     finally:

@@ -58,9 +58,11 @@ def desk_of(folder: Path, base: str, group: Group, name: str) -> Iterator[Sessio
         vault.close()
 
 
-def synced(session: Session, client: Client, at_s: int | None = None) -> SyncResult:
+def synced(
+    session: Session, client: Client, at_s: int | None = None, *, unopened: bool = False
+) -> SyncResult:
     """Sync a desk now."""
-    return sync(session, client, int(time.time()) if at_s is None else at_s)
+    return sync(session, client, int(time.time()) if at_s is None else at_s, unopened=unopened)
 
 
 def published(group: Group, client: Client, name: str, key: HandlerKey) -> None:

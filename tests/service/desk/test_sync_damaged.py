@@ -119,6 +119,46 @@ def test_an_urgent_report_comes_from_behind_a_damaged_one(
 
 
 @pytest.mark.xdist_group("damaged")
+def test_wrong_bytes_are_fetched_again_when_somebody_asks(
+    timed: TimedServer, client: Client, group: Group, ada: Session
+) -> None:
+    """A bit of an envelope changed: by itself a desk fetches it once. Restored, it comes, days later too."""
+    first = reported(timed, client, group, "first")
+
+    def bit(record: bytes) -> bytes:
+        return record[:-1] + bytes([record[-1] ^ 1])
+
+    with damaged(timed, group, b"report/" + first, how=bit):
+        [warning] = came(ada, client).warnings
+        assert warning.startswith("a report could not be opened")
+        assert synced(ada, client, client.now_s(), unopened=True).warnings == [warning]
+    timed.forward(DAYS)
+    reported(timed, client, group, "days later")
+    later = came(ada, client)
+    assert (later.new_reports, later.warnings, len(ada.unreadable())) == (1, [], 1)
+    restored = synced(ada, client, client.now_s(), unopened=True)
+    assert (restored.new_reports, restored.warnings, ada.unreadable()) == (1, [], [])
+    assert headlines(ada) == {"first", "days later"}
+    assert synced(ada, client, client.now_s(), unopened=True).new_reports == 0
+
+
+@pytest.mark.xdist_group("damaged")
+def test_what_is_asked_for_again_and_fails_is_not_forgotten(
+    timed: TimedServer, client: Client, group: Group, ada: Session
+) -> None:
+    """The server can't even read it meanwhile: it is fetched by a later sync, which nobody has to ask."""
+    first = reported(timed, client, group, "first")
+    with damaged(timed, group, b"report/" + first, how=lambda record: record[:-1] + b"?"):
+        assert len(came(ada, client).warnings) == 1
+    with damaged(timed, group, b"report/" + first):
+        [warning] = synced(ada, client, client.now_s(), unopened=True).warnings
+        assert warning.endswith(TELL)
+    assert came(ada, client).new_reports == 1
+    assert headlines(ada) == {"first"}
+    assert ada.unreadable() == []
+
+
+@pytest.mark.xdist_group("damaged")
 def test_a_feed_entry_that_is_damaged_is_no_loss(
     timed: TimedServer, client: Client, group: Group, ada: Session
 ) -> None:
