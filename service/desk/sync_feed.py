@@ -48,9 +48,9 @@ class Came:
 def pull_feed(
     session: Session, client: Client, now_s: int, failures: Failures, *, unopened: bool = False
 ) -> Came:
-    """Fetch and open what is new, then what could not be fetched before. Raises Unreachable, Declined, Refused.
+    """Fetch and open what is new, then what could not be fetched before; unopened: and what could not be opened.
 
-    unopened: lists all of the feed, and fetches again what came before and could not be opened.
+    Raises Unreachable, Declined, Refused.
     """
     came, here = Came(), Here(session)
     failed = {one.entry.report for one in session.vault.every("unfetched", Unfetched)}
@@ -139,17 +139,15 @@ _Seen = Callable[[Session, Client, shapes.FeedEntry], bool]
 
 def _opened_before(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:  # noqa: ARG001 - a _Seen
     """Whether an entry was opened before, or left to others."""
-    return any(
-        session.vault.read(kind, bytes.fromhex(entry.report)) is not None for kind in ("held", "passed")
-    )
+    read, report = session.vault.read, bytes.fromhex(entry.report)
+    return read("held", report) is not None or read("passed", report) is not None
 
 
 def _known(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:
     """Whether an entry was dealt with before: opened, or found not to open, with the same grant if it has one."""
-    report = bytes.fromhex(entry.report)
     if _opened_before(session, client, entry):
         return True
-    unreadable = session.vault.get("unreadable", report, Unreadable)
+    unreadable = session.vault.get("unreadable", report := bytes.fromhex(entry.report), Unreadable)
     if unreadable is None or not entry.granted:
         return unreadable is not None
     try:
