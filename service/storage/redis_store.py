@@ -165,7 +165,10 @@ class RedisStore:
             raise StoreRefused(wrong)
         if len(role[2]) < self._durability.replicas:
             raise StoreRefused(FEW_REPLICAS)
-        if isinstance(self._topology, Single) and (await info_of(node, b"cluster"))["cluster_enabled"] == "1":
+        if (
+            isinstance(self._topology, Single)
+            and (await info_of(node, b"cluster")).get("cluster_enabled") == "1"
+        ):
             raise StoreRefused(
                 "This Redis is part of a cluster. Use redis+cluster:// in the store's address."
             )
