@@ -21,8 +21,8 @@ from service.storage.redis_scripts import COMMITS, SCRIPTS
 
 _BUSY: Final = "Redis has just started, and its append-only file is being put in order. Try again."
 _FAILED: Final = (
-    "Redis has started, and could not rewrite its append-only file, the end of which a crash may have torn. Is its "
-    "disk full? Its log says more. Try again."
+    "Redis has started, and could not rewrite its append-only file, the end of which a crash may have torn. Has it "
+    "disk and memory left? Its log says more. Try again."
 )
 
 
