@@ -16,7 +16,7 @@ from service.server.http import AnyRequest, check_headers, header, hex16, no_que
 from service.server.pages.languages import Language, negotiated
 from service.server.pages.routing import language_of, on_page
 from service.server.pages.site import Site
-from service.server.pages.views import GroupView, group_view
+from service.server.pages.views import GroupView, group_view, takes_reports
 from service.wire.problems import Kind, ProblemError
 
 SHOWN_GROUPS: Final = 50
@@ -80,7 +80,7 @@ class _Reading:
         groups = []
         for group, _ in (await self._deps.groups.listed())[:SHOWN_GROUPS]:
             found = await group_view(self._deps, group)
-            if found is not None and found.view.handlers:
+            if found is not None and takes_reports(found):
                 groups.append(found.view)
         return self._site.page(language, "start.html", "", groups=groups)
 

@@ -69,6 +69,7 @@ RECEIVED: Final = (
         "takes long."
     ),
 )
+NO_REPORTS: Final = ("No group takes reports here yet.",)  # marked for the catalogues in start.html
 RELOAD: Final = N_(
     "Load this page again: it sends what you typed once more; agree if your browser asks. Do not go back: that would "
     "lose it."

@@ -41,7 +41,7 @@ from service.server.pages.routing import cookie_of, language_of, on_page
 from service.server.pages.site import Site, Wrong
 from service.server.pages.tokens import LIVES_S, Shown, StaleToken, form_digest, open_token, seal_token
 from service.server.pages.uploads import FilesRefused
-from service.server.pages.views import Found, as_shown, group_view
+from service.server.pages.views import Found, as_shown, group_view, takes_reports
 from service.wire.problems import Kind as Problem
 from service.wire.problems import ProblemError
 
@@ -82,6 +82,8 @@ class _Filing:
         check_headers(request)
         language = language_of(tag)
         found = await self._group(group)
+        if not takes_reports(found):
+            return self._site.problem(language, messages.NO_REPORTS, 404)
         challenge = await self._deps.gate.admission.challenge(bytes.fromhex(found.view.id), Route.REPORTS)
         return self._form(language, found, empty_form(_kind(kind), language, challenge.ticket), [])
 

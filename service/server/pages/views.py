@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from crypto.codes import fingerprint_words
 from crypto.secrets import Unshown
+from service.cases.choosing import ToAlternate, TooFewLeft, choose, of_alternate
 from service.cases.filing import Recipients
 from service.cases.letters import Letter, handed_on, reach_of
 from service.cases.roster_history import RosterHistory
@@ -101,6 +102,18 @@ async def group_view(deps: Deps, group: bytes) -> Found | None:
         if alternate is not None and alternate.latest.recipients:
             other = alternate
     return Found(history, other, _view(roster, None if other is None else _view(other.latest, None)))
+
+
+def takes_reports(found: Found) -> bool:
+    """Whether a report that leaves nobody out has enough readers, in the group or else in its alternate."""
+    roster, other = found.history.latest, found.other
+    try:
+        chosen = choose(roster.recipients, roster.minimum, roster.alternate, ())
+        if isinstance(chosen, ToAlternate) and other is not None:
+            of_alternate(chosen, other.latest.recipients, other.latest.minimum)
+    except TooFewLeft:
+        return False
+    return other is not None or not isinstance(chosen, ToAlternate)
 
 
 def as_shown(history: RosterHistory, roster: str) -> bool:

@@ -189,6 +189,23 @@ async def test_who_is_in_both_groups_and_left_out_stays_out(world: World) -> Non
     assert (refused.status, refused.errors[0][0]) == (422, "leave_out")
 
 
+async def test_nobody_writes_to_a_group_that_could_not_read_it(world: World) -> None:
+    """Fewer handlers than its own minimum, and no other group, or too few there: said before anything is typed."""
+    small = Group.draw("Small", ["Nia"], minimum=2)
+    lone = Group.draw("Lone", ["Ada"], minimum=2, alternate=small.id)
+    nowhere = Group.draw("Nowhere", ["Bo"], minimum=2, alternate=bytes(16))
+    elders = Group.draw("Elders", ["Oto", "Pia"])
+    led_on = Group.draw("Led on", ["Cy"], minimum=2, alternate=elders.id)
+    groups = (small, lone, nowhere, elders, led_on)
+    for one in groups:
+        await world.found(one)
+    answers = [(await world.http.get(f"/en/groups/{one.id.hex()}/report/conduct")) for one in groups]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 200, 200]
+    assert all("No group takes reports here yet." in answer.text for answer in answers[:3])
+    start = (await world.http.get("/en/")).text
+    assert [f"/groups/{one.id.hex()}/report/" in start for one in groups] == [False, False, False, True, True]
+
+
 async def test_without_an_alternate_too_few_is_an_error(world: World, group: Group, visitor: Visitor) -> None:
     """Nothing is sent to fewer than the minimum."""
     out = [group.member(name).id.hex() for name in ("Ada", "Bo")]
