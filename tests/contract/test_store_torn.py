@@ -116,12 +116,12 @@ async def test_while_the_file_is_put_in_order_writes_are_told_so_and_reads_go_on
     store = await open_store(server.url)
     for n in range(5):
         await store.commit(f"p{n}", [Put(b"a", b"1")])
-    server.config["rdb-key-save-delay"] = "400000"  # µs for each of the ten keys
+    server.config["rdb-key-save-delay"] = "700000"  # µs for each of the ten keys
     await _crash(server)
     begun = time.monotonic()
     with pytest.raises(StoreUnavailable, match="put in order"):
         await store.commit(P, [Insert(b"new", b"")])
-    assert 2.5 < time.monotonic() - begun < 8
+    assert 2.5 < time.monotonic() - begun < 20
     assert await store.read("p0", b"a") == b"1"
     for _ in range(10):
         try:
@@ -139,7 +139,7 @@ async def test_a_store_closes_while_the_file_is_put_in_order(server: RedisServer
     store = await open_store(server.url)
     for n in range(5):
         await store.commit(f"p{n}", [Put(b"a", b"1")])
-    server.config["rdb-key-save-delay"] = "400000"
+    server.config["rdb-key-save-delay"] = "1000000"
     await _crash(server)
     waiting = asyncio.create_task(store.commit(P, [Insert(b"new", b"")]))
     await asyncio.sleep(0.5)
@@ -147,7 +147,7 @@ async def test_a_store_closes_while_the_file_is_put_in_order(server: RedisServer
     await store.close()
     with pytest.raises(StoreUnavailable):
         await waiting
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
 
 
 async def test_a_user_who_may_not_rewrite_is_refused_with_what_to_allow(server: RedisServer) -> None:
