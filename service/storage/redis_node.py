@@ -95,6 +95,10 @@ class Conversation:
             raise
         return replies
 
+    async def ask(self, *command: bytes | str | int) -> Any:
+        """See `Node.ask`."""
+        return _answer(*await self.exchange(command))
+
 
 class Node:
     """One server at one address. Safe to use from many tasks of one event loop."""
@@ -147,10 +151,7 @@ class Node:
 
     async def ask(self, *command: bytes | str | int) -> Any:
         """One command, its reply; an error reply is raised as the ResponseError it is. Else as `exchange`."""
-        (reply,) = await self.exchange(command)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        return _answer(*await self.exchange(command))
 
     def sibling(self, host: str, port: int) -> Node:
         """Another server of the same deployment."""
@@ -160,6 +161,14 @@ class Node:
         """Close every connection."""
         with contextlib.suppress(RedisError, OSError):
             await self._pool.disconnect()
+
+
+def _answer(reply: Any) -> Any:
+    if isinstance(reply, BusyLoadingError):  # which redis-py has among the broken connections
+        raise NotSent from reply
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 @dataclass(slots=True, eq=False)

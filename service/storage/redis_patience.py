@@ -35,6 +35,7 @@ _ELSEWHERE: Final = (
     TryAgainError,
 )
 UNKNOWN: Final = "The connection to Redis broke before it answered, so nobody knows what was done. Try again."
+_LOADING: Final = "Redis has just started, and is loading its files. Try again."
 _FULL: Final = "The memory of Redis is full, so it takes no more records. Raise maxmemory, or free some."
 
 
@@ -79,8 +80,9 @@ async def translated(work: Any) -> Any:
     """Await an exchange; what goes wrong, raised or answered, becomes StoreUnavailable."""
     try:
         result = await work
-    except NotSent:
-        raise StoreUnavailable(NOBODY_ANSWERS) from None
+    except NotSent as failed:
+        loading = isinstance(failed.__cause__, BusyLoadingError)
+        raise StoreUnavailable(_LOADING if loading else NOBODY_ANSWERS) from None
     except Lost:
         raise StoreUnavailable(UNKNOWN) from None
     except ResponseError as refused:

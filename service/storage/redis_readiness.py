@@ -15,8 +15,8 @@ import asyncio
 from typing import Final
 
 from service.storage.protocol import StoreUnavailable
-from service.storage.redis_files import NotRewritten, finished, rewrite_log
-from service.storage.redis_node import Node
+from service.storage.redis_files import NotRewritten, finished, rewrite_log_now
+from service.storage.redis_node import Conversation, Node
 from service.storage.redis_scripts import COMMITS, SCRIPTS
 
 _BUSY: Final = "Redis has just started, and its append-only file is being put in order. Try again."
@@ -57,20 +57,21 @@ class Readiness:
 
 
 async def _prepare(node: Node) -> None:
-    if not await _knows(node):
-        await finished(node)  # perhaps another process does the same now
-        if not await _knows(node):
+    # On one connection, which ends with that Redis: if it starts again meanwhile, its next life gets no script unseen.
+    async with node.conversation() as server:
+        if not await _knows(server):
             try:
-                await rewrite_log(node)
+                await finished(server)  # perhaps another process does the same now
+                if not await _knows(server):
+                    await rewrite_log_now(server)
             except NotRewritten:
                 raise StoreUnavailable(_FAILED) from None
-    for reply in await node.exchange(*((b"SCRIPT", b"LOAD", script.text) for script in SCRIPTS)):
-        if isinstance(reply, Exception):
-            raise reply
+        for script in SCRIPTS:
+            await server.ask(b"SCRIPT", b"LOAD", script.text)
 
 
-async def _knows(node: Node) -> bool:
-    (known,) = await node.ask(b"SCRIPT", b"EXISTS", COMMITS.sha)
+async def _knows(server: Conversation) -> bool:
+    (known,) = await server.ask(b"SCRIPT", b"EXISTS", COMMITS.sha)
     return bool(known)
 
 

@@ -6,6 +6,7 @@ The file is cut as a power failure would cut it, so that every place inside a co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -204,3 +205,46 @@ async def test_a_file_that_can_t_be_rewritten_keeps_writes_from_beginning(server
     blocked.rmdir()
     assert await _commit(store, b"1") == Committed((2,))
     await store.close()
+
+
+async def test_a_redis_that_loads_its_files_is_no_crash_of_ours(server: RedisServer) -> None:
+    """Found where a server was started with its Redis, and the file was large: a traceback."""
+    store = await open_store(server.url)
+    for n in range(40):
+        await store.commit(f"p{n}", [Put(b"a", b"1" * 2_000)])
+    await store.purge(
+        P, [b"none"]
+    )  # so that all is in the part of the file during whose loading Redis answers
+    server.kill9()
+    server.config |= {
+        "key-load-delay": "20000",
+        "loading-process-events-interval-bytes": "1024",
+    }  # µs a command
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
+    told = set()
+    while not starting.done():
+        await asyncio.sleep(0.05)
+        with contextlib.suppress(StoreUnavailable):
+            await store.sweep(1)
+        try:
+            await (await open_store(server.url)).close()
+        except StoreUnavailable as error:
+            told.add(str(error))
+    await starting
+    assert "Redis has just started, and is loading its files. Try again." in told
+    assert await store.commit(P, [Insert(b"new", b"")]) == Committed()
+    await store.close()
+
+
+async def test_several_servers_have_the_file_rewritten_once(server: RedisServer) -> None:
+    """Each of many would keep all writes waiting for as long again."""
+    stores = [await open_store(server.url) for _ in range(4)]
+    for n in range(5):
+        await stores[0].commit(f"p{n}", [Put(b"a", b"1")])
+    server.config["rdb-key-save-delay"] = "50000"  # µs for each of the ten keys
+    await _crash(server)
+    await asyncio.gather(*(store.commit(P, [Put(b"new", b"")]) for store in stores))
+    with server.client() as client:
+        assert client.info("persistence")["aof_rewrites"] == 1
+    for store in stores:
+        await store.close()
