@@ -67,7 +67,7 @@ class AdmissionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """A server's settings. Times are in seconds."""
 
-    data: str
+    data: Annotated[str, Meta(min_length=1)]
     """Folder for keys and, with SQLite, everything else."""
     name: Annotated[str, Meta(min_length=1, max_length=120)] = "Sottovoce"
     host: str = "127.0.0.1"
@@ -105,13 +105,7 @@ _NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
 _FLAGS = {"open_groups"}
 _TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url", "paging"}
 _LISTS = {"groups", "registries"}
-_EMPTY_IS_UNSET = {
-    "name",
-    "redis_url_file",
-    "onion",
-    "exit_url",
-    "paging",
-}  # as compose.yaml passes what nobody set
+_EMPTY_IS_WRONG = {"data", "host", "store"}  # elsewhere not set, as compose.yaml passes what nobody set
 
 
 def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -177,7 +171,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for name in sorted(_NUMBERS | _FLAGS | _TEXTS | _LISTS):
         text = environment.get(ENV + name.upper())
-        if text is None or (not text and name in _EMPTY_IS_UNSET):
+        if text is None or (not text and name not in _EMPTY_IS_WRONG):
             continue
         if name in _NUMBERS:
             if not (text.isascii() and text.isdigit() and len(text) <= 20):

@@ -131,6 +131,20 @@ def test_an_empty_text_is_not_set() -> None:
     assert (read.onion, read.name, read.groups) == (None, "Sottovoce", ())
 
 
+@pytest.mark.parametrize("name", [name for name in Settings.__struct_fields__ if name != "admission"])
+def test_an_empty_text_leaves_what_the_file_says(tmp_path: Path, name: str) -> None:
+    """All but three, as docs/operating.md says: without these the server would be another one."""
+    path = written(tmp_path, 'data = "/srv/a"\nport = 81\ngroups = ["' + "0" * 32 + '"]\nopen_groups = true')
+    given = {f"SOTTOVOCE_{name.upper()}": ""}
+    if name == "host":
+        assert load(path, given).host == ""  # which is no address: the start says so
+    elif name in {"data", "store"}:
+        with pytest.raises(SettingsRefused, match=f"see {name}"):
+            load(path, given)
+    else:
+        assert load(path, given) == load(path, {})
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     """In docs/operating.md: an operator doesn't read the source."""
     told = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
