@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -95,13 +96,20 @@ def take_measure(context: click.Context, file: Path, as_json: bool) -> None:
     )
 
 
+_NONE: Final = "This desk was told of no measure that holds now."
+_NONE_ABOUT: Final = "This desk was told of no measure about that account that holds now."
+
+
 @desk.command("in-force")
 @click.argument("account", required=False)
 @json_option
 @click.pass_context
 @command
 def in_force_(context: click.Context, account: str | None, as_json: bool) -> None:
-    """List the measures in force that this council decided or was told of; with ACCOUNT, those about that account."""
+    """List the measures in force that this desk was told of; with ACCOUNT, those about that account.
+
+    A poll says nothing of accounts: what your own council decided stands here once it was shared with your own group.
+    """
     today = day_of(time.time())
     with opened(context) as session:
         found = in_force(session, today, None if account is None else read_subject(account))
@@ -110,7 +118,7 @@ def in_force_(context: click.Context, account: str | None, as_json: bool) -> Non
     emit(
         [notice_view(one, names[one.group]) for one in found],
         as_json,
-        shown("\n".join(lines or ["This desk was told of no measure that holds now."])),
+        shown("\n".join(lines or [_NONE if account is None else _NONE_ABOUT])),
     )
 
 

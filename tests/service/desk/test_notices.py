@@ -112,6 +112,8 @@ def test_an_end_that_is_over_and_none_at_all(councils: Councils, monkeypatch: py
     text = councils("Zoe", "in-force").stdout
     assert "until 2999-06-09, looked at again on 2026-06-01" in text
     assert "no end is set\n" in text
+    other = councils("Zoe", "in-force", "github:somebody-else").stdout
+    assert other == "This desk was told of no measure about that account that holds now.\n"
     monkeypatch.setattr("service.desk.notices_cli.day_of", lambda now_s: day_of(now_s) + 400_000)
     assert [one["name"] for one in councils.in_force("Zoe")] == ["spring-2"]
     over = councils.share("Gil", councils.boreal, EXAMPLE, "over")
