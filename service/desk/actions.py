@@ -193,6 +193,38 @@ def recuse(desk: Desk, case: Case, reason: str) -> list[Waiting]:
     ]
 
 
+def handed_to(
+    case: Case, histories: Histories, to: RosterHistory, wanted: Sequence[Handler] | None
+) -> tuple[Handler, ...]:
+    """Give those who would get a report by `forward`: those of them who can't open all of it yet.
+
+    to: of the other group; wanted: None for all its recipients but those left out. Refused as `readers.may_be_told`
+    refuses, when somebody wanted can open all of it already, and when nobody is left.
+    """
+    handlers = may_be_told(case, histories, to, wanted)
+    if not handlers:
+        raise Refused("nobody is left to forward it to")
+    wanting = _wanting(case, histories, to, handlers)
+    lacking = [one for one in handlers if any(one == person for _, person in wanting)]
+    if not lacking or (wanted is not None and len(lacking) < len(handlers)):
+        raise Refused("it was sent to these people, or to one of them, by the reporter already")
+    return tuple(lacking)
+
+
+def _wanting(
+    case: Case, histories: Histories, to: RosterHistory, handlers: Sequence[Handler]
+) -> list[tuple[Held, Handler]]:
+    """Give each envelope of a case with each handler who lacks it."""
+    # Of an answer from another list than this desk has, nobody can tell: outbox.grant_follow_ups hands it on later.
+    envelopes = [one for one in (case.first, *case.follow_ups) if knows_left_out(one, histories)]
+    return [
+        (held, one)
+        for held in envelopes
+        for one in not_left_out(held, histories, handlers)
+        if _lacks(held, to.latest.group, one)
+    ]
+
+
 def forward(
     desk: Desk,
     case: Case,
@@ -203,25 +235,11 @@ def forward(
 ) -> list[Waiting]:
     """Hand a report, with what followed, to members of a group by sealing its content keys to them.
 
-    to: of the other group; wanted: None for all its recipients but those left out. Whom the reporter left out of an
-    answer gets the rest. Refused as `readers.may_be_told` refuses, when somebody wanted can open all of it already,
-    when nobody is left, and when so many would have it that nobody could write to its reporter any more.
+    to, wanted: as for `handed_to`. Whom the reporter left out of an answer gets the rest. Refused as `handed_to`
+    refuses, and when so many would have it that nobody could write to its reporter any more.
     """
-    handlers = may_be_told(case, histories, to, wanted)
-    if not handlers:
-        raise Refused("nobody is left to forward it to")
-    # Of an answer from another list than this desk has, nobody can tell: outbox.grant_follow_ups hands it on later.
-    envelopes = [one for one in (case.first, *case.follow_ups) if knows_left_out(one, histories)]
-    wanting = [
-        (held, one)
-        for held in envelopes
-        for one in not_left_out(held, histories, handlers)
-        if _lacks(held, to.latest.group, one)
-    ]
-    lacking = [one for one in handlers if any(one == person for _, person in wanting)]
-    if not lacking or (wanted is not None and len(lacking) < len(handlers)):
-        raise Refused("it was sent to these people, or to one of them, by the reporter already")
-    handlers = tuple(lacking)
+    handlers = handed_to(case, histories, to, wanted)
+    wanting = _wanting(case, histories, to, handlers)
     told = Forwarded(
         group=to.latest.group.hex(),
         handlers=tuple(handler.pseudonym for handler in handlers),

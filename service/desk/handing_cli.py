@@ -13,15 +13,16 @@ import click
 
 from crypto.errors import Refused
 from service.cases.rosters import RosterHistory
-from service.console import check_shows, command, emit, hex_id, json_option, shown
+from service.console import check_shows, command, emit, hex_id, json_option, one_line, shown
 from service.desk import actions
 from service.desk.acting_cli import KEPT, TEXT_FILE, WHY
 from service.desk.cli import client_of, desk, opened
 from service.desk.readers import not_left_out
-from service.desk.recording import record_report
+from service.desk.recording import Going, record_report
 from service.desk.rosters import pull_roster
 from service.desk.session import Session, handlers_named
-from service.desk.writing import remark
+from service.desk.show import ID_SHOWN
+from service.desk.writing import remark, sure
 from service.files import read_answers, read_file
 from service.wire.client import Declined
 from service.wire.problems import Kind
@@ -55,14 +56,19 @@ def forward(
 ) -> None:
     """Hand a report to members of another group, but to nobody whom its reporter left out.
 
-    The list of a group that this desk doesn't know yet is fetched at once. It can also go to colleagues who joined
-    after it came, or who lost the key that it is sealed to.
+    Asks at a terminal. The list of a group that this desk doesn't know yet is fetched at once. It can also go to
+    colleagues who joined after it came, or who lost the key that it is sealed to.
     """
     with opened(context) as session:
         case = session.find(report)
         to = group_history(session, hex_id(to_group, 16, "a group's id"))
         histories = session.histories()
         wanted = handlers_named(to.latest, names) if names else None
+        people = actions.handed_to(case, histories, to, wanted)
+        who = one_line(f"{', '.join(one.pseudonym for one in people)} ({to.latest.name})")
+        sure(
+            f"Hand {case.first.id[:ID_SHOWN]}, \u201c{case.first.headline}\u201d, to {who}? It can't be undone."
+        )
         items = actions.forward(
             session.desk(int(time.time())), case, histories, to, wanted, remark(reason, WHY)
         )
@@ -95,7 +101,10 @@ def record(
     leave_out: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """File a report for someone who came by another way; the reply code is theirs, to be handed over."""
+    """File a report for someone who came by another way; the reply code is theirs, to be handed over.
+
+    Says first who receives it, and asks at a terminal. With too few of your group left, it goes to the alternate group.
+    """
     check_shows("english", as_json=as_json)
     answers = read_answers(file)
     read = [read_file(path, original=False) for path in attach] + [
@@ -103,18 +112,42 @@ def record(
     ]
     files = tuple(one for one, _ in read)
     with opened(context) as session, client_of(session) as client:
-        words = record_report(session, client, answers, files, leave_out, int(time.time()), _unsure)
+        goes_to: list[Going] = []
+
+        def told(going: Going) -> None:
+            goes_to.append(going)
+            click.echo(shown("\n".join(_going_lines(going))), err=True)
+            sure("File it?")
+
+        words = record_report(session, client, answers, files, leave_out, int(time.time()), _unsure, told)
+    [going] = goes_to
     removed = sorted({what for _, told in read for what in told})
     lines = [
         *([f"Removed from the files: {', '.join(removed)}."] if removed else []),
         "Recorded. The reply code:",
     ]
     emit(
-        {"code": words, "removed": removed},
+        {
+            "code": words,
+            "removed": removed,
+            "recipients": list(going.names),
+            "group_name": going.roster.name,
+            "to_alternate": going.elsewhere,
+        },
         as_json,
         "\n".join([*lines, "", f"  {' '.join(words)}", "", _HAND_OVER]),
         once=True,
     )
+
+
+def _going_lines(going: Going) -> list[str]:
+    names = ", ".join(one_line(name) for name in going.names)
+    if not going.elsewhere:
+        return [f"It goes to: {names}."]
+    return [
+        "Too few of your group would be left, so it goes to its alternate group instead.",
+        f"It goes to: {names} ({one_line(going.roster.name)}).",
+    ]
 
 
 def _unsure(words: tuple[str, ...]) -> None:

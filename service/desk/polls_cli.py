@@ -16,7 +16,8 @@ from service.desk.cli import client_of, desk, opened
 from service.desk.measures import review_day
 from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
-from service.desk.writing import text_of
+from service.desk.show import set_in
+from service.desk.writing import sure, text_of
 from service.wire import poll_calls
 
 
@@ -79,7 +80,10 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
 @click.pass_context
 @command
 def implemented(context: click.Context, poll: str, text_file: Path, ends: str | None, as_json: bool) -> None:
-    """Record, for everyone to see, what the council did and when it ends."""
+    """Record, for everyone to see, what the council did and when it ends.
+
+    It can't be replaced, so it shows the text and asks at a terminal.
+    """
     phi, ends_on = poll_id(poll), None if ends is None else _end(ends)
     with opened(context) as session, client_of(session) as client:
         text = text_of(text_file)
@@ -89,6 +93,10 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
         if found.view.state == "delivered":
             raise Refused("say first that the council has the result: `sottovoce desk acknowledge`")
         outcome = found.delivered.outcome.statement
+        lines = ["Everyone will see this with the poll:", "", *set_in("", text), ""]
+        lines += [] if ends is None else [f"The measure ends on {day_told(ends_on or 0)}."]
+        click.echo(shown("\n".join(lines)), err=True)
+        sure("Publish that? It can't be replaced.")
         signature = decisions.implement(session.in_force.signing, outcome, text, ends_on)
         view = client.do(poll_calls.implement(session.signer, phi, text, ends_on, signature))
     emit({"state": view.state, "ends": ends}, as_json, "Recorded.")

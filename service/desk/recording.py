@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from crypto.codes import ReplyCode, to_words
@@ -12,13 +13,32 @@ from service.cases.answers import Answers
 from service.cases.choosing import ToAlternate, choose, of_alternate
 from service.cases.filing import Recipients, file_report
 from service.cases.reports import File
-from service.cases.rosters import Roster
+from service.cases.rosters import Handler, Roster
 from service.desk.rosters import pull_roster
 from service.desk.session import Session
 from service.wire import calls
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
 from service.wire.patience import Attempts, patiently
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """To whom a report is about to go."""
+
+    roster: Roster
+    handlers: tuple[Handler, ...]
+    elsewhere: bool
+    """Whether too few would be left of the handler's own group, so that it goes to that group's alternate."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The handlers, as their list has them."""
+        return tuple(handler.pseudonym for handler in self.handlers)
+
+    def recipients(self) -> Recipients:
+        """Give what a report is sealed to."""
+        return Recipients(self.roster.group, self.roster.digest, tuple(one.seal_key for one in self.handlers))
 
 
 def record_report(
@@ -29,18 +49,22 @@ def record_report(
     left_out: Sequence[str],
     now_s: int,
     unsure: Callable[[tuple[str, ...]], None] = lambda _words: None,
+    told: Callable[[Going], None] = lambda _going: None,
 ) -> tuple[str, ...]:
     """File a recorded report and give the twelve words of its reply code, which belong to the person concerned.
 
     It takes the same road as any report, so the server can't tell that a handler wrote it; the desk reads it at the
     next sync. Raises Refused, also for a list of handlers that contradicts what this desk has seen, Unreachable or
-    Declined. unsure: is given the code first when the report may have been filed all the same.
+    Declined. unsure: is given the code first when the report may have been filed all the same. told: is given who
+    receives it before anything is sent, and may refuse.
     """
-    to = _recipients(session, client, left_out)
+    going = _going(session, client, left_out)
+    to = going.recipients()
     if answers.voice:
         raise Refused("a voice is its member's own: they file with `sottovoce report --voice`")
     today = datetime.fromtimestamp(now_s, UTC).date()
     report = answers.to_report(tuple(files), today, recorded=True)
+    told(going)
     code = ReplyCode(session.entropy(ReplyCode.SIZE))
     filed = file_report(report, files, to, code, session.entropy)
     server = VerifyKey(client.do(calls.server_info()).verify_key)
@@ -58,16 +82,12 @@ def record_report(
     return to_words(code)
 
 
-def _recipients(session: Session, client: Client, left_out: Sequence[str]) -> Recipients:
+def _going(session: Session, client: Client, left_out: Sequence[str]) -> Going:
     roster = pull_roster(session, client, session.group).latest
     match choose(roster.recipients, roster.minimum, roster.alternate, left_out):
         case ToAlternate() as other:
             alternate = pull_roster(session, client, other.group_id).latest
-            return _to(alternate, of_alternate(other, alternate.recipients, alternate.minimum))
+            kept = of_alternate(other, alternate.recipients, alternate.minimum)
+            return Going(alternate, kept, elsewhere=True)
         case chosen:
-            return _to(roster, chosen.handlers)
-
-
-def _to(roster: Roster, handlers: Sequence[object]) -> Recipients:
-    keys = tuple(handler.seal_key for handler in roster.recipients if handler in handlers)
-    return Recipients(roster.group, roster.digest, keys)
+            return Going(roster, chosen.handlers, elsewhere=False)

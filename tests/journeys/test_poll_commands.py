@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from crypto.entropy import system
+from crypto.errors import Refused
 from polls.archive import read
 from polls.casting import make_cast
 from polls.encoding import hash_hex
@@ -217,6 +218,10 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert _awaited(world, f"`sottovoce desk result {phi}`") == [{"poll": phi, "word": "acknowledge"}]
     assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
     assert _awaited(world, f"`sottovoce desk implemented {phi} ") == [{"poll": phi, "word": "implemented"}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.desk.polls_cli.sure", _no)
+        said = _refused_desk(world, "implemented", phi, "--text-file", str(done))
+    assert "Everyone will see this with the poll:\n\n    A written warning was given.\n" in said
     assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
     told = world.at("poll", desk, "status", phi)
     assert (told["acknowledged"]["by"], told["implemented"]["by"]) == ("Zoe", "Zoe")
@@ -411,6 +416,10 @@ def _awaited(world: World, said: str) -> list[dict[str, str]]:
     assert said in world.run("desk", world.desk, "sync").output
     found: list[dict[str, str]] = world.does("desk", world.desk, "sync")["results_waiting"]
     return found
+
+
+def _no(_question: str) -> None:
+    raise Refused("nothing was done")
 
 
 def _refused_desk(world: World, *arguments: str) -> str:

@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from crypto.entropy import system
+from crypto.errors import Refused
 from service.cases.answers import Answers
 from service.wire import calls
 from service.wire.client import Client
@@ -15,6 +18,39 @@ from tests.support.desks import desk_at, home_of
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
 from tests.support.server import RunningServer
+
+
+class Refusing:
+    """Somebody at a terminal who is asked, and didn't mean it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, question: str) -> None:
+        self.asked.append(question)
+        raise Refused("nothing was done")
+
+
+def test_nothing_is_handed_over_or_recorded_that_was_not_meant(
+    ada: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal a question is put first, with the people who would read it: neither can be taken back."""
+    no = Refusing()
+    monkeypatch.setattr("service.desk.handing_cli.sure", no)
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    assert ada.type("forward", row["id"], "--to-group", ada.other.id.hex()).exit_code == 3
+    (ada.folder / "report.toml").write_text('what = "told me"\n')
+    record = ("record", "--file", ada.folder / "report.toml", "--leave-out", "Cy")
+    refused = ada.type(*record)
+    assert (refused.exit_code, "It goes to: Ada, Bo.\n" in refused.stderr) == (3, True), refused.output
+    hand, file = no.asked
+    assert (f"“{row['headline']}”, to Dan, Eve (Borealis)?" in hand, file) == (True, "File it?"), hand
+    assert json.loads(ada.does("sync", "--json"))["sent"] == 0
+    assert json.loads(ada.does("sync", "--json"))["new_reports"] == 0
+    monkeypatch.undo()
+    told = json.loads(ada.does(*record, "--json"))
+    assert (told["recipients"], told["to_alternate"]) == (["Ada", "Bo"], False)
 
 
 def test_a_report_is_forwarded_to_nobody_whom_its_reporter_left_out(
@@ -109,5 +145,6 @@ def test_a_recorded_report_passes_by_who_was_left_out(tmp_path: Path, server: Ru
             "record", "--file", tmp_path / "report.toml", "--leave-out", "Ada", "--leave-out", "Bo"
         )
     assert told.exit_code == 0, told.output
+    assert "to its alternate group instead.\nIt goes to: Dan, Eve (Borealis).\n" in told.stderr
     found = {home: json.loads(cy.type("sync", "--json", home=home).stdout) for home in ("Dan", "Ada", "Cy")}
     assert {home: each["new_reports"] for home, each in found.items()} == {"Dan": 1, "Ada": 0, "Cy": 0}
