@@ -24,7 +24,7 @@ from service.chain_files import read_whole, write_whole
 from service.wire.client import Client
 from service.wire.poll_records import gather
 from service.wire.poll_voters import download_named
-from service.wire.registry_pins import load_chain, save_chain, verified
+from service.wire.registry_pins import save_chain, verified_chain
 
 
 def export_poll(
@@ -65,10 +65,10 @@ def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) 
     Also gives the registry of members by which it was judged: that it is the community's no file can prove.
     """
     held = read_whole(evidence, MAX_EVIDENCE)
-    stored = load_chain(registry)
+    stored = verified_chain(registry)
     if stored is None:
         raise Refused("the registry's file is not there")
-    known = verified(*stored).registry
+    known = stored.registry
     members = _snapshot_of(known, held)
     report = verify(
         ED25519,

@@ -28,7 +28,7 @@ from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Account, ByInvitation, Found, Hex32, Statement, encode_statement
 from service.chain_files import alone, read_whole
 from service.console import read_passphrase, write_private, wrong_form
-from service.wire.registry_pins import load_chain, save_chain, verified
+from service.wire.registry_pins import save_chain, verified, verified_chain
 
 ROOT_FILE: Final = "root.key"
 ROOT_KIND: Final = "registry root"
@@ -134,10 +134,10 @@ class RegistryHome:
 
     def growing(self) -> tuple[tuple[bytes, ...], GrowingRegistry]:
         """Read the folder's chain and verify it."""
-        stored = load_chain(self.folder / CHAIN_FILE)
+        stored = verified_chain(self.folder / CHAIN_FILE)
         if stored is None:
             raise Refused("there is no chain here: `sottovoce registry create` makes one")
-        return stored[1], verified(*stored)
+        return stored.statements, stored.growing
 
     def say(self, said: Sequence[Statement]) -> Registry:
         """Check that each statement can follow, ask for the passphrase, sign them all, and write the chain."""

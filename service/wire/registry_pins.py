@@ -160,6 +160,20 @@ def load_chain(path: Path) -> tuple[bytes, tuple[bytes, ...]] | None:
     return bytes.fromhex(stored.registry), stored.statements
 
 
+def verified_chain(path: Path) -> Downloaded | None:
+    """Read a chain file and verify all of it; None when there is none. Refused if it is not as its key signed it."""
+    stored = load_chain(path)
+    if stored is None:
+        return None
+    try:
+        return Downloaded(stored[1], verified(*stored))
+    except RegistryForged:  # which speaks of a server
+        raise Refused(
+            "The file of a registry's chain is damaged, or somebody changed it: its key did not sign it as it stands. "
+            "Nothing of it was used. Restore it from a backup, or get it again."
+        ) from None
+
+
 def save_chain(path: Path, registry: bytes, statements: Sequence[bytes]) -> None:
     """Write a chain file durably and all at once."""
     write_whole(path, msgspec.json.encode(_ChainFile(registry.hex(), tuple(statements))))
@@ -172,7 +186,11 @@ def fetch(client: Client, registry: bytes, folder: Path) -> Registry:
     For who may keep chains in the clear: they say nothing but which registry was looked at.
     """
     kept = _kept(folder, registry)
-    downloaded = download(client, registry, kept)
+    try:
+        downloaded = download(client, registry, kept)
+    except (RegistryForked, RegistryRolledBack):
+        verified_chain(_file(folder, registry))  # a file that is damaged here accuses nobody
+        raise
     if len(downloaded.statements) == len(kept):
         return downloaded.registry
     with alone(folder / LOCK_FILE):

@@ -25,6 +25,7 @@ from service.cli import main
 from service.wire import calls, poll_calls
 from service.wire.client import AsyncClient, Client
 from service.wire.puzzles import solve
+from service.wire.registry_pins import load_chain, save_chain
 from tests.support import belenios
 from tests.support.desks import home_of
 from tests.support.groups import Group
@@ -245,6 +246,12 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     evidence = Path(files["evidence"])
     evidence.write_bytes(evidence.read_bytes().replace(b'"outcome":1', b'"outcome":2'))
     assert world.run("poll", desk, *judged).exit_code == 3
+    members = Path(files["registry"])
+    registry, statements = load_chain(members) or (b"", ())
+    save_chain(members, registry, (*statements[:-1], statements[-1][:-1] + bytes([statements[-1][-1] ^ 1])))
+    said = world.run("poll", desk, *judged).output
+    assert "did not sign it as it stands" in said
+    assert "server" not in said
 
 
 def test_a_damaged_prepared_poll_and_a_path_without_a_name_are_refused(world: World) -> None:

@@ -30,6 +30,7 @@ from service.wire.registry_pins import (
     fetch,
     follow,
     load_chain,
+    save_chain,
 )
 from service.wire.registry_shapes import StatementsPage
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper
@@ -266,6 +267,21 @@ def test_a_tampered_memory_is_refused(keeper: Keeper, tmp_path: Path) -> None:
         for bad in (b"", b"{}", whole[:-2], whole.replace(b'"statements"', b'"statement"')):
             path.write_bytes(bad)
             with pytest.raises(Refused, match="damaged"):
+                fetch(client, keeper.id, tmp_path)
+
+
+def test_a_memory_that_was_changed_accuses_no_server(keeper: Keeper, tmp_path: Path) -> None:
+    """Where the folder's own chain is not as its key signed it, that is said, and not that the server lies."""
+    path = tmp_path / f"{keeper.id.hex()}.json"
+    with Server(keeper.id, keeper.statements).client() as client:
+        fetch(client, keeper.id, tmp_path)
+        changed = (
+            *keeper.statements[:-1],
+            keeper.statements[-1][:-1] + bytes([keeper.statements[-1][-1] ^ 1]),
+        )
+        for bad in (changed, (*keeper.statements, changed[-1])):
+            save_chain(path, keeper.id, bad)
+            with pytest.raises(Refused, match="did not sign it as it stands"):
                 fetch(client, keeper.id, tmp_path)
 
 
