@@ -105,12 +105,17 @@ def new_registrar(home: RegistryHome, as_json: bool) -> None:
 @click.option(
     "--key", "keys", multiple=True, help="A registrar's key, 64 hexadecimal digits; may be repeated."
 )
+@click.option("--none", is_flag=True, help="Nobody but the root key may invite any more.")
 @json_option
 @click.pass_obj
 @command
-def registrars(home: RegistryHome, keys: tuple[str, ...], as_json: bool) -> None:
-    """Say who may invite from now on, all anew. The root key always may."""
+def registrars(home: RegistryHome, keys: tuple[str, ...], none: bool, as_json: bool) -> None:
+    """Say who may invite from now on, all anew. The root key always may. `list` shows who may now."""
     _, growing = home.growing()
+    if bool(keys) == none:
+        raise Refused(
+            "name all who may invite from now on with --key, or say --none; `sottovoce registry list` shows who may now"
+        )
     raw = tuple(hex_id(key, 32, "a registrar's key, as `registry new-registrar` shows it,") for key in keys)
     signed(home, [built(Registrars, on=today(growing.registry), keys=raw)], as_json)
 
@@ -222,6 +227,7 @@ def list_(home: RegistryHome, as_json: bool) -> None:
     ]
     lines += [f"  {member.account}" for member in now.members]
     lines += [f"snapshot {one_line(str(s['name']))}: {s['members']} members" for s in snapshots]
+    lines += [f"registrar {key}" for key in sorted(key.hex() for key in now.registrars)]
     emit(result, as_json, shown("\n".join(lines)))
 
 

@@ -95,6 +95,8 @@ def test_a_chain_with_an_operators_member_is_not_accepted(keeper: Person, tmp_pa
         (("freeze", "--name", "x", "--beacon-source", "x"), "two members"),
         (("beacon", "--name", "x", "--value", "ab" * 32), "no snapshot"),
         (("beacon", "--name", "x", "--value", "ab"), "wrong form (value)"),
+        (("registrars",), "--none"),
+        (("registrars", "--none", "--key", "ab" * 32), "--none"),
         (("registrars", "--key", "ab"), "64 hexadecimal"),
         (("registrars", "--key", "zz"), "a registrar's key"),
         (("admit", "--digest", "zz", "--server", "SERVER"), "a request's digest"),
@@ -226,6 +228,7 @@ def test_a_registrar_signs_no_statement(keeper: Person, tmp_path: Path, server: 
     registrar = Person.at(tmp_path / "registrar")
     key = registrar.does("registry", "new-registrar")["key"]
     keeper.does("registry", "registrars", "--key", key)
+    assert f"\nregistrar {key}\n" in keeper.run("registry", "list").output
     keeper.does("registry", "publish", "--server", server.base)
     ann = invited(keeper, tmp_path / "ann", "github.com/ann")
     invitation = str(ann.folder / "invitation.json")
