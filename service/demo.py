@@ -7,6 +7,7 @@ members and trustees are made with a light Argon2id, so that the start takes two
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -186,8 +187,8 @@ def _desk(home: Path, base: str, group: str, name: str) -> rosters.HandlerCard:
 
 
 def _told(folder: Path, base: str, made: Made) -> str:
-    shown = Path(os.path.relpath(folder))
-    run = f"{Path(os.path.relpath(sys.executable)).parent}/sottovoce"
+    shown = shlex.quote(os.path.relpath(folder))
+    run = shlex.quote(f"{Path(os.path.relpath(sys.executable)).parent}/sottovoce")
     unlocked = f"--passphrase-file {shown}/{PASSPHRASE_FILE}"
     desk = f"{run} desk --home {shown}/ada {unlocked}"
     with Client(base) as client:

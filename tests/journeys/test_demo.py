@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
                 "service.cli",
                 "demo",
                 "--folder",
-                "data",
+                "my data",
                 "--port",
                 str(port),
             ],
@@ -78,6 +79,9 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
         told = log.read_text()
         found = re.search(r"Group: .*id ([0-9a-f]{32})", told)
         assert found is not None, told
+        typed = [shlex.split(line, comments=True) for line in told.splitlines() if "--home" in line]
+        assert typed, told
+        assert all(line[line.index("--home") + 1].startswith("my data/") for line in typed), told
         running = Demonstration(folder, f"http://127.0.0.1:{port}", found[1], process)
         yield running
         if process.poll() is None:
@@ -102,7 +106,7 @@ def sottovoce(folder: Path, *arguments: str, stdin: str = "") -> subprocess.Comp
 
 def desk(folder: Path, name: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a desk command of one of the demonstration's handlers."""
-    home = ("desk", "--home", f"data/{name}", "--passphrase-file", "data/passphrase.txt")
+    home = ("desk", "--home", f"my data/{name}", "--passphrase-file", "my data/passphrase.txt")
     return sottovoce(folder, *home, *arguments, stdin=stdin)
 
 
@@ -139,11 +143,11 @@ def test_members_of_the_demonstration_speak_and_vote(demonstration: Demonstratio
     """Walk-through 3 as printed, until the close, and a report with a voice; who is left out can't vote."""
     folder = demonstration.folder
     base, group = demonstration.base, demonstration.group
-    made = json.loads((folder / "data" / "made.json").read_text())
-    unlocked = ("--passphrase-file", "data/passphrase.txt")
+    made = json.loads((folder / "my data" / "made.json").read_text())
+    unlocked = ("--passphrase-file", "my data/passphrase.txt")
 
     def member(name: str) -> tuple[str, ...]:
-        return ("--server", base, "--home", f"data/members/{name}", *unlocked)
+        return ("--server", base, "--home", f"my data/members/{name}", *unlocked)
 
     opens = time.monotonic() + 60
     while "poll is waiting" in (told := _vote(folder, made["poll"], *member("ada"))).stderr:
@@ -157,7 +161,7 @@ def test_members_of_the_demonstration_speak_and_vote(demonstration: Demonstratio
     assert (early.returncode, "it is open" in early.stderr) == (3, True)
     status = sottovoce(folder, "poll", "status", made["poll"], "--server", base, "--json")
     assert json.loads(status.stdout)["state"] == "open"
-    with_voice = ("--voice", "data/members/ida/member.key", *unlocked)
+    with_voice = ("--voice", "my data/members/ida/member.key", *unlocked)
     report = ("report", "--server", base, "--group", group, "--file", "report.toml", "--yes", "--json")
     filed = sottovoce(folder, *report, *with_voice)
     assert filed.returncode == 0, filed.stderr
@@ -175,7 +179,7 @@ def test_wrong_input_gets_a_sentence_and_a_code(demonstration: Demonstration) ->
     folder = demonstration.folder
     (folder / "wrong.txt").write_text("not it")
     (folder / "bad.toml").write_text('what = "x"\nwhatt = "y"\n')
-    wrong = sottovoce(folder, "desk", "--home", "data/ada", "--passphrase-file", "wrong.txt", "list")
+    wrong = sottovoce(folder, "desk", "--home", "my data/ada", "--passphrase-file", "wrong.txt", "list")
     assert (wrong.returncode, wrong.stdout) == (4, "")
     assert "passphrase is wrong" in wrong.stderr
     assert "not it" not in wrong.stderr
