@@ -6,6 +6,7 @@ it is sent; whether it is granted is for the keeper.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ from service.member_cli import listed, member
 from service.member_home import MemberHome
 from service.member_keys import MemberKeys
 from service.registry_cli import proxy_option
-from service.registry_home import MAX_SMALL, InvitationFile, built, registry_id, today
+from service.registry_home import MAX_SMALL, InvitationFile, built, checked_account, registry_id, today
 from service.wire import registry_calls
 from service.wire.admitting import Admission
 from service.wire.client import Client
@@ -85,8 +86,10 @@ def apply_(
     """
     kind = AskRotate if replace else AskJoin
     if invitation is not None:
+        _destination(server, out)
         file = _invitation(invitation)
         rid = bytes.fromhex(file.registry)
+        home.check_free(rid, file.account)  # before anyone types a passphrase
         application = _application(rid, file.account, home.keys())
         checked_invitation(application, file.invitation, rid, today())
         home.belongs(rid, file.account)
@@ -94,6 +97,7 @@ def apply_(
     elif signature is not None:
         if ssh_key is None or published_at is None:
             raise Refused("a signature needs --ssh-key and --published-at")
+        _destination(server, out)
         application = home.prepared()
         key = SshKey.parse_line(_text(ssh_key, MAX_LINE).strip())
         identity: BySsh = built(
@@ -104,7 +108,9 @@ def apply_(
         home.belongs(rid, application.account)
         _deliver(rid, kind(application, identity), server, proxy, out, as_json)
     elif registry_hex is not None and account is not None:
-        application = _application(registry_id(registry_hex), account, home.keys())
+        rid = registry_id(registry_hex)
+        home.check_free(rid, checked_account(account))
+        application = _application(rid, account, home.keys())
         text = application_text(application)
         path = home.prepare(application, text)
         emit(
@@ -112,7 +118,7 @@ def apply_(
             as_json,
             shown(
                 f"{text.decode()}\nThis is in {path}. Sign it with a key that your account publishes:\n"
-                f"  ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {path}\n"
+                f"  ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {shlex.quote(str(path))}\n"
                 "Then: sottovoce member apply --signature … --ssh-key … --published-at … --server …"
             ),
         )

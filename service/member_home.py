@@ -28,7 +28,7 @@ from service.console import read_passphrase
 from service.member_keys import MemberKeys
 from service.wire import pins
 from service.wire.client import Client
-from service.wire.registry_pins import fetch
+from service.wire.registry_pins import fetch, verified_chain
 
 STATE: Final = "member.json"
 PINS_FILE: Final = "pins.json"
@@ -105,8 +105,24 @@ class MemberHome:
         """Read what is public of the keys that are to replace those in force; None when there are none."""
         return self._state(NEXT_STATE)
 
+    def check_free(self, registry: bytes, account: str) -> None:
+        """Refuse keys that are listed elsewhere, or as somebody else, as this folder knows it: it would forget that."""
+        state = self._state(STATE)
+        if state is None or state.registry is None or state.account is None:
+            return
+        chain = verified_chain(self.folder / f"{state.registry}.json")
+        found = None if chain is None else chain.registry.member(state.account)
+        listed = found is not None and found.member_key == state.public
+        if listed and (registry.hex(), account) != (state.registry, state.account):
+            raise Refused(
+                "these keys are listed in another registry or as another account, and this folder would forget it: "
+                "make others for this one with --home and a folder of its own. If you are not listed there any more, "
+                "run `sottovoce member check` first"
+            )
+
     def belongs(self, registry: bytes, account: str) -> MemberState:
-        """Remember where the keys were asked to be listed."""
+        """Remember where the keys were asked to be listed. Refused as `check_free` says."""
+        self.check_free(registry, account)
         state = msgspec.structs.replace(self.state(), registry=registry.hex(), account=account)
         self._write(STATE, msgspec.json.encode(state))
         return state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_a_registry_is_not_founded_without_a_name(tmp_path: Path, name: str) -> 
     [
         (("apply",), "give --invitation"),
         (("apply", "--registry", "ab", "--account", "a.org/x"), "64 hexadecimal"),
-        (("apply", "--registry", "ab" * 32, "--account", "Alice"), "wrong form (account)"),
+        (("apply", "--registry", "ab" * 32, "--account", "Alice"), "where and who"),
         (("apply", "--signature", "NONSENSE"), "needs --ssh-key"),
         (("apply", "--invitation", "NONSENSE", "--out", "OUT"), "not an invitation"),
         (("apply", "--invitation", "MOVED", "--out", "OUT"), "signature does not hold"),
@@ -184,6 +185,40 @@ def test_members_mistakes_are_explained(
     }
     assert said in ann.refused("member", *(names.get(each, each) for each in arguments))
     assert not (tmp_path / "out.json").exists()
+
+
+def test_keys_that_are_listed_are_asked_for_nowhere_else(
+    keeper: Person, tmp_path: Path, server: RunningServer
+) -> None:
+    """The folder would forget where; who left, or was not listed yet, may ask as somebody else."""
+    at = ("--server", server.base)
+    ann = joined(keeper, tmp_path / "ann", "github.com/ann")
+    keeper.does("registry", "publish", *at)
+    ann.does("member", "check", *at)
+    other = Person.at(tmp_path / "other keeper")
+    other.does("registry", "create", "--name", "Other")
+    for home, account in ((keeper, "github.com/bea"), (other, "github.com/ann")):
+        invitation = str(home.folder / "for ann.json")
+        home.does("registry", "invite", "--account", account, "--until", "2099-12-31", "--out", invitation)
+        asked = ("--invitation", invitation, "--out", str(tmp_path / f"{home.folder.name}.bin"))
+        assert "a folder of its own" in ann.refused("member", "apply", *asked)
+        there = ("--registry", id_of(home), "--account", account)
+        assert "a folder of its own" in ann.refused("member", "apply", *there)
+    assert ann.does("member", "show")["account"] == "github.com/ann"
+    keeper.does("registry", "remove", "--account", "github.com/ann", "--reason", "she asked for it")
+    keeper.does("registry", "publish", *at)
+    ann.does("member", "check", *at)
+    ann.does("member", "apply", *asked)
+    assert ann.does("member", "show")["registry"] == id_of(other)
+
+
+def test_the_command_to_sign_can_be_copied(tmp_path: Path, keeper: Person) -> None:
+    """Also where the folder's name has spaces in it."""
+    ann = Person.at(tmp_path / "Ann's keys")
+    ann.does("member", "new")
+    printed = ann.run("member", "apply", "--registry", id_of(keeper), "--account", "a.org/ann").output
+    (line,) = (each for each in printed.splitlines() if "ssh-keygen -Y sign" in each)
+    assert shlex.split(line)[-1] == str(ann.home / "to-sign.txt")
 
 
 def test_an_ssh_signature_for_anything_else_joins_nobody(
