@@ -36,7 +36,7 @@ async def opened(settings: Settings, *, apart: bool = True) -> AsyncIterator[Dep
     keys = load_or_make(settings.folder, system)
     store = await open_store(store_url(settings), replicas=settings.redis_replicas, apart=apart)
     try:
-        limiter = await open_limiter(limiter_url(settings))
+        limiter = await open_limiter(limiter_url(settings), ready=store.healthy)
         try:
             gate = Gate(Admission(keys.admission, limiter, limits_of(settings.admission)))
             yield Deps(settings, store, keys, gate, time.time, system)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import AuthenticationError, NoScriptError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, NoScriptError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from abuse.admission import Debited, Outcome, Passed, Pulse, Queued, Step, Turned, Why
@@ -22,6 +22,9 @@ from abuse.routes import EPOCH_SIZE
 from crypto.entropy import Entropy
 from service.storage.limiter import Clock, LimiterUnavailable
 from service.storage.limiter_lua import script_of, sha_of
+from service.storage.protocol import StoreRefused, StoreUnavailable
+
+Ready = Callable[[], Awaitable[object]]
 
 _ADOPTIONS = 8
 _RECONNECTIONS = 2
@@ -29,6 +32,8 @@ _PATIENCE_S = 5.0  # for a place among them: with a Redis that hangs, requests a
 _AT_ONCE = 64
 """Steps under way together; the others wait. The client's pool refuses what is beyond its 100 connections, and a flood
 would have honest requests refused with it."""
+
+_MAY_NOT = "the limiter's Redis user lacks permissions: docs/operating.md says which it needs"
 
 
 class UnfitForLimits(Exception):
@@ -45,8 +50,10 @@ class RedisLimiter:
         *,
         prefix: str = "sv",
         clock: Clock | None = None,
+        ready: Ready | None = None,
     ) -> None:
         self._client: Any = client
+        self._ready = ready
         self._entropy = entropy
         self._tag = f"{{{prefix}-limits}}:".encode()
         self._clock = clock
@@ -64,6 +71,12 @@ class RedisLimiter:
             sha = sha_of(script_of(epoch))
             if all(await self._client.script_exists(sha)):
                 return epoch, sha
+        if self._ready is not None:
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._ready()
+            except (TimeoutError, StoreUnavailable, StoreRefused):
+                raise LimiterUnavailable("the store is not ready for writes") from None
         epoch = self._entropy(EPOCH_SIZE)
         script = script_of(epoch)
         # Script first: whoever sees the new epoch finds its script; whoever races us begins one more epoch.
@@ -107,6 +120,8 @@ class RedisLimiter:
                     self._life = None
                     continue
                 return epoch, reply
+        except NoPermissionError:
+            raise LimiterUnavailable(_MAY_NOT) from None
         except (RedisError, OSError):
             raise LimiterUnavailable("the limiter's Redis can't be reached") from None
         raise LimiterUnavailable("the limiter's Redis keeps losing its state")
@@ -175,12 +190,19 @@ def _rates(buckets: tuple[Bucket, ...]) -> list[int]:
 
 
 async def open_redis_limiter(
-    url: str, entropy: Entropy, *, cluster: bool = False, prefix: str = "sv", clock: Clock | None = None
+    url: str,
+    entropy: Entropy,
+    *,
+    cluster: bool = False,
+    prefix: str = "sv",
+    clock: Clock | None = None,
+    ready: Ready | None = None,
 ) -> RedisLimiter:
     """Connect, and check that this Redis can be trusted to remember what was spent.
 
+    ready: awaited before anything is written to a Redis that has started; see `open_limiter`.
     Raises ValueError for an address that can't be read, UnfitForLimits when it evicts or is older than 7,
-    LimiterUnavailable when it can't be reached or wants another password.
+    LimiterUnavailable when it can't be reached, wants another password, or does not let this user do what is needed.
     """
     client: Any = RedisCluster.from_url(url) if cluster else Redis.from_url(url)
     try:
@@ -190,6 +212,9 @@ async def open_redis_limiter(
     except AuthenticationError:
         await client.aclose()
         raise LimiterUnavailable("the limiter's Redis wants another user name or password") from None
+    except NoPermissionError:
+        await client.aclose()
+        raise LimiterUnavailable(_MAY_NOT) from None
     except (RedisError, OSError):
         await client.aclose()
         raise LimiterUnavailable("the limiter's Redis can't be reached") from None
@@ -199,4 +224,10 @@ async def open_redis_limiter(
     if memory["maxmemory_policy"] != "noeviction":
         await client.aclose()
         raise UnfitForLimits("set maxmemory-policy noeviction: an evicted mark could be spent again")
-    return RedisLimiter(client, entropy, prefix=prefix, clock=clock)
+    limiter = RedisLimiter(client, entropy, prefix=prefix, clock=clock, ready=ready)
+    try:
+        await limiter.debit((Bucket("probe", Rate(1, 1)),), 0)
+    except BaseException:
+        await limiter.close()
+        raise
+    return limiter

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crypto.entropy import Entropy, system
 from service.storage.limiter import InProcessLimiter, Limiter, steady_clock, wall_clock
-from service.storage.limiter_redis import open_redis_limiter
+from service.storage.limiter_redis import Ready, open_redis_limiter
 from service.storage.limiter_sqlite import SqliteLimiter
 
 _CLUSTER = "redis+cluster://"
@@ -17,8 +17,12 @@ class UnknownLimiter(ValueError):
     """The address names no kind of limiter. The message lists the kinds."""
 
 
-async def open_limiter(address: str, entropy: Entropy = system) -> Limiter:
+async def open_limiter(address: str, entropy: Entropy = system, *, ready: Ready | None = None) -> Limiter:
     """Open a limiter; close it with `close()`.
+
+    ready: the store's `healthy`, where that may be in the same Redis. It is awaited before limits are written to a
+    Redis that has started: its file may end with a torn commit of the store, which our write would complete
+    (redis_readiness.py).
 
     `memory:` is right for one server process, `sqlite:PATH` (a file of its own) for several on one machine, Redis for
     many machines. Raises UnknownLimiter, LimiterUnavailable, UnfitForLimits.
@@ -31,7 +35,7 @@ async def open_limiter(address: str, entropy: Entropy = system) -> Limiter:
     if cluster or address.startswith(("redis://", "rediss://", "unix://")):
         try:
             return await open_redis_limiter(
-                address.replace(_CLUSTER, "redis://", 1), entropy, cluster=cluster
+                address.replace(_CLUSTER, "redis://", 1), entropy, cluster=cluster, ready=ready
             )
         except ValueError:  # its words may repeat the address, and the password in it
             raise UnknownLimiter(_KINDS) from None

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from abuse.admission import Step, Token
+from abuse.limits import Bucket, Rate
+from abuse.routes import Lane
 from service.storage import (
     Absent,
     Append,
@@ -30,6 +33,8 @@ from service.storage import (
     StoreUnavailable,
     open_store,
 )
+from service.storage.limiter import LimiterUnavailable
+from service.storage.limiters import open_limiter
 from tests.support.engines import P
 from tests.support.redis_server import RedisServer, redis_server
 
@@ -151,6 +156,26 @@ async def test_a_store_closes_while_the_file_is_put_in_order(server: RedisServer
     assert time.monotonic() - begun < 5
 
 
+async def test_limits_in_the_same_redis_end_no_torn_commit(server: RedisServer) -> None:
+    """They are written by scripts too, and came first: then a second crash before the rewrite."""
+    store = await open_store(server.url)
+    await _commit(store, b"0")
+    whole = await _in(server)
+    bucket = Bucket("room", Rate.hourly(3_600, 10))
+    limiter = await open_limiter(server.url, ready=store.healthy)
+    await _commit(store, b"torn")
+    await _crash(server, 30)
+    assert (await limiter.debit((bucket, Bucket("other", bucket.rate)))).allowed
+    await _crash(server)
+    assert await _in(server) == whole
+    server.config["rdb-key-save-delay"] = "2000000"
+    await _crash(server)
+    with pytest.raises(LimiterUnavailable, match="not ready"):
+        await limiter.debit((bucket,))
+    await limiter.close()
+    await store.close()
+
+
 async def test_a_user_who_may_not_rewrite_is_refused_with_what_to_allow(server: RedisServer) -> None:
     """Before anything is written."""
     with server.client() as client:
@@ -168,10 +193,23 @@ async def test_a_user_who_may_not_rewrite_is_refused_with_what_to_allow(server: 
 async def test_the_documented_user_is_enough(server: RedisServer) -> None:
     """docs/operating.md's line, for everything that the store does."""
     (line,) = re.findall(r"^user sottovoce .*$", OPERATING.read_text(), re.MULTILINE)
+    (more,) = re.findall(r"^~\{sv-limits.*$", OPERATING.read_text(), re.MULTILINE)
     name, *rules = line.replace("PASSWORD", "hunter2-app").split()[1:]
+    url = f"redis://{name}:hunter2-app@{server.address}"
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", name, *rules)
-    store = await open_store(f"redis://{name}:hunter2-app@{server.address}")
+        with pytest.raises(LimiterUnavailable, match="permissions"):
+            await open_limiter(url)
+        client.execute_command("ACL", "SETUSER", name, *rules, *more.split())
+    limiter = await open_limiter(url)
+    rate = Rate.hourly(3_600, 10)
+    for lane in (Lane.FAST, Lane.SLOW):
+        for n in range(40):
+            epoch = (await limiter.pulse("room", rate)).epoch
+            token = Token(lane, epoch, bytes([n, lane == Lane.FAST]) * 8, n, 0, 2**52, 5)
+            await limiter.take(Step(token, "room", (Bucket("room", rate),)))
+    await limiter.close()
+    store = await open_store(url)
     changes: list[Change] = [
         Insert(b"a", b"", expires_s=1),
         Put(b"b", b""),
