@@ -25,7 +25,7 @@ from service.wire.client import Client
 from service.wire.poll_boards import board_of, trustees_listed, trustees_told
 from service.wire.poll_decisions import CouncilsWord, councils_word
 from service.wire.poll_records import gather
-from service.wire.poll_views import PollView, quorum_told
+from service.wire.poll_views import PollView, quorum_told, waits_for
 
 _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
 
@@ -59,7 +59,7 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
     lines = [
         manifest.question,
         *(f"  {place}. {text}" for place, text in enumerate(manifest.texts)),
-        f"State: {view.state}",
+        " ".join(filter(None, (f"State: {view.state}.", waits_for(view)))),
         f"Opens {when(manifest.opens_at)}, closes {when(manifest.closes_at)}, "
         f"archived {when(manifest.archive_at)}",
         f"{manifest.electorate_size} members may vote.",
@@ -73,7 +73,9 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
     if view.outcome is not None:
         lines.append(f"Outcome: {manifest.texts[view.outcome.statement.outcome]}")
     lines += word.lines()
-    told = {**_told(view), **word.shape(), "threshold": board.threshold, "trustees": trustees_listed(board)}
+    asked = {"question": manifest.question, "options": list(manifest.texts), "waits": waits_for(view)}
+    held = {"threshold": board.threshold, "trustees": trustees_listed(board)}
+    told = {**_told(view), **asked, **word.shape(), **held}
     emit(told, as_json, shown("\n".join(lines)))
 
 
@@ -269,6 +271,7 @@ def _told(view: PollView) -> dict[str, object]:
         "archive_at": manifest.archive_at,
         "electorate": manifest.electorate_size,
         "quorum": manifest.quorum,
+        "proofs_needed": view.shape.proofs_needed,
         "proved": view.shape.proved,
         "agreed": view.shape.agreed,
         "decrypted": view.shape.decrypted,

@@ -94,9 +94,8 @@ class Trustee:
         """Show before a poll opens that the share is still here."""
         view, board, place = self._poll(phi)
         if place in view.shape.proved:
-            return Done(
-                [f"Trustee {place} has shown its share for this poll."], trustees=board.shape.definition
-            )
+            shown = f"Trustee {place} has shown its share for this poll."
+            return Done([shown], _more_to_prove(view), trustees=board.shape.definition)
         if view.state != "waiting":
             raise Refused(f"poll: it is {view.state}; shares are shown before a poll opens")
         # Before anything is shown: with enough proofs a poll opens, whoever its voters are.
@@ -104,12 +103,8 @@ class Trustee:
         share = board.transcript.share(self.keys.seed, place)
         proof = closing.prove_share(view.trustees, share, place, phi, system)
         after = self.client.do(poll_closing_calls.prove_share(self._signer(view), phi, proof))
-        missing = after.shape.proofs_needed - len(after.shape.proved)
-        return Done(
-            [f"Trustee {place} has shown its share.", told],
-            [f"Waits for {missing} more trustees."] if missing > 0 else [],
-            trustees=board.shape.definition,
-        )
+        shown = f"Trustee {place} has shown its share."
+        return Done([shown, told], _more_to_prove(after), trustees=board.shape.definition)
 
     def decrypt(self, phi: bytes, now: int, *, words_compared: bool = False) -> Done:
         """Verify everything, agree on the board, then decrypt, sign and deliver as far as is due.
@@ -271,6 +266,12 @@ def _enough(closed: Closed[Any, Any], found: Agreement, words_compared: bool, do
     missing = found.missing(threshold if words_compared else needed)
     done.waits.append(f"Waits for {missing} more trustees to verify the same board. Run this again then.")
     return False
+
+
+def _more_to_prove(view: PollView) -> list[str]:
+    """Say how many more have to show their shares before a poll that has not opened."""
+    missing = view.shape.proofs_needed - len(view.shape.proved)
+    return [f"Waits for {missing} more trustees."] if view.state == "waiting" and missing > 0 else []
 
 
 def _missing(view: BoardView) -> list[int]:

@@ -25,6 +25,7 @@ from polls.encoding import hash_hex
 from polls.group import ED25519
 from polls.manifest import ABSTAIN, NO_ACTION, Conduct, Manifest, Option, Urgent, parse_manifest
 from polls.outcome import Rule
+from polls.transcript import Step
 from service.cases.policies import baseline
 from service.cases.rosters import Roster
 from service.cases.summaries import MAX_TEXT, seal_summary
@@ -185,7 +186,13 @@ def _prepare(
     roster: Roster,
     registry: bytes,
 ) -> Prepared:
-    trustees = client.do(poll_calls.board(board)).transcript.board()
+    transcript = client.do(poll_calls.board(board)).transcript
+    if not transcript.complete(Step.OUTPUT):
+        raise Refused(
+            "the board has no key yet: each trustee runs `sottovoce trustee step` until it waits for nothing, then "
+            "run this again"
+        )
+    trustees = transcript.board()
     members = fetch(client, registry, home)
     snapshot = members.snapshot(file.snapshot)
     electorate = Electorate(snapshot.rings(file.left_out))

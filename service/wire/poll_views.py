@@ -107,6 +107,29 @@ def quorum_told(manifest: Manifest) -> str:
     return said
 
 
+def waits_for(view: PollView) -> str:
+    """Say what a poll waits for, and which command brings it on; empty when it waits for nobody any more."""
+    shape, outcome = view.shape, view.outcome
+    match view.state:
+        case "waiting" if (missing := shape.proofs_needed - len(shape.proved)) > 0:
+            return f"It waits for {missing} more trustees: `sottovoce trustee prove`. Else it never opens."
+        case "waiting":
+            return "It waits for its opening; enough trustees are ready."
+        case "lapsed":
+            return "It never opens: too few trustees had run `sottovoce trustee prove`. Create another one."
+        case "open":
+            return "It waits for its close."
+        case "closed":
+            return "It waits for the trustees: `sottovoce trustee decrypt`, until that waits for nothing."
+        case "decided":
+            return "It waits for trustees to send the council the result: `sottovoce trustee decrypt`."
+        case "delivered":
+            return "It waits for the council: `sottovoce desk result`, then `sottovoce desk acknowledge`."
+        case "acknowledged" if outcome is None or outcome.statement.outcome:
+            return "It waits for the council to say what it did: `sottovoce desk implemented`."
+    return ""
+
+
 def board_id(group: bytes, definition: shapes.DefineBoard) -> bytes:
     """Name a board: 16 bytes, the digest of its group and definition."""
     return digest(Label.TRUSTEE, b"board", group, msgspec.json.encode(definition), size=16)

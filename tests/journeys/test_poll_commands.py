@@ -108,6 +108,16 @@ class World:
         made = self.does("poll", self.desk, "board", "--name", "The board", "--threshold", "2", *named)
         board: str = made["board"]
         assert [trustee["name"] for trustee in made["trustees"]] == ["T1", "T2", "T3"]
+        file = self.folder / "early.toml"
+        poll = POLL.format(
+            matter="ab" * 32,
+            board=board,
+            quorum=3,
+            opens="2100-01-01T00:00:00Z",
+            closes="2100-01-02T00:00:00Z",
+        )
+        file.write_text(poll.replace('summary = "summary.txt"', ""), encoding="utf-8")
+        assert "each trustee runs" in self.run("poll", self.desk, "create", "--file", str(file)).output
         for _ in range(4):
             told = [self.at("trustee", self.trustee(n), "step", "--board", board) for n in (1, 2, 3)]
         again = self.at("trustee", self.trustee(1), "step", "--board", board)
@@ -146,7 +156,10 @@ class World:
         assert made == again  # a repeat makes no second poll
         phi: str = made["poll"]
         for n in (1, 2, 3):
+            waits = [f"Waits for {3 - n} more trustees."] if n < 3 else []
             shown = self.at("trustee", self.trustee(n), "prove", "--poll", phi)
+            assert shown["waits"] == waits
+            assert self.at("trustee", self.trustee(n), "prove", "--poll", phi)["waits"] == waits
             assert shown["did"][-1].endswith("left out: github.com/m0.")
             assert "members of the registry 'Example project'" in shown["did"][-1]
         return phi
@@ -194,7 +207,12 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert "opens by itself" in world.run("poll", desk, "open", phi, "--server", server.base).output
     server.forward(700)
     receipts = [world.vote(phi, f"github.com/m{n}", option) for n, option in enumerate((1, 1, 2, 3, 0), 1)]
-    assert world.at("poll", desk, "status", phi)["state"] == "open"
+    told = world.at("poll", desk, "status", phi)
+    assert (told["state"], told["waits"], told["options"][0]) == (
+        "open",
+        "It waits for its close.",
+        "No action",
+    )
     assert (
         "Quorum: 3. So few ballots" in world.run("poll", desk, "status", phi, "--server", server.base).output
     )

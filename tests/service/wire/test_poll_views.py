@@ -25,7 +25,14 @@ from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
 from service.wire.client import Client
 from service.wire.poll_boards import card_words, trustees_told
-from service.wire.poll_views import board_id, quorum_told, sign_message, trustee_key_id, trustee_signer
+from service.wire.poll_views import (
+    board_id,
+    quorum_told,
+    sign_message,
+    trustee_key_id,
+    trustee_signer,
+    waits_for,
+)
 from tests.support.poll_world import Finished, World, finished, vote_all
 
 KEYS = [SigningKey(bytes([n]) * 32) for n in (1, 2, 3)]
@@ -84,6 +91,25 @@ def test_a_poll_is_shown_whole(over: Finished) -> None:
     assert view.trustees.hash == over.world.trustees.hash
     assert view.outcome is not None
     assert view.head is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "waiting", "proved": (2,)}, "2 more trustees: `sottovoce trustee prove`"),
+        ({"state": "waiting"}, "its opening"),
+        ({"state": "lapsed", "proved": (2,)}, "never opens"),
+        ({"state": "open"}, "its close"),
+        ({"state": "closed", "outcome": None}, "the trustees: `sottovoce trustee decrypt`"),
+        ({"state": "decided"}, "send the council the result"),
+        ({"state": "delivered"}, "`sottovoce desk acknowledge`"),
+        ({"state": "acknowledged"}, "`sottovoce desk implemented`"),
+    ],
+)
+def test_what_a_poll_waits_for_is_said(over: Finished, changes: dict[str, Any], said: str) -> None:
+    """In each state, with the command that brings it on; when all is recorded it waits for nobody."""
+    assert said in waits_for(parsed(over, **changes))
+    assert waits_for(parsed(over, state="implemented")) == ""
 
 
 def lies(over: Finished) -> dict[str, dict[str, Any]]:
