@@ -121,7 +121,7 @@ class Triaged(
 
 
 class Checked(Unshown, Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="checked"):
-    """A handler looked at a piece of evidence (a link, a witness) and says what was found."""
+    """A handler looked at a piece of evidence (a link, a file, a witness) and says what was found."""
 
     item: Annotated[str, Meta(max_length=SHORT_TEXT)]
     finding: Finding

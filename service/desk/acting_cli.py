@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from abuse.evidence import witness_id
+from abuse.evidence import file_id, witness_id
 from crypto.errors import Refused
 from service.cases.letters import State
 from service.cases.log import Checked, Finding, Priority
@@ -21,6 +21,7 @@ from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened
 from service.desk.records import Waiting, link_named
+from service.desk.session import Session
 from service.desk.show import ID_SHOWN
 from service.desk.transparency import issues_of
 from service.desk.writing import enqueued, remark, sure
@@ -133,13 +134,18 @@ def triage(
 def check(
     context: click.Context, report: str, item: str, finding: Finding, note: Path | None, as_json: bool
 ) -> None:
-    """Say what you found when you looked at a link or asked a witness: as `show` names them, or a link's number."""
+    """Say what you found when you looked at a link or a file or asked a witness: as `show` or `subjects` name them.
 
-    def checked(d: actions.Desk, case: Case) -> list[Waiting]:
-        act = Checked(item=_item_of(case, item), finding=finding, note=remark(note, "What did you find?"))
-        return [actions.log(d, case.first, act)]
-
-    _act(context, report, checked, as_json)
+    A link may be given by its number, and a file as "file 0".
+    """
+    with opened(context) as session:
+        case = session.find(report)
+        act = Checked(
+            item=_item_of(session, case, item), finding=finding, note=remark(note, "What did you find?")
+        )
+        items = [actions.log(session.desk(int(time.time())), case.first, act)]
+        session.enqueue(items)
+    _queued(items, as_json)
 
 
 @desk.command()
@@ -175,16 +181,23 @@ def _write(
     _queued(items, as_json)
 
 
-def _item_of(case: Case, wanted: str) -> str:
-    """Find a link or a witness among those that a report names: a finding on anything else would corroborate it too."""
+def _item_of(session: Session, case: Case, wanted: str) -> str:
+    """Find a link, a file or a witness of a report: a finding on anything else would corroborate it too."""
     names = {witness_id(wanted), witness_id(wanted.removeprefix("witness "))}  # as `subjects` prints them
     for name in case.first.witnesses:
         if witness_id(name) in names:
             return name
     if (link := link_named(case.first, wanted)) is not None:
         return link
+    contents = [session.body_of(held).content for held in (case.first, *case.follow_ups)]
+    files = [[file_id(bytes.fromhex(one.sha256)) for one in content.attachments] for content in contents]
+    numbers = {f"file {number}": file for number, file in enumerate(files[0])}
+    file = numbers.get(wanted, wanted)
+    if any(file in some for some in files):
+        return file
     raise Refused(
-        "the report names no such link or witness: copy it from `sottovoce desk show`, or give a link's number there"
+        "the report has no such link, file or witness: copy it from `sottovoce desk show`, or give a link's number "
+        'there, or a file\'s, as "file 0"'
     )
 
 

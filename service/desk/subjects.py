@@ -247,20 +247,21 @@ def _told(reading: Reading, case: Case) -> Account:
 
 
 def findings_of(reading: Reading, case: Case) -> list[Finding]:
-    """What handlers wrote into the log about links and witnesses of this report."""
+    """What handlers wrote into the log about links, files and witnesses of this report."""
     known = reading._findings.get(case.first.id)
     if known is None:
-        known = reading._findings[case.first.id] = _found(case)
+        known = reading._findings[case.first.id] = _found(case, account_of(reading, case).evidence)
     return known
 
 
-def _found(case: Case) -> list[Finding]:
+def _found(case: Case, evidence: frozenset[str]) -> list[Finding]:
     names = {witness_id(name) for name in case.first.witnesses}
     found = []
     for entry in case.state.entries:
         if isinstance(entry.act, Checked):
-            item = witness_id(entry.act.item)
-            item = item if item in names else link_id(entry.act.item)
+            item, link = witness_id(entry.act.item), link_id(entry.act.item)
+            if item not in names:  # a link first: a reporter may have written one as files are named
+                item = entry.act.item if entry.act.item in evidence and link not in evidence else link
             verdict = _VERDICTS[entry.act.finding]
             found.append(Finding(item, verdict, entry.author, float(entry.at_s), entry.act.note))
     return found

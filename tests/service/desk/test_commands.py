@@ -101,6 +101,27 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert json.loads(ada.does("list", "--all", "--json")) == []
 
 
+def test_a_file_is_looked_at_as_a_link_is(ada: Handler) -> None:
+    """What `subjects` says to check next takes a finding, by that name or by its number in `show`."""
+    ada.does("sync")
+    case = json.loads(ada.does("list", "--json"))[0]["id"]
+
+    def to_check() -> list[str]:
+        [one] = json.loads(ada.does("subjects", "--json"))
+        return [check["evidence"] for check in one["score"]["checks"] if check["kind"] == "file"]
+
+    [file] = to_check()
+    ada.does("check", case, "file 0", "verified")
+    assert to_check() == []
+    assert "Corroborated by 1 piece of evidence" in ada.does("subjects")
+    assert f"checked {file}: verified" in ada.does("show", case)
+    ada.does("check", case, file, "withdrawn")
+    assert to_check() == [file]
+    for wrong in ("file 1", "0", file[:-1]):
+        refused = ada.type("check", case, wrong, "verified")
+        assert (refused.exit_code, "no such link, file or witness" in refused.output) == (3, True)
+
+
 def test_recording_a_report_for_somebody_gives_their_code(ada: Handler) -> None:
     """It comes back at the next sync as recorded; a voice can't be recorded for anybody."""
     (ada.folder / "report.toml").write_text('what = "told me in the corridor"\n')
@@ -168,11 +189,11 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
         (("triage", case, "P9"), 2, "P9"),
         (("state", case, "received"), 2, "received"),
         (("check", case, "x", "true"), 2, "true"),
-        (("check", case, "somebody else", "verified"), 3, "no such link or witness"),
-        (("check", case, "https://example.org/2", "verified"), 3, "no such link or witness"),
-        (("check", case, "99", "verified"), 3, "no such link or witness"),
-        (("check", case, "0000001", "verified"), 3, "no such link or witness"),
-        (("check", case, "", "verified"), 3, "no such link or witness"),
+        (("check", case, "somebody else", "verified"), 3, "no such link, file or witness"),
+        (("check", case, "https://example.org/2", "verified"), 3, "no such link, file or witness"),
+        (("check", case, "99", "verified"), 3, "no such link, file or witness"),
+        (("check", case, "0000001", "verified"), 3, "no such link, file or witness"),
+        (("check", case, "", "verified"), 3, "no such link, file or witness"),
         (("note", case, "--text-file", ada.folder / "empty.txt"), 3, "the note is empty"),
         (("verify-link", case, 2, "confirmed"), 3, "no such link"),
         (("verify-link", case, 0, "confirmed"), 3, "no such link"),
