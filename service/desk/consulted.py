@@ -99,11 +99,13 @@ def open_lines(case: Case) -> list[str]:
     return ["", *map(one_line, rows)] if rows else []
 
 
+def waited_since(case: Case) -> str | None:
+    """Give the first day since which advice is waited for; None where none is."""
+    days = [one.asked.act.day for one in waited_for(case)]
+    return day_told(min(days)) if days else None
+
+
 def waited_lines(case: Case) -> list[str]:
     """What stands under a case in the list: one line, however many were asked."""
-    waited = waited_for(case)
-    return (
-        [f"Advice is waited for since {day_told(min(one.asked.act.day for one in waited))}."]
-        if waited
-        else []
-    )
+    since = waited_since(case)
+    return [] if since is None else [f"Advice is waited for since {since}."]

@@ -30,7 +30,7 @@ from service.cases.reports import Content, FollowUp, Report
 from service.console import one_line
 from service.desk.advisers import Given
 from service.desk.casebook import Case
-from service.desk.consulted import advised_said, given_by_entry, waited_for, waited_lines
+from service.desk.consulted import advised_said, given_by_entry, waited_for, waited_lines, waited_since
 from service.desk.records import Body, Unreadable
 from service.desk.touch import days_without_letter, letter_due
 
@@ -74,6 +74,7 @@ def list_view(case: Case, today: int) -> dict[str, Any]:
         "letter_due": letter_due(case, today),
         "days_without_letter": days_without_letter(case, today),
         "advice_waited_for": len(waited_for(case)),
+        "advice_waited_since": waited_since(case),
         "voice": case.first.has_voice,
         "forwarded_here": case.first.forwarded,
         "warnings": list(_warnings(case)),

@@ -35,7 +35,10 @@ def test_advice_that_is_waited_for_is_not_forgotten(world: World, monkeypatch: p
         [place] = (at for at, line in enumerate(lines) if report[:8] in line)
         under = "".join(lines[place + 1 : place + 2])
         waited = "Cases that waited a week for advice: 1. See `sottovoce desk list`." in done.stdout
-        return waited, under.startswith(" " * 12 + "Advice is waited for since 20"), row["advice_waited_for"]
+        since = row["advice_waited_since"]
+        told = under == f"{'':12}Advice is waited for since {since}."
+        assert told == (since is not None)
+        return waited, told, row["advice_waited_for"]
 
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: now - 6 * 86_400)
