@@ -62,12 +62,11 @@ def append(
 
 
 def shortage(now: rosters.Roster) -> list[str]:
-    """Say it when a group has too few handlers for anybody to file a report, in a line; none when it has enough."""
-    if len(now.recipients) >= now.minimum or now.alternate is not None:
+    """Say it when a group has too few handlers for any report to go to, in a line; none when it has enough."""
+    if len(now.recipients) >= now.minimum:
         return []
-    return [
-        f"Reports need {now.minimum} handlers to go to, and there are {len(now.recipients)}: nobody can file one yet."
-    ]
+    then = "nobody can file one yet" if now.alternate is None else "all go to the alternate group"
+    return [f"Reports need {now.minimum} handlers to go to, and there are {len(now.recipients)}: {then}."]
 
 
 def _following(home: Path, said: rosters.Statement) -> chains.VerifiedChain:

@@ -95,7 +95,9 @@ def test_a_group_with_too_few_handlers_is_said_to_get_no_report(home: Path) -> N
     assert "Reports need" not in run(home, "add", "--card", card(home, "Bo")).stderr
     assert "Reports need" not in run(home, "show").stdout
     assert few in run(home, "retire", "Bo", "--json").stderr
-    assert "Reports need" not in run(home, "settings", "--alternate", "ab" * 16).stderr
+    assert f"{few}: nobody can file one yet." in run(home, "show").stdout
+    assert f"{few}: all go to the alternate" in run(home, "settings", "--alternate", "ab" * 16).stderr
+    assert "Reports need" not in run(home, "settings", "--minimum", "1").stderr
 
 
 def test_a_cards_words_are_shown_before_it_is_signed(home: Path) -> None:
