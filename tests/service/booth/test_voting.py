@@ -15,13 +15,16 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from crypto import chains
 from crypto.entropy import system
+from crypto.labels import Label
 from crypto.seal import KEY_ID_SIZE
 from polls.encoding import hash_hex
 from polls.manifest import Urgent
 from service.booth import receipts, voting
 from service.booth.page import BoothPage, serve
 from service.booth.vote_cli import check_command
+from service.cases.registry_statements import ByRegistrar, Leave, encode_statement
 from service.cases.summaries import WRAP_SIZE, recipients_of
 from service.cli import main
 from service.member_home import NEXT_KEY, NEXT_STATE, STATE, MemberHome, MemberState
@@ -32,7 +35,7 @@ from service.wire.client import Client
 from service.wire.poll_boards import card_words
 from service.wire.registry_pins import save_chain
 from tests.support.booths import BOARD, UNSIGNED, home_of, keys_of, prepared, vote
-from tests.support.server_polls import DAY, SUMMARY
+from tests.support.server_polls import DAY, ON, SUMMARY
 from tests.support.timed_server import TimedServer
 
 
@@ -202,7 +205,10 @@ async def test_the_server_learns_nothing_of_what_a_voter_has_of_the_registry(
             seen.append(list(asked))
         assert f"GET /v1/registries/{community.id.hex()}?after=0" in seen[0]
         assert seen == [seen[0]] * 4
-        save_chain(home / f"{community.id.hex()}.json", community.id, (*community.statements, b"more"))
+        chain = chains.verify_chain(community.statements, community.root.verify_key(), Label.REGISTRY)
+        left = encode_statement(Leave(ON, "github.com/m5", ByRegistrar("moved on")))
+        longer = [each.raw for each in chains.append(chain, left, community.root).statements]
+        save_chain(home / f"{community.id.hex()}.json", community.id, longer)
         hidden = await vote(server, poll, home, "--yes", typed="1\n")
         assert (hidden.exit_code, "older list of members" in hidden.stderr) == (3, True)
 
