@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 
 from crypto.errors import Refused
-from polls.casting import Receipt, page_due
+from polls.casting import Receipt, page_due, read_receipt
 from polls.encoding import decode
-from polls.manifest import parse_manifest
 from service.booth.receipts import (
     MAX_FILE,
     NOT_SEALED,
     Kept,
     broken,
     check_receipts,
+    check_whole,
     read_kept,
     told_of,
 )
@@ -40,6 +40,7 @@ def check_one(receipt: Path, server: str, proxy: str | None, as_json: bool) -> N
     phi = _named_in(raw)
     with Client(server, proxy=proxy) as client:
         manifest = client.do(poll_calls.poll(phi)).manifest
+        read_receipt(manifest, raw)
         ((found,), _) = check_receipts(client, manifest, Kept(manifest.raw, (raw,)))
     page = found.receipt.page
     text = f"The server's signature holds; page {page}: {found.words}."
@@ -54,13 +55,17 @@ def _check_kept(kept: Kept, server: str, proxy: str | None, as_json: bool) -> No
     """Check a file that `sottovoce vote` keeps: all receipts of one voter, who may have voted again."""
     if not kept.receipts:
         raise Refused("this file has no receipt in it")
-    manifest = parse_manifest(kept.manifest)
+    phi = _named_in(kept.receipts[0])
     with Client(server, proxy=proxy) as client:
+        manifest = client.do(
+            poll_calls.poll(phi)
+        ).manifest  # the file's copy may be damaged; φ names this one
         found, _ = check_receipts(client, manifest, kept)
     items, text = told_of(found)
     emit({"poll": manifest.phi.hex(), "receipts": items}, as_json, text)
     if broken(found):
         raise Refused("a ballot is not on the board: its receipt proves that the server dropped it")
+    check_whole(kept, found)
 
 
 def _named_in(raw: bytes) -> bytes:

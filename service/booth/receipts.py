@@ -8,7 +8,7 @@ later shows another board contradicts itself in its own hand. What is kept says 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,6 +82,7 @@ def prepare(folder: Path, manifest: Manifest) -> None:
     with _alone(folder):
         try:
             kept = kept_receipts(folder, manifest.phi) or Kept(manifest.raw, ())
+            kept = msgspec.structs.replace(kept, manifest=manifest.raw)
         except Refused as damaged:
             raise Refused(
                 f"{damaged.reason}: move {file_of(folder, manifest.phi).name} out of the folder "
@@ -106,7 +107,7 @@ def keep_more(folder: Path, manifest: Manifest, found: Kept) -> None:
             raise BoardChanged
         more = tuple(each for each in found.receipts if each not in before.receipts)
         heads = {**before.heads, **found.heads}
-        keep(folder, manifest, Kept(before.manifest, (*before.receipts, *more), heads))
+        keep(folder, manifest, Kept(manifest.raw, (*before.receipts, *more), heads))
 
 
 def keep(folder: Path, manifest: Manifest, kept: Kept) -> None:
@@ -142,11 +143,12 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
 
     While the poll is open: whether the head of a ballot's page is signed yet. After the close its page is opened:
     on the board, replaced by a later ballot of the same credential, which may have been cast elsewhere, or dropped; and
-    counted when the trustees have signed the outcome of just this board.
+    counted when the trustees have signed the outcome of just this board. A damaged receipt is left out, and hides no
+    other: see `check_whole`.
     Raises BoardChanged when a head is another one than before, StateDenied for a state of the poll that can't be,
     Refused when the trustees signed another board's outcome.
     """
-    read = [read_receipt(manifest, raw) for raw in kept.receipts]
+    read = _readable(manifest, kept.receipts)
     view = client.do(poll_calls.poll(manifest.phi))
     check_state(view, client.now_s())
     if view.state == "archived":
@@ -165,6 +167,24 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
         Outcome(each, words_of(what, signed=counted), what is Found.DROPPED)
         for each, what in zip(read, found, strict=True)
     ], kept
+
+
+def _readable(manifest: Manifest, receipts: Sequence[bytes]) -> list[Receipt]:
+    read = []
+    for raw in receipts:
+        with suppress(Refused):
+            read.append(read_receipt(manifest, raw))
+    return read
+
+
+def check_whole(kept: Kept, found: Sequence[Outcome]) -> None:
+    """Refuse a file of which `check_receipts` left something out."""
+    damaged = len(kept.receipts) - len(found)
+    if damaged:
+        raise Refused(
+            f"{damaged} of the {len(kept.receipts)} receipts in the file are damaged, or not by this poll's server, "
+            "and prove nothing: restore the file from a backup"
+        )
 
 
 def check_state(view: PollView, now_s: int) -> None:

@@ -175,3 +175,33 @@ async def test_a_ballot_replaced_from_another_machine_is_said_to_be(
         line = ["poll", "check-receipt", str(tmp_path / "one.json"), "--server", server.base, "--json"]
         told = await asyncio.to_thread(CliRunner().invoke, main, line)
         assert (told.exit_code, json.loads(told.stdout)["found"]) == (0, ELSEWHERE)
+
+
+async def test_what_is_damaged_hides_no_receipt_and_accuses_no_server(
+    server: TimedServer, tmp_path: Path
+) -> None:
+    """A changed byte in one receipt, or in the file's copy of the manifest: the others are checked all the same."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        for _ in range(2):
+            assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        server.forward(DAY)
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        first, last = kept.receipts
+        other = kept.manifest.replace(b"question", b"quest1on")
+        ends = (kept.manifest, (first.replace(b'"page":', b'"page":1'), last)), (other, (first, last))
+        for (manifest, texts), found in zip(
+            ends, ([UNSIGNED], [Found.REPLACED.value, UNSIGNED]), strict=True
+        ):
+            file = receipts.file_of(home, poll.phi)
+            file.write_bytes(msgspec.json.encode(receipts.Kept(manifest, texts, kept.heads)))
+            checked = await vote(server, poll, home, "--check", "--json")
+            line = ["poll", "check-receipt", str(file), "--server", server.base, "--json"]
+            elsewhere = await asyncio.to_thread(CliRunner().invoke, main, line)
+            assert [each["found"] for each in json.loads(checked.stdout)] == found
+            assert [each["found"] for each in json.loads(elsewhere.stdout)["receipts"]] == found
+            for told in (checked, elsewhere):
+                assert ("1 of the 2 receipts in the file are damaged" in told.stderr) == (len(found) == 1)
+                assert told.exit_code == (3 if len(found) == 1 else 0)
