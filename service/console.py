@@ -102,7 +102,8 @@ def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def hex_id(text: str, size: int, what: str) -> bytes:
-    """Read an id of `size` bytes as a person gives it. what: "a board's id". Refused when it is none."""
+    """Read an id of `size` bytes as a person types it, in any case. what: "a board's id". Refused when it is none."""
+    text = text.strip().lower()
     if len(text) != 2 * size or any(digit not in "0123456789abcdef" for digit in text):
         raise Refused(f"{what} is {2 * size} hexadecimal digits")
     return bytes.fromhex(text)
