@@ -12,6 +12,7 @@ in these seconds, it mends the file at the next start and refuses; the start aft
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Final
 
 from service.storage.protocol import StoreUnavailable
@@ -19,6 +20,7 @@ from service.storage.redis_files import NotRewritten, finished, rewrite_log_now
 from service.storage.redis_node import Conversation, Node
 from service.storage.redis_scripts import COMMITS, SCRIPTS
 
+_PAUSE_S: Final = 10.0  # after a rewrite that failed: stops requests from beginning one after the other
 _BUSY: Final = "Redis has just started, and its append-only file is being put in order. Try again."
 _FAILED: Final = (
     "Redis has started, and could not rewrite its append-only file, the end of which a crash may have torn. Has it "
@@ -32,6 +34,7 @@ class Readiness:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._work: asyncio.Task[None] | None = None
+        self._not_before = -math.inf
 
     async def reach(self, within_s: float | None = None) -> None:
         """Return when writes may begin. Raises StoreUnavailable, also after within_s seconds; the work then goes on.
@@ -39,7 +42,9 @@ class Readiness:
         Raises NotSent and Lost as `Node.exchange`; StoreRefused, or ResponseError as the server answers, if it refuses.
         """
         if self._work is None or self._work.done():
-            self._work = asyncio.create_task(_prepare(self._node))
+            if asyncio.get_running_loop().time() < self._not_before:
+                raise StoreUnavailable(_FAILED)
+            self._work = asyncio.create_task(self._prepare())
             self._work.add_done_callback(_heard)
         work = self._work
         done, _ = await asyncio.wait((work,), timeout=within_s)
@@ -55,17 +60,21 @@ class Readiness:
             self._work.cancel()
             await asyncio.wait((self._work,))
 
+    async def _prepare(self) -> None:
+        try:
+            await _prepare(self._node)
+        except NotRewritten:
+            self._not_before = asyncio.get_running_loop().time() + _PAUSE_S
+            raise StoreUnavailable(_FAILED) from None
+
 
 async def _prepare(node: Node) -> None:
     # On one connection, which ends with that Redis: if it starts again meanwhile, its next life gets no script unseen.
     async with node.conversation() as server:
         if not await _knows(server):
-            try:
-                await finished(server)  # perhaps another process does the same now
-                if not await _knows(server):
-                    await rewrite_log_now(server)
-            except NotRewritten:
-                raise StoreUnavailable(_FAILED) from None
+            await finished(server)  # perhaps another process does the same now
+            if not await _knows(server):
+                await rewrite_log_now(server)
         for script in SCRIPTS:
             await server.ask(b"SCRIPT", b"LOAD", script.text)
 
