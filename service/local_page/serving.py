@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,8 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+# A Ctrl-C that comes just before a wait, or to a thread that answers, doesn't end the wait: Python sees it afterwards.
+_LOOK_S: Final = 0.5
 _WEB: Final = Path(__file__).parent / "web"
 
 
@@ -89,6 +92,7 @@ class LocalServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.max_body = max_body
         self.timeout = idle_s
+        self._idle_s, self._asked_s = idle_s, time.monotonic()
         self.page: LocalPage | None = None
 
     @property
@@ -98,13 +102,19 @@ class LocalServer(ThreadingHTTPServer):
 
     def stay(self) -> None:
         """Answer until Ctrl-C, or `idle_s` seconds without a request."""
+        self.timeout, self._asked_s = min(self._idle_s, _LOOK_S), time.monotonic()
         with contextlib.suppress(KeyboardInterrupt):
             while not self.idle:
                 self.handle_request()
 
     def handle_timeout(self) -> None:
-        """Nobody has asked for so long."""
-        self.idle = True
+        """Nobody has asked for a moment: for too long?"""
+        self.idle = time.monotonic() >= self._asked_s + self._idle_s
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Somebody asks."""
+        self._asked_s = time.monotonic()
+        super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Pass over who hung up before the answer was sent; anything else is a bug and shows as one."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from service.local_page.serving import LocalServer
+from tests.support.server import ROOT
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,24 @@ def test_a_page_that_nobody_asks_for_ends_by_itself() -> None:
     with LocalServer(idle_s=0) as server:
         server.stay()
         assert server.idle
+
+
+def test_ctrl_c_ends_it_whichever_thread_gets_it() -> None:
+    """A signal that doesn't interrupt the wait for requests, as one that comes a moment before it."""
+    code = """
+import signal, threading, time
+from service.local_page.serving import LocalServer
+
+def elsewhere():
+    time.sleep(0.3)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with LocalServer(idle_s=600) as server:
+    threading.Thread(target=elsewhere, daemon=True).start()
+    server.stay()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
