@@ -94,7 +94,7 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
             raise Refused("say first that the council has the result: `sottovoce desk acknowledge`")
         outcome = found.delivered.outcome.statement
         lines = ["Everyone will see this with the poll:", "", *set_in("", text), ""]
-        lines += [] if ends is None else [f"The measure ends on {day_told(ends_on or 0)}."]
+        lines += [] if ends_on is None else [f"The measure ends on {day_told(ends_on)}."]
         click.echo(shown("\n".join(lines)), err=True)
         sure("Publish that? It can't be replaced.")
         signature = decisions.implement(session.in_force.signing, outcome, text, ends_on)
