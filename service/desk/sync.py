@@ -52,9 +52,8 @@ class SyncResult:
 def sync(session: Session, client: Client, now_s: int, *, unopened: bool = False) -> SyncResult:
     """Bring in and send out. Safe to repeat and to interrupt anywhere. Raises Unreachable, Declined, Refused.
 
-    unopened: fetch again what came before and could not be opened, however long ago.
-
     What the server fails with is told of, and tried again by the next sync.
+    unopened: fetch again what came before and could not be opened, however long ago.
     """
     result, failures = SyncResult(), Failures()
     result.warnings += pull_rosters(session, client)

@@ -7,7 +7,7 @@ place up to which the feed was read is stored after what came before it was kept
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -55,7 +55,6 @@ def pull_feed(
     came, here = Came(), Here(session)
     failed = {one.entry.report for one in session.vault.every("unfetched", Unfetched)}
     at = "" if unopened else _looking_back(session.cursors(session.group).feed, now_s)
-    seen = _opened_before if unopened else _known
     listed_whole = True
     with ThreadPoolExecutor(AHEAD, "fetch") as aside:
 
@@ -76,7 +75,11 @@ def pull_feed(
             page = client.do(calls.feed(session.signer, at))
             listed = {entry.report: entry for entry in page.entries}
             bring_in(
-                [entry for entry in listed.values() if _new(session, client, entry, now_s, failures, seen)]
+                [
+                    entry
+                    for entry in listed.values()
+                    if _new(session, client, entry, now_s, failures, unopened=unopened)
+                ]
             )
             at = page.cursor
             failures.unlisted += page.damaged
@@ -103,7 +106,13 @@ def _note(session: Session, entry: shapes.FeedEntry, now_s: int) -> None:
 
 
 def _new(
-    session: Session, client: Client, entry: shapes.FeedEntry, now_s: int, failures: Failures, seen: _Seen
+    session: Session,
+    client: Client,
+    entry: shapes.FeedEntry,
+    now_s: int,
+    failures: Failures,
+    *,
+    unopened: bool,
 ) -> bool:
     """Whether to fetch an entry now. One that could not be fetched before has its turn after those that are new."""
     report = bytes.fromhex(entry.report)
@@ -113,7 +122,7 @@ def _new(
             session.vault.put("unfetched", report, msgspec.structs.replace(noted, entry=entry))
         return False
     try:
-        return not seen(session, client, entry)
+        return not _known(session, client, entry, unopened=unopened)
     except Declined as problem:
         failures.one(problem)
         _note(session, entry, now_s)
@@ -134,20 +143,15 @@ def _looking_back(cursor: str, now_s: int) -> str:
     return f"{max(0, released_ms - back_ms):0{_BATCH}x}" + "0" * _REPORT
 
 
-_Seen = Callable[[Session, Client, shapes.FeedEntry], bool]
+def _known(session: Session, client: Client, entry: shapes.FeedEntry, *, unopened: bool) -> bool:
+    """Whether an entry was dealt with before: opened, or found not to open, with the same grant if it has one.
 
-
-def _opened_before(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:  # noqa: ARG001 - a _Seen
-    """Whether an entry was opened before, or left to others."""
+    unopened: as for `pull_feed`; what was found not to open is then none of these.
+    """
     read, report = session.vault.read, bytes.fromhex(entry.report)
-    return read("held", report) is not None or read("passed", report) is not None
-
-
-def _known(session: Session, client: Client, entry: shapes.FeedEntry) -> bool:
-    """Whether an entry was dealt with before: opened, or found not to open, with the same grant if it has one."""
-    if _opened_before(session, client, entry):
+    if read("held", report) is not None or read("passed", report) is not None:
         return True
-    unreadable = session.vault.get("unreadable", report := bytes.fromhex(entry.report), Unreadable)
+    unreadable = None if unopened else session.vault.get("unreadable", report, Unreadable)
     if unreadable is None or not entry.granted:
         return unreadable is not None
     try:
