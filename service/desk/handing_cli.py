@@ -112,16 +112,10 @@ def record(
     ]
     files = tuple(one for one, _ in read)
     with opened(context) as session, client_of(session) as client:
-        goes_to: list[Going] = []
-
-        def told(going: Going) -> None:
-            goes_to.append(going)
-            click.echo(shown("\n".join(_going_lines(going))), err=True)
-            sure("File it?")
-
-        words = record_report(session, client, answers, files, leave_out, int(time.time()), _unsure, told)
-    [going] = goes_to
-    removed = sorted({what for _, told in read for what in told})
+        words, going = record_report(
+            session, client, answers, files, leave_out, int(time.time()), _unsure, _sure_of
+        )
+    removed = sorted({what for _, some in read for what in some})
     lines = [
         *([f"Removed from the files: {', '.join(removed)}."] if removed else []),
         "Recorded. The reply code:",
@@ -148,6 +142,12 @@ def _going_lines(going: Going) -> list[str]:
         "Too few of your group would be left, so it goes to its alternate group instead.",
         f"It goes to: {names} ({one_line(going.roster.name)}).",
     ]
+
+
+def _sure_of(going: Going) -> None:
+    """Show who would receive a report, and ask at a terminal. Refused when they are not meant."""
+    click.echo(shown("\n".join(_going_lines(going))), err=True)
+    sure("File it?")
 
 
 def _unsure(words: tuple[str, ...]) -> None:

@@ -50,8 +50,8 @@ def record_report(
     now_s: int,
     unsure: Callable[[tuple[str, ...]], None] = lambda _words: None,
     told: Callable[[Going], None] = lambda _going: None,
-) -> tuple[str, ...]:
-    """File a recorded report and give the twelve words of its reply code, which belong to the person concerned.
+) -> tuple[tuple[str, ...], Going]:
+    """File a recorded report: the twelve words of its reply code, which belong to the person concerned, and who has it.
 
     It takes the same road as any report, so the server can't tell that a handler wrote it; the desk reads it at the
     next sync. Raises Refused, also for a list of handlers that contradicts what this desk has seen, Unreachable or
@@ -79,7 +79,7 @@ def record_report(
             if attempts.may_have_arrived:
                 unsure(to_words(code))
             raise
-    return to_words(code)
+    return to_words(code), going
 
 
 def _going(session: Session, client: Client, left_out: Sequence[str]) -> Going:
