@@ -49,7 +49,7 @@ def _text_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @command
 def reply(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
     """Write to the reporter."""
-    _write(context, report, text_file, question=False, as_json=as_json)
+    _letter(context, report, text_file, question=False, as_json=as_json)
 
 
 @desk.command()
@@ -59,7 +59,7 @@ def reply(context: click.Context, report: str, text_file: Path | None, as_json: 
 @command
 def ask(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
     """Ask the reporter something; the case is listed until they answer."""
-    _write(context, report, text_file, question=True, as_json=as_json)
+    _letter(context, report, text_file, question=True, as_json=as_json)
 
 
 @desk.command()
@@ -69,14 +69,11 @@ def ask(context: click.Context, report: str, text_file: Path | None, as_json: bo
 @command
 def note(context: click.Context, report: str, text_file: Path | None, as_json: bool) -> None:
     """Leave a note for the other handlers of this report."""
-    with opened(context) as session:
-        case = session.find(report)
 
-        def note_of(text: str) -> list[Waiting]:
-            return actions.note(session.desk(int(time.time())), case, text)
+    def note_of(session: Session, case: Case, text: str) -> list[Waiting]:
+        return actions.note(_now(session), case, text)
 
-        items = enqueued(context.obj[0], session, text_file, note_of)
-    _queued(items, as_json)
+    _write(context, report, text_file, note_of, as_json)
 
 
 @desk.command()
@@ -88,12 +85,11 @@ def note(context: click.Context, report: str, text_file: Path | None, as_json: b
 @command
 def state(context: click.Context, report: str, state: State, quietly: bool, as_json: bool) -> None:
     """Move a case to another state; the reporter is told in their language."""
-    with opened(context) as session:
-        case = session.find(report)
-        here = session.desk(int(time.time()))
-        items = actions.set_state(here, case, session.histories(), state, tell=not quietly)
-        session.enqueue(items)
-    _queued(items, as_json)
+
+    def moved(session: Session, case: Case) -> list[Waiting]:
+        return actions.set_state(_now(session), case, session.histories(), state, tell=not quietly)
+
+    _act(context, report, moved, as_json)
 
 
 @desk.command()
@@ -115,12 +111,12 @@ def triage(
 
     Issues stay as they were unless some are named.
     """
-    with opened(context) as session:
-        case = session.find(report)
+
+    def sorted_in(session: Session, case: Case) -> list[Waiting]:
         known = issues_of(session.histories().get(case.first.group))
-        items = actions.triage(session.desk(int(time.time())), case, known, priority, issues)
-        session.enqueue(items)
-    _queued(items, as_json)
+        return actions.triage(_now(session), case, known, priority, issues)
+
+    _act(context, report, sorted_in, as_json)
 
 
 @desk.command()
@@ -138,14 +134,13 @@ def check(
 
     A link may be given by its number, and a file as "file 0".
     """
-    with opened(context) as session:
-        case = session.find(report)
-        act = Checked(
-            item=_item_of(session, case, item), finding=finding, note=remark(note, "What did you find?")
-        )
-        items = [actions.log(session.desk(int(time.time())), case.first, act)]
-        session.enqueue(items)
-    _queued(items, as_json)
+
+    def checked(session: Session, case: Case) -> list[Waiting]:
+        found = _item_of(session, case, item)
+        act = Checked(item=found, finding=finding, note=remark(note, "What did you find?"))
+        return [actions.log(_now(session), case.first, act)]
+
+    _act(context, report, checked, as_json)
 
 
 @desk.command()
@@ -159,26 +154,21 @@ def check(
 def recuse(context: click.Context, report: str, reason: Path | None, as_json: bool) -> None:
     """Step out of a report for good: after the next sync it is gone from this desk."""
 
-    def recused(d: actions.Desk, case: Case) -> list[Waiting]:
+    def recused(session: Session, case: Case) -> list[Waiting]:
         sure(f"Step out of {case.first.id[:ID_SHOWN]}, \u201c{case.first.headline}\u201d, for good?")
-        return actions.recuse(d, case, remark(reason, WHY))
+        why = remark(reason, WHY)
+        return actions.recuse(_now(session), case, why)
 
     _act(context, report, recused, as_json)
 
 
-def _write(
+def _letter(
     context: click.Context, report: str, text_file: Path | None, *, question: bool, as_json: bool
 ) -> None:
-    with opened(context) as session:
-        case = session.find(report)
-        histories = session.histories()
+    def letter_of(session: Session, case: Case, text: str) -> list[Waiting]:
+        return actions.write_letter(_now(session), case, session.histories(), text, question=question)
 
-        def letter_of(text: str) -> list[Waiting]:
-            here = session.desk(int(time.time()))
-            return actions.write_letter(here, case, histories, text, question=question)
-
-        items = enqueued(context.obj[0], session, text_file, letter_of)
-    _queued(items, as_json)
+    _write(context, report, text_file, letter_of, as_json)
 
 
 def _item_of(session: Session, case: Case, wanted: str) -> str:
@@ -202,12 +192,31 @@ def _item_of(session: Session, case: Case, wanted: str) -> str:
 
 
 def _act(
-    context: click.Context, report: str, make: Callable[[actions.Desk, Case], list[Waiting]], as_json: bool
+    context: click.Context, report: str, make: Callable[[Session, Case], list[Waiting]], as_json: bool
 ) -> None:
     with opened(context) as session:
-        items = make(session.desk(int(time.time())), session.find(report))
+        items = make(session, session.find(report))
         session.enqueue(items)
     _queued(items, as_json)
+
+
+def _write(
+    context: click.Context,
+    report: str,
+    text_file: Path | None,
+    make: Callable[[Session, Case, str], list[Waiting]],
+    as_json: bool,
+) -> None:
+    """Do an act that has a text, from a file or the editor."""
+    with opened(context) as session:
+        case = session.find(report)
+        items = enqueued(context.obj[0], session, text_file, lambda text: make(session, case, text))
+    _queued(items, as_json)
+
+
+def _now(session: Session) -> actions.Desk:
+    """Give what an act needs, at the moment when its texts are there."""
+    return session.desk(int(time.time()))
 
 
 def _queued(items: list[Waiting], as_json: bool) -> None:
