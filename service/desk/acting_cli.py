@@ -152,7 +152,7 @@ def check(
 @click.pass_context
 @command
 def recuse(context: click.Context, report: str, reason: Path | None, as_json: bool) -> None:
-    """Step out of a report for good: after the next sync it is gone from this desk."""
+    """Step out of a report for good: it takes nothing more here, and after the next sync it is gone from this desk."""
 
     def recused(session: Session, case: Case) -> list[Waiting]:
         sure(f"Step out of {case.first.id[:ID_SHOWN]}, \u201c{case.first.headline}\u201d, for good?")
@@ -195,7 +195,7 @@ def _act(
     context: click.Context, report: str, make: Callable[[Session, Case], list[Waiting]], as_json: bool
 ) -> None:
     with opened(context) as session:
-        items = make(session, session.find(report))
+        items = make(session, session.find_to_act(report))
         session.enqueue(items)
     _queued(items, as_json)
 
@@ -209,7 +209,7 @@ def _write(
 ) -> None:
     """Do an act that has a text, from a file or the editor."""
     with opened(context) as session:
-        case = session.find(report)
+        case = session.find_to_act(report)
         items = enqueued(context.obj[0], session, text_file, lambda text: make(session, case, text))
     _queued(items, as_json)
 

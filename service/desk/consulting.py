@@ -187,7 +187,10 @@ def adviser_of(answered: Answered, roster: Roster) -> Handler:
 
 
 def taking(session: Session, answered: Answered, adviser: Handler, now_s: int) -> list[Waiting]:
-    """Write an answer into the case's log; nothing where it stands there already."""
+    """Write an answer into the case's log; nothing where it stands there already.
+
+    Refused where this handler stepped out of the case.
+    """
     advice = answered.advice
     act = Advised(
         consultation=advice.id,
@@ -201,7 +204,7 @@ def taking(session: Session, answered: Answered, adviser: Handler, now_s: int) -
     known = (one for answer in answered.asked.answers if answer.advice == advice for one in answer.taken_in)
     if any(one.act.adviser == act.adviser for one in known):
         return []
-    return [actions.log(session.desk(now_s), answered.case.first, act)]
+    return [actions.log(session.desk(now_s), session.still_in(answered.case).first, act)]
 
 
 def question_lines(question: Consultation, asker: str, group: str) -> list[str]:

@@ -70,7 +70,7 @@ def consult_(
     to = hex_id(group, 16, "a group's id")
     check_new(out)
     with opened(context) as session:
-        case = session.find(report)
+        case = session.find_to_act(report)
         history = group_history(session, to)
         wanted = handlers_named(history.latest, names) if names else None
         people = people_to_ask(session, case, history, wanted)

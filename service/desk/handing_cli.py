@@ -60,7 +60,7 @@ def forward(
     colleagues who joined after it came, or who lost the key that it is sealed to.
     """
     with opened(context) as session:
-        case = session.find(report)
+        case = session.find_to_act(report)
         to = group_history(session, hex_id(to_group, 16, "a group's id"))
         histories = session.histories()
         wanted = handlers_named(to.latest, names) if names else None

@@ -103,7 +103,7 @@ class DeskPage(LocalPage):
             case "GET", ["case", name]:
                 return self._about(session, name, self._case)
             case "GET", ["case", name, "leave"]:
-                return self._about(session, name, lambda _, case, __: self._leaving(case))
+                return self._about(session, name, self._leave)
             case "POST", ["case", name, act] if act in ACTS:
                 return self._about(session, name, lambda s, case, cases: self._act(s, case, cases, act, body))
         return NOTHING
@@ -190,9 +190,15 @@ class DeskPage(LocalPage):
             states=[state for state in _STATES if may_become(now, state) and state != now],
             at=self._at(case),
             short=case.first.id[:ID_SHOWN],
+            left=session.stepped_out(case),
             error=error,
             typed={"letter": "", "note": "", **(typed or {})},
         )
+
+    def _leave(self, session: Session, case: Case, _: Mapping[str, Case]) -> Answer:
+        if session.stepped_out(case):
+            return self._to(f"/case/{self._at(case)}")
+        return self._leaving(case)
 
     def _leaving(self, case: Case, error: str = "", typed: str = "") -> Answer:
         view = list_view(case, day_of(self._now_s()))
@@ -207,10 +213,10 @@ class DeskPage(LocalPage):
             return self._to(f"/case/{self._at(case)}")
         form = _form(body)
         try:
-            session.enqueue(ACTS[act](session, case, form, self._now_s()))
+            session.enqueue(ACTS[act](session, session.still_in(case), form, self._now_s()))
         except Refused as refused:
             said = _sentence(refused.reason)
-            if act == "leave":
+            if act == "leave" and not session.stepped_out(case):
                 return self._leaving(case, said, form.text)
             return self._case(session, case, cases, said, {act: form.text})
         self._taken.add(hash(body))

@@ -153,6 +153,20 @@ class Session:
             raise Refused("more than one report begins like that: give more characters of the id")
         return found[0]
 
+    def find_to_act(self, prefix: str) -> Case:
+        """Find a case as `find` does, to act on it. Refused too once this handler stepped out of it."""
+        return self.still_in(self.find(prefix))
+
+    def still_in(self, case: Case) -> Case:
+        """Give the case. Refused where this handler stepped out of it: what they did since would stand below that."""
+        if self.stepped_out(case):
+            raise Refused("you stepped out of this report: the next sync takes it from this desk")
+        return case
+
+    def stepped_out(self, case: Case) -> bool:
+        """Whether this handler stepped out of a case that the next sync takes from this desk, by any of its keys."""
+        return any(pair.signing.verify_key().raw.hex() in case.state.recused for pair in self.key.pairs)
+
     def body_of(self, held: Held) -> Body:
         """Give the texts of an opened envelope."""
         body = self.vault.get("body", bytes.fromhex(held.id), Body)

@@ -104,7 +104,7 @@ def verify_link(
     You look yourself, with a browser you choose; nothing here opens a link. `withdrawn` takes a finding back.
     """
     with opened(context) as session:
-        case = session.find(report)
+        case = session.find_to_act(report)
         item = _link_of(case, link)
         act = Checked(item=item, finding=_FOUND[found], note=remark(note, "What did you see, and when?"))
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, act)])
@@ -136,7 +136,7 @@ def merge(context: click.Context, report: str, name: str, other: str, as_json: b
     if read_subject(name) == read_subject(other):
         raise Refused("those two are one account already")
     with opened(context) as session:
-        case = session.find(report)
+        case = session.find_to_act(report)
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, SubjectMerged(name, other))])
     emit({"queued": 1}, as_json, _KEPT)
 
@@ -152,7 +152,7 @@ def split(context: click.Context, report: str, name: str, other: str, as_json: b
     """Undo what was said with `merge` about these two accounts, by anybody and in any report's log."""
     both = {read_subject(name), read_subject(other)}
     with opened(context) as session:
-        case = session.find(report)
+        case = session.find_to_act(report)
         known = persons(session.cases().values())
         if not any({merged.one, merged.other} == both for merged in known.standing):
             if known.aliases(read_subject(name)) >= both and len(both) == 2:

@@ -101,6 +101,34 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     assert json.loads(ada.does("list", "--all", "--json")) == []
 
 
+def test_nothing_is_done_with_a_report_after_stepping_out_of_it(ada: Handler) -> None:
+    """Other desks would show it below that; until the sync the report can still be read here."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    case, text = row["id"][:8], ada.text("Too late.")
+    why = ("--reason-file", text)
+    other = ada.other.id.hex()
+    ada.does("recuse", case, *why)
+    for act in (
+        ("reply", case, "--text-file", text),
+        ("ask", case, "--text-file", text),
+        ("note", case, "--text-file", text),
+        ("triage", case, "P2"),
+        ("check", case, 1, "unclear", "--note-file", text),
+        ("verify-link", case, 1, "confirmed", "--note-file", text),
+        ("merge", case, "github:mallory", "gitlab:mallory"),
+        ("state", case, "looking"),
+        ("forward", case, "--to-group", other, "--to", "Dan", *why),
+        ("consult", case, "--group", other, "--to", "Dan", "--text-file", text, "--out", ada.folder / "q"),
+        ("recuse", case, *why),
+    ):
+        refused = ada.type(*act)
+        assert (refused.exit_code, "you stepped out of this report" in refused.output) == (3, True), act
+    assert not (ada.folder / "q").exists()
+    assert "It happened here." in ada.does("show", case)
+    assert json.loads(ada.does("sync", "--json"))["sent"] == 2  # the entry that says so, and the recusal
+
+
 def test_a_file_is_looked_at_as_a_link_is(ada: Handler) -> None:
     """What `subjects` says to check next takes a finding, by that name or by its number in `show`."""
     ada.does("sync")

@@ -239,6 +239,27 @@ def test_who_steps_out_sees_nothing_of_it_after_the_next_sync(evening: Evening) 
     assert "That case is not at this desk." in answer.text
 
 
+def test_who_stepped_out_does_nothing_more(evening: Evening) -> None:
+    """Also where another tab still shows the forms; what was typed there is shown once more."""
+    evening.post("sync")
+    case = evening.case()
+    left = evening.post(f"{case}/leave", sure="yes").text
+    assert "You stepped out of this report" in left
+    assert re.findall(r'action="/\w+/case/', left) == []
+    assert "Step out of this report?" not in evening.browser.get(f"{case}/leave", follow_redirects=True).text
+    for act, fields in (
+        ("letter", {"text": "We read it."}),
+        ("note", {"text": "I know them."}),
+        ("triage", {"priority": "P2"}),
+        ("state", {"state": "looking"}),
+        ("leave", {"sure": "yes", "text": "Again."}),
+    ):
+        refused = evening.post(f"{case}/{act}", **fields)
+        assert (refused.status_code, "You stepped out of this report" in refused.text) == (422, True), act
+        assert fields.get("text", "") in refused.text
+    assert set(evening.waiting()) == {"entry", "recusal"}
+
+
 REQUESTS: tuple[tuple[str, str, dict[str, str], int], ...] = (
     ("GET", "", {"host": "evil.example"}, 403),
     ("POST", "sync", {"sec-fetch-site": "cross-site"}, 403),

@@ -24,6 +24,16 @@ def test_an_answer_is_taken_once_and_a_second_thought_too(world: World) -> None:
     assert advice == [("Gil", "Yes."), ("Gil", "No, rather the first."), ("Hedy", "Yes.")]
 
 
+def test_who_stepped_out_takes_no_advice(world: World) -> None:
+    """As they do nothing else in the case; a colleague takes it."""
+    answer = world.answered("Gil", world.asked(report=(report := world.report())))
+    world.does("Ada", "recuse", report)
+    assert "you stepped out of this report" in world.refused("Ada", "take-advice", answer)
+    for name in ("Ada", "Bo"):
+        world.does(name, "sync")
+    assert world.does("Bo", "take-advice", answer)["queued"] == 1
+
+
 def test_advice_that_is_waited_for_is_not_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the list at once and at sync after a week, at every desk, until it came or the case is closed."""
     report, now = world.report(), time.time()
