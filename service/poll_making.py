@@ -14,6 +14,7 @@ from service.booth.trustees import TrusteeHome, read_card
 from service.booth.trustees_work import Trustee
 from service.console import command, compared, emit, json_option, poll_id, say, server_options, shown
 from service.desk import polls as making
+from service.desk import polls_file
 from service.desk.cli import client_of, opened
 from service.poll_cli import needs_record, poll, view_of, when
 from service.poll_receipts import check_one
@@ -67,7 +68,7 @@ def board(context: click.Context, name: str, threshold: int, cards: tuple[Path, 
 def create(context: click.Context, file: Path | None, example: bool, as_json: bool) -> None:
     """Create a poll, as a mediator or the council. The same file again makes no second poll."""
     if example:
-        say(making.example(system(32).hex()).removesuffix("\n"))
+        say(polls_file.example(system(32).hex()).removesuffix("\n"))
         return
     if file is None:
         raise Refused("give --file, or --example for one to start from")

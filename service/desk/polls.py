@@ -7,11 +7,10 @@ and not a second one.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -28,9 +27,10 @@ from polls.outcome import Rule
 from polls.transcript import Step
 from service.cases.policies import baseline
 from service.cases.rosters import Roster
-from service.cases.summaries import MAX_TEXT, seal_summary
+from service.cases.summaries import seal_summary
 from service.chain_files import read_whole, write_whole
 from service.console import hex_id
+from service.desk.polls_file import PollFile, read_poll_file
 from service.desk.session import Session
 from service.wire import calls, pins, poll_calls
 from service.wire.client import Client, Declined
@@ -40,73 +40,6 @@ from service.wire.registry_pins import fetch
 _DAY: Final = 86_400
 _MAX_FILE: Final = 64 * 1_024
 _MAX_PREPARED: Final = 8 * 1_024 * 1_024
-
-EXAMPLE: Final = """\
-# A poll. "No action" comes before your measures and "Abstain" after them by themselves.
-question = "Which action, if any, should the council take?"
-matter = "{matter}"   # names the matter; the same one again is a repeat
-board = ""                      # id of the board of trustees: `sottovoce poll board`
-snapshot = ""                   # of the members' registry, frozen
-left_out = []                   # accounts of the accused and the recused, as "github.com/someone"
-summary = "summary.txt"         # the mediator's summary, beside this file; only members who vote can read it
-conduct = ["harassment"]        # the group's published conduct issues that apply
-quorum = 10                     # ballots, abstentions included; below it none is opened; under 5 protects little
-rule = "median"                 # or "plurality"
-opens_at = 2026-03-01T12:00:00Z
-closes_at = 2026-03-08T12:00:00Z
-cooling_off_days = 30           # then ballots and summary are destroyed
-page_minutes = 60               # how often the board's signed head grows
-
-# Mildest first. After so many days a measure is looked at again.
-[[measures]]
-text = "Written warning"
-review_after_days = 90
-
-[[measures]]
-text = "Three-month suspension"
-review_after_days = 100
-
-# Instead of `conduct`, for what could not wait:
-# [urgent]
-# measure = "Suspended from the chat until the vote"
-# ends_at = 2026-03-15T12:00:00Z
-"""
-
-
-class Measure(Struct, frozen=True, forbid_unknown_fields=True):
-    """A measure, by severity."""
-
-    text: str
-    review_after_days: int
-
-
-class UrgentPart(Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds meanwhile, and until when."""
-
-    measure: str
-    ends_at: datetime
-
-
-class PollFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A poll.toml."""
-
-    question: str
-    matter: str
-    board: str
-    snapshot: str
-    measures: list[Measure]
-    quorum: int
-    opens_at: datetime
-    closes_at: datetime
-    left_out: list[str] = []
-    summary: str | None = None
-    conduct: list[str] = []
-    urgent: UrgentPart | None = None
-    rule: Literal["median", "plurality"] = "median"
-    disclosure: Literal["outcome", "counts"] | None = None
-    cooling_off_days: int = 30
-    archive_at: datetime | None = None
-    page_minutes: int = 60
 
 
 class Prepared(Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,15 +57,10 @@ class Created:
     left_out: tuple[str, ...]
 
 
-def example(entropy_hex: str) -> str:
-    """Give a poll.toml to start from. entropy_hex: a fresh matter, 64 hex digits."""
-    return EXAMPLE.replace("{matter}", entropy_hex)
-
-
 def create(session: Session, client: Client, home: Path, path: Path) -> Created:
     """Create the poll of a poll.toml, as a mediator or the council. A repeat sends what was kept."""
     raw = read_whole(path, _MAX_FILE)
-    file, text = _read(raw, path.parent)
+    file, text = read_poll_file(raw, path.parent)
     board = hex_id(file.board, 16, "poll.toml: board")
     kept = home / "polls" / f"{_digest(raw, text).hex()}.json"
     roster = session.roster_of(session.group)
@@ -241,7 +169,10 @@ def _basis(file: PollFile, roster: Roster) -> Conduct | Urgent:
         return Urgent(file.urgent.measure, _seconds(file.urgent.ends_at))
     published = {item.id: item.title for item in (roster.policy or baseline()).issues}
     if not file.conduct or not set(file.conduct) <= set(published):
-        raise Refused("conduct: name published conduct issues of the group by their ids, at least one")
+        raise Refused(
+            "poll.toml: conduct: name published conduct issues of the group by their ids, at least one; they are "
+            + ", ".join(published)
+        )
     return Conduct(tuple(published[each] for each in file.conduct))
 
 
@@ -254,28 +185,6 @@ def _server_key(session: Session, client: Client) -> str:
     with session.vault.transaction():
         session.vault.put("pins", b"", accepted.to_bytes())
     return key.verify_key.hex()
-
-
-def _read(raw: bytes, beside: Path) -> tuple[PollFile, str]:
-    """Read a poll.toml and the summary in its folder."""
-    try:
-        table: Any = tomllib.loads(raw.decode())
-    except UnicodeDecodeError:
-        raise Refused("poll.toml is not UTF-8 text") from None
-    except (ValueError, RecursionError):  # also a number of 4,301 digits, or 1,000 brackets
-        raise Refused("poll.toml is not TOML: `sottovoce poll create --example` shows one") from None
-    try:
-        file = msgspec.convert(table, PollFile)
-    except msgspec.ValidationError:
-        raise Refused(
-            "poll.toml lacks a field or has one of another kind: `sottovoce poll create --example`"
-        ) from None
-    if file.summary is None:
-        return file, ""
-    try:
-        return file, read_whole(beside / file.summary, MAX_TEXT).decode().strip()
-    except UnicodeDecodeError:
-        raise Refused("the summary is not UTF-8 text") from None
 
 
 def _digest(raw: bytes, text: str) -> bytes:

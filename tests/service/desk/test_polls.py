@@ -9,19 +9,19 @@ import pytest
 from crypto.errors import Refused
 from polls.manifest import Conduct, Urgent
 from service.cases.policies import baseline
-from service.desk import polls
+from service.desk import polls, polls_file
 from tests.support.groups import Group
 
 
-def read(folder: Path, text: str) -> polls.PollFile:
+def read(folder: Path, text: str) -> polls_file.PollFile:
     folder.joinpath("poll.toml").write_text(text, encoding="utf-8")
     folder.joinpath("summary.txt").write_text("What happened.", encoding="utf-8")
-    return polls._read(folder.joinpath("poll.toml").read_bytes(), folder)[0]
+    return polls_file.read_poll_file(folder.joinpath("poll.toml").read_bytes(), folder)[0]
 
 
 def test_the_example_is_a_poll_file(tmp_path: Path) -> None:
     """It lacks only the board and the snapshot."""
-    file = read(tmp_path, polls.example("ab" * 32))
+    file = read(tmp_path, polls_file.example("ab" * 32))
     assert (file.matter, file.rule, file.conduct) == ("ab" * 32, "median", ["harassment"])
     assert [each.text for each in file.measures] == ["Written warning", "Three-month suspension"]
 
@@ -32,29 +32,49 @@ def test_the_example_is_a_poll_file(tmp_path: Path) -> None:
         ("question =", "question", "is not TOML"),
         ("quorum = 10", "quorum = " + "1" * 5_000, "is not TOML"),
         ("quorum = 10", "quorum = " + "[" * 5_000 + "]" * 5_000, "is not TOML"),
-        ("quorum = 10", 'quorum = "ten"', "of another kind"),
-        ("quorum = 10", "", "lacks a field"),
-        ("quorum = 10", "quorum = 10\nwinner = 1", "of another kind"),
-        ('rule = "median"', 'rule = "loudest"', "of another kind"),
-        ('"summary.txt"', '"other.txt"', "can't be read"),
-        ('"summary.txt"', '"other\\u0000.txt"', "can't be read"),
+        ("quorum = 10", 'quorum = "ten"', "`quorum` has to be a whole number"),
+        ("quorum = 10", "", "the field `quorum` is missing"),
+        ("quorum = 10", "quorum = 10\nwinner = 1", "`winner` is no field; they are question, matter, "),
+        ("quorum = 10", 'quorum = 10\n"of `x - at" = 1', "a name is no field; they are question, matter, "),
+        (
+            "review_after_days = 100",
+            "review = 1",
+            r"`review` is no field of measures\[1\]; they are text, review_",
+        ),
+        ("review_after_days = 100", "", r"`review_after_days` of measures\[1\] is missing"),
+        (
+            "review_after_days = 90",
+            'review_after_days = ""',
+            r"`measures\[0\].review_after_days` has to be a whole",
+        ),
+        ('rule = "median"', 'rule = "loudest"', "`rule` has to be 'median' or 'plurality'"),
+        ('rule = "median"', 'disclosure = "all"', "`disclosure` has to be 'outcome' or 'counts'"),
+        ("left_out = []", "left_out = [7]", r"`left_out\[0\]` has to be a text in quotation marks"),
+        ("left_out = []", 'left_out = "x"', "`left_out` has to be a list"),
+        ("left_out = []", "urgent = 7", "`urgent` has to be a table"),
+        ("left_out = []", "urgent = { measure = 'x' }", "the field `ends_at` of urgent is missing"),
+        ("left_out = []", "urgent = { who = 'x' }", "`who` is no field of urgent; they are measure, ends_at"),
+        ("2026-03-01T12:00:00Z", "2026-03-01", "`opens_at` has to be a time with its zone"),
+        ("2026-03-01T12:00:00Z", '"tomorrow"', "`opens_at` has to be a time with its zone"),
+        ('"summary.txt"', '"other.txt"', "summary: a file can't be read"),
+        ('"summary.txt"', '"other\\u0000.txt"', "summary: a file can't be read"),
     ],
 )
 def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, old: str, new: str, words: str) -> None:
     """And the sentence says what is wrong, without repeating the file."""
     with pytest.raises(Refused, match=words):
-        read(tmp_path, polls.example("ab" * 32).replace(old, new, 1))
+        read(tmp_path, polls_file.example("ab" * 32).replace(old, new, 1))
 
 
 def test_conduct_issues_are_published_ones_or_it_is_urgent(tmp_path: Path) -> None:
     """One that the group doesn't publish, none at all, or both reasons at once are refused."""
-    roster, text = Group.draw().roster, polls.example("ab" * 32)
+    roster, text = Group.draw().roster, polls_file.example("ab" * 32)
     published = {item.id: item.title for item in baseline().issues}
     found = polls._basis(read(tmp_path, text), roster)
     assert found == Conduct((published["harassment"],))
     urgent = '[urgent]\nmeasure = "Out of the chat"\nends_at = 2026-03-15T12:00:00Z\n'
     for conduct in ('conduct = ["rudeness"]', "conduct = []"):
-        with pytest.raises(Refused, match="published"):
+        with pytest.raises(Refused, match=r"at least one; they are .*harassment"):
             polls._basis(read(tmp_path, text.replace('conduct = ["harassment"]', conduct)), roster)
     with pytest.raises(Refused, match="not both"):
         polls._basis(read(tmp_path, text + urgent), roster)
@@ -64,6 +84,6 @@ def test_conduct_issues_are_published_ones_or_it_is_urgent(tmp_path: Path) -> No
 
 def test_a_time_without_its_zone_is_refused(tmp_path: Path) -> None:
     """Nobody should have to guess when a poll closes."""
-    file = read(tmp_path, polls.example("ab" * 32).replace("12:00:00Z", "12:00:00"))
+    file = read(tmp_path, polls_file.example("ab" * 32).replace("12:00:00Z", "12:00:00"))
     with pytest.raises(Refused, match="zone"):
         polls._seconds(file.closes_at)
