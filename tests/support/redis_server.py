@@ -129,6 +129,12 @@ class RedisServer:
             host="127.0.0.1", port=self.port, password=self.config.get("requirepass"), socket_timeout=20
         )
 
+    def configure(self, **settings: str) -> None:
+        """Change settings while it runs: underscores in their names stand for hyphens."""
+        with self.client() as client:
+            for name, value in settings.items():
+                client.config_set(name.replace("_", "-"), value)
+
     def start(self) -> None:
         """Start, and return when commands are answered (the append-only file is loaded)."""
         program = shutil.which("redis-server")
