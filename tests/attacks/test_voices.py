@@ -20,11 +20,11 @@ from service.cases.registry import Registry
 from service.cases.reports import voice_binding
 from service.cases.voices import contexts_of, speak, text_of, voices_in
 from service.desk.session import Chain as KeptChain
-from tests.service.desk.test_voices import MALLORY, World
 from tests.support.brigades import text
 from tests.support.desks import desk_of
 from tests.support.groups import Group
 from tests.support.members import Keeper, account, make_keeper
+from tests.support.voiced_desk import MALLORY, VoicedDesk
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +38,26 @@ def registry(keeper: Keeper) -> Registry:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[VoicedDesk]:
     group = Group.draw()
     with desk_of(tmp_path, "http://localhost:1", group, "Ada") as session:
         statements = tuple(statement.raw for statement in group.chain.statements)
         session.vault.put("chain", group.id, KeptChain(group.id.hex(), statements))
-        yield World(session, group)
+        yield VoicedDesk(session, group)
 
 
 def member(keeper: Keeper, number: int) -> MemberKey:
     return keeper.keys[account(number)].member
 
 
-def next_code(world: World) -> ReplyCode:
-    """The code that `World.put` gives its next report."""
+def next_code(world: VoicedDesk) -> ReplyCode:
+    """The code that `VoicedDesk.put` gives its next report."""
     return ReplyCode(seeded(b"%d" % (world.number + 1))(16))
 
 
-def forge(world: World, keeper: Keeper, ring: Ring, key: MemberKey, *, as_digest: bytes | None = None) -> str:
+def forge(
+    world: VoicedDesk, keeper: Keeper, ring: Ring, key: MemberKey, *, as_digest: bytes | None = None
+) -> str:
     """A voice for the very next report, by any ring, under any ring's name."""
     code = next_code(world)
     words = text(world.number + 1)
@@ -70,7 +72,7 @@ def forge(world: World, keeper: Keeper, ring: Ring, key: MemberKey, *, as_digest
 
 
 def test_a_member_cannot_make_a_second_tag_by_torsion(
-    world: World, keeper: Keeper, registry: Registry
+    world: VoicedDesk, keeper: Keeper, registry: Registry
 ) -> None:
     """The tag moved by each point of small order, in an otherwise whole report: unreadable, and still one voice."""
     _, good = world.put(registry, key=member(keeper, 0))
@@ -87,7 +89,7 @@ def test_a_member_cannot_make_a_second_tag_by_torsion(
 
 
 def test_a_ring_of_ones_own_making_speaks_for_nobody(
-    world: World, keeper: Keeper, registry: Registry
+    world: VoicedDesk, keeper: Keeper, registry: Registry
 ) -> None:
     """Keys drawn for the purpose, or two members picked out; under the ring's own name or a frozen one's."""
     mine = MemberKey.draw(system)
@@ -107,7 +109,9 @@ def test_a_ring_of_ones_own_making_speaks_for_nobody(
     assert world.why(record) == []
 
 
-def test_a_voice_of_another_group_is_no_voice_here(world: World, keeper: Keeper, registry: Registry) -> None:
+def test_a_voice_of_another_group_is_no_voice_here(
+    world: VoicedDesk, keeper: Keeper, registry: Registry
+) -> None:
     """The same person, the same registry, the same report and mailbox: the group's root is in the context."""
     other = Group.draw()
     code = next_code(world)
@@ -122,7 +126,7 @@ def test_a_voice_of_another_group_is_no_voice_here(world: World, keeper: Keeper,
 
 
 def test_one_member_behind_two_hundred_reports_is_one_voice(
-    world: World, keeper: Keeper, registry: Registry
+    world: VoicedDesk, keeper: Keeper, registry: Registry
 ) -> None:
     """Each in words of its own, a day apart, by one key: D_v = 1, and with all the rest below three."""
     for number in range(200):
@@ -134,7 +138,7 @@ def test_one_member_behind_two_hundred_reports_is_one_voice(
     assert not score.corroborated
 
 
-def test_an_old_list_of_members_takes_no_voice_away(world: World) -> None:
+def test_an_old_list_of_members_takes_no_voice_away(world: VoicedDesk) -> None:
     """Nine members replaced their keys since; one voice by the old list leaves the four by the new one as they are."""
     kept = make_keeper(10, b"old list")
     old_registry, insider = kept.registry, member(kept, 9)
@@ -155,7 +159,7 @@ def test_an_old_list_of_members_takes_no_voice_away(world: World) -> None:
 
 
 def test_false_voices_cost_the_desk_no_more_than_it_allows(
-    world: World, keeper: Keeper, registry: Registry
+    world: VoicedDesk, keeper: Keeper, registry: Registry
 ) -> None:
     """A hundred reports with a voice cut out of another: work is bounded in each sync, and what is left is told."""
     ring = next(iter(registry.voice_rings().values()))

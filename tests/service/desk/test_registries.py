@@ -19,10 +19,10 @@ from service.desk.sync_failures import Failures
 from service.wire.client import Client
 from service.wire.problems import Kind
 from service.wire.registry_shapes import StatementsPage
-from tests.service.desk.test_voices import World
 from tests.support.desks import desk_of
 from tests.support.groups import Group
 from tests.support.members import Keeper, account, make_keeper
+from tests.support.voiced_desk import VoicedDesk
 
 PAGE = 4
 
@@ -50,7 +50,7 @@ class Server:
         page = StatementsPage(self.keeper.id.hex(), after, part, more)
         return httpx.Response(200, stream=httpx.ByteStream(msgspec.json.encode(page)))
 
-    def pull(self, world: World) -> list[str]:
+    def pull(self, world: VoicedDesk) -> list[str]:
         transport = httpx.MockTransport(self.handle)
         with Client("http://localhost:1", transport=transport) as client:
             return pull_registries(world.session, client, Failures())[1]
@@ -62,20 +62,20 @@ def keeper() -> Keeper:
 
 
 @pytest.fixture
-def world(tmp_path: Path, keeper: Keeper) -> Iterator[World]:
+def world(tmp_path: Path, keeper: Keeper) -> Iterator[VoicedDesk]:
     group = Group.draw()
     group.say(Members(registry=keeper.id.hex()))
     with desk_of(tmp_path, "http://localhost:1", group, "Ada") as session:
         statements = tuple(statement.raw for statement in group.chain.statements)
         session.vault.put("chain", group.id, KeptChain(group.id.hex(), statements))
-        yield World(session, group)
+        yield VoicedDesk(session, group)
 
 
-def speak(world: World, keeper: Keeper, number: int) -> None:
+def speak(world: VoicedDesk, keeper: Keeper, number: int) -> None:
     world.put(keeper.registry, key=keeper.keys[account(number)].member)
 
 
-def test_it_is_fetched_whole_once_and_then_what_is_new(world: World, keeper: Keeper) -> None:
+def test_it_is_fetched_whole_once_and_then_what_is_new(world: VoicedDesk, keeper: Keeper) -> None:
     """In pages; the second time only the last statement is asked for, and voices heard before stay heard."""
     server = Server(keeper)
     speak(world, keeper, 0)
@@ -93,7 +93,7 @@ def test_it_is_fetched_whole_once_and_then_what_is_new(world: World, keeper: Kee
     assert world.about().score.members == 2
 
 
-def test_offline_afterwards(world: World, keeper: Keeper) -> None:
+def test_offline_afterwards(world: VoicedDesk, keeper: Keeper) -> None:
     """With the server gone, what was heard counts as before, and the handler is told once."""
     server = Server(keeper)
     for number in range(3):
@@ -125,7 +125,7 @@ def forked(keeper: Keeper, at: int) -> list[bytes]:
     ],
 )
 def test_a_server_that_lies_is_told_of_and_no_voice_is_heard_by_it(
-    world: World, keeper: Keeper, lie: str, told: str
+    world: VoicedDesk, keeper: Keeper, lie: str, told: str
 ) -> None:
     """What counted before still counts; the new voice waits until the server shows the true registry again."""
     server = Server(keeper)
@@ -152,7 +152,7 @@ def test_a_server_that_lies_is_told_of_and_no_voice_is_heard_by_it(
 
 @pytest.mark.parametrize("lie", ["another registry", "nothing", "forged"])
 def test_a_first_download_that_is_not_the_named_registry_is_refused(
-    world: World, keeper: Keeper, lie: str
+    world: VoicedDesk, keeper: Keeper, lie: str
 ) -> None:
     """The group's root named the registry by its root key: no server can put its own members in the place."""
     server = Server(keeper)
@@ -167,7 +167,7 @@ def test_a_first_download_that_is_not_the_named_registry_is_refused(
     assert world.session.vault.read("registry", world.group.id) is None
 
 
-def test_a_group_that_names_another_registry_starts_anew(world: World, keeper: Keeper) -> None:
+def test_a_group_that_names_another_registry_starts_anew(world: VoicedDesk, keeper: Keeper) -> None:
     """Signed by the group's root; the voices by the old registry's members don't count any more."""
     speak(world, keeper, 0)
     Server(keeper).pull(world)
