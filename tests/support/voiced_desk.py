@@ -26,8 +26,8 @@ from service.desk.session import Chain as KeptChain
 from service.desk.session import Session
 from service.desk.subjects import About, about
 from service.desk.voices import Hearing
-from tests.service.desk.test_casebook import held
 from tests.support.brigades import text
+from tests.support.desk_records import held
 from tests.support.desks import desk_of
 from tests.support.groups import Group
 from tests.support.registry_chains import DAY, Chain, join, member_key

@@ -16,7 +16,7 @@ from crypto.signatures import VerifyKey
 from service.cases.reports import Report, voice_binding
 from service.cases.voices import contexts_of
 from service.desk.voices import Hearing, hear
-from tests.service.desk.test_casebook import held
+from tests.support.desk_records import held
 from tests.support.members import make_registry
 from tests.vectors.make_voices import make
 

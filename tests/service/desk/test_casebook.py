@@ -8,35 +8,7 @@ from time import process_time
 
 from service.desk.casebook import Case, assemble, by_envelope
 from service.desk.records import Held
-
-
-def held(number: int, address: str, follows: str | None = None, **changes: object) -> Held:
-    values: dict[str, object] = {
-        "id": f"{number:032x}",
-        "group": "0" * 32,
-        "day": 20000,
-        "fetched_s": number,
-        "size_class": 0,
-        "content_key": "0" * 64,
-        "recipients": (),
-        "roster": "0" * 64,
-        "mailbox_address": address,
-        "mailbox_key": "",
-        "follows": follows,
-        "first_use": True,
-        "kind": "conduct" if follows is None else "followup",
-        "language": "en",
-        "urgency": "normal",
-        "headline": "",
-        "who": (),
-        "links": (),
-        "witnesses": (),
-        "has_voice": False,
-        "recorded": False,
-        "forwarded": False,
-        **changes,
-    }
-    return Held(**values)  # type: ignore[arg-type]
+from tests.support.desk_records import held
 
 
 def test_a_chain_of_codes_is_one_case() -> None:

@@ -14,7 +14,7 @@ from service.desk.actions import Author, Desk
 from service.desk.casebook import assemble, by_envelope
 from service.desk.cover import COMPANIONS, companions, cover
 from service.desk.records import Held, Waiting
-from tests.service.desk.test_casebook import held
+from tests.support.desk_records import held
 
 DAY = 20_000
 NOW = DAY * 86_400

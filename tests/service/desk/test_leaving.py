@@ -14,7 +14,7 @@ from service.desk.leaving import Left, forget, hand_on, leave, leave_all
 from service.desk.records import Held, Waiting
 from service.desk.session import Session
 from service.desk.vault import Vault
-from tests.service.desk.test_casebook import held
+from tests.support.desk_records import held
 from tests.support.desks import desk_of
 from tests.support.groups import Group
 

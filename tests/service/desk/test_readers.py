@@ -12,7 +12,7 @@ from service.cases.log import Forwarded
 from service.desk import actions
 from service.desk.casebook import Case, assemble
 from service.desk.readers import Histories, readers_told
-from tests.service.desk.test_casebook import held
+from tests.support.desk_records import held
 from tests.support.groups import Group
 
 NOW = 1_900_000_000

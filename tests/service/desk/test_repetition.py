@@ -10,8 +10,7 @@ from service.cases.reports import Person
 from service.desk.casebook import Case, assemble
 from service.desk.records import Held
 from service.desk.repetition import decided_before, repetition_lines
-from tests.service.desk.test_casebook import held
-from tests.service.desk.test_show import line
+from tests.support.desk_records import held, line
 
 DECIDED = StateSet("decided")
 TOLD = LetterSent("0" * 32, "1" * 64, "It is decided.", False, "decided")

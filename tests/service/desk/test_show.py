@@ -8,13 +8,10 @@ from time import process_time
 import msgspec
 import pytest
 
-from crypto.framing import part
-from crypto.labels import Label
-from crypto.signatures import SigningKey, sign
+from crypto.signatures import SigningKey
 from service.cases.log import (
     Act,
     Checked,
-    Entry,
     Forwarded,
     LetterSent,
     Note,
@@ -29,22 +26,10 @@ from service.desk.records import Body, LogLine, Unreadable
 from service.desk.show import case_lines, case_view, list_lines, list_view, unreadable_lines
 from service.desk.touch import by_urgency
 from service.reporter.answers import Answers
-from tests.service.desk.test_casebook import held
+from tests.support.desk_records import FIRST, held, line
 from tests.support.reporters import TODAY
 
-KEY = SigningKey(bytes(32))
-FIRST = held(1, "a")
 BODIES = {FIRST.id: Body(Answers(what="It happened.").to_report((), TODAY))}
-
-
-def line(act: Act, seq: int = 0, at_s: int = 1, key: SigningKey = KEY, entry_id: int = 0) -> LogLine:
-    """A line as a desk stores it, whatever it says."""
-    entry = Entry(
-        id=f"{entry_id:032x}", author="Ada", author_key=key.verify_key().raw.hex(), at_s=at_s, act=act
-    )
-    body = msgspec.json.encode(entry)
-    raw = part(body) + sign(key, Label.LOG_ENTRY, bytes.fromhex(FIRST.id), body)
-    return LogLine(FIRST.id, seq, raw, trusted=True)
 
 
 def case(*lines: LogLine) -> Case:

@@ -18,7 +18,7 @@ from service.cases.reports import FollowUp, Person
 from service.desk.casebook import assemble
 from service.desk.records import Body, LogLine
 from service.desk.subjects import MAX_COMPARED, Reading, about, abouts, comparison
-from tests.service.desk.test_casebook import held
+from tests.support.desk_records import held
 from tests.support.reporters import TODAY
 
 KEY = SigningKey(bytes(32))

@@ -12,8 +12,7 @@ from service.cases.log import Act, LetterSent, Note, Recused, StateSet, Triaged
 from service.desk.casebook import Case, assemble
 from service.desk.records import Held, LogLine
 from service.desk.touch import by_urgency, days_without_letter, letter_due
-from tests.service.desk.test_casebook import held
-from tests.service.desk.test_show import line
+from tests.support.desk_records import held, line
 
 CAME = 20_000
 """The day on which `held` has its reports come."""

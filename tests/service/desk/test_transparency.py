@@ -22,8 +22,7 @@ from service.desk import transparency
 from service.desk.casebook import Case, assemble
 from service.desk.transparency import counted, issues_of, lines, period_named, sections, told, view
 from service.wire.client import Client
-from tests.service.desk.test_casebook import held
-from tests.service.desk.test_show import line
+from tests.support.desk_records import held, line
 from tests.support.desks import home_of
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
