@@ -7,7 +7,6 @@ that it holds is tried on everything that it stores.
 from __future__ import annotations
 
 import itertools
-import re
 import socket
 import time
 from collections.abc import Iterator
@@ -31,16 +30,20 @@ from service.cases.filing import file_report
 from service.cases.reports import Person
 from service.wire import calls, shapes
 from service.wire.client import Client
+from tests.support.canaries import (
+    ADDRESS,
+    FORWARDED,
+    NAME,
+    SOUGHT,
+    WORD,
+    assert_forgotten,
+)
 from tests.support.groups import Group, admitted, server_key
 from tests.support.redis_server import redis_server
 from tests.support.reporters import TODAY, recipients
 from tests.support.server import RunningServer, running_server
 
 COUNT = 1_000
-WORD, NAME = "wachtelkönigskanarie", "canary-of-the-north"
-ADDRESS = "127.66.77.88"  # a loopback address, as good as any other for being written down
-FORWARDED = "203.0.113.77"  # what a proxy would claim (RFC 5737)
-SOUGHT = (WORD.encode(), NAME.encode(), ADDRESS.encode(), FORWARDED.encode(), WORD.encode("utf-16-le"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
@@ -85,38 +88,6 @@ def traffic(client: Client, group: Group) -> tuple[list[bytes], list[bytes]]:
         answer = client.do(calls.batch(group.signer("Ada"), actions))
         assert {outcome.outcome for outcome in answer.outcomes} == {"done"}
     return envelopes, [letter for _, letter in letters]
-
-
-def memory_of(pid: int) -> Iterator[bytes]:
-    """Every readable byte of a process, region by region with an overlap."""
-    regions = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) r", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE)
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for start, end in ((int(a, 16), int(b, 16)) for a, b in regions):
-            for at in range(start, end, 16 << 20):
-                with suppress(OSError, ValueError, OverflowError):  # vvar and the like can't be read
-                    memory.seek(at)
-                    yield memory.read(min((16 << 20) + 64, end - at))
-
-
-def assert_forgotten(server: RunningServer, within_s: float = 60) -> None:
-    """Search the server's memory, again and again until the time is over: by then no canary may be left in it."""
-    until = time.monotonic() + within_s
-    while (left := left_in_memory(server)) and time.monotonic() < until:
-        time.sleep(1)
-    assert not left, f"in the server's memory: {left}"
-
-
-def left_in_memory(server: RunningServer) -> list[tuple[int, bytes]]:
-    """Give the canaries that are found, each with its process and what is around it."""
-    seen = 0
-    left: list[tuple[int, bytes]] = []
-    for pid in server.pids:
-        for region in memory_of(pid):
-            seen += len(region)
-            at = (region.find(canary) for canary in SOUGHT)
-            left += [(pid, region[max(0, place - 100) : place + 100]) for place in at if place >= 0]
-    assert seen > 10 << 20  # the search is not of nothing
-    return left
 
 
 def test_heads_that_came_in_pieces_are_forgotten(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from crypto.codes import from_words
 from service.wire import calls
 from service.wire.client import Client
-from tests.attacks.test_canary import ADDRESS, FORWARDED, NAME, SOUGHT, WORD, assert_forgotten
+from tests.support.canaries import ADDRESS, FORWARDED, NAME, SOUGHT, WORD, assert_forgotten
 from tests.support.groups import Group
 from tests.support.letters import posting, sealed_letter
 from tests.support.pages import Visitor

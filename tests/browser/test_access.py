@@ -5,42 +5,26 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from service.desk import actions
 from service.wire.client import Client
+from tests.support.access import SCREENS, Scheme, dressed, looked_at, sideways, take
 from tests.support.browsers import Visit, visit
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
-from tests.support.server import ROOT, RunningServer, running_server
+from tests.support.server import RunningServer, running_server
 from tests.support.typescript import bundle
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("access")]
-
-AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
-Scheme = Literal["light", "dark"]
-
-SCREENS = ROOT / "docs/screens"
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
-}
-LOOK = """async (rules) => {
-  const found = await axe.run(document, rules);
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
-}"""
-
 
 FITS = """code => {
   const style = getComputedStyle(code), number = document.createElement("span");
@@ -122,12 +106,6 @@ def every_page(reporter: Visit, client: Client, group: Group, folder: Path, base
     yield "mailbox-answers"
 
 
-def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than its window, once all of it and its style are there."""
-    page.wait_for_load_state("load")
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-
 @dataclass(frozen=True)
 class Walk:
     """One way through all pages. looks: the schemes and widths that axe sees each page in; pictures: names, widths."""
@@ -194,13 +172,6 @@ def test_axe_finds_nothing_on_any_page_and_each_has_its_picture(
     assert len(names) == len(set(names)) == 18
 
 
-def dressed(page: Page, scheme: Scheme, width: int) -> None:
-    """Give a window a colour scheme and a width."""
-    if page.viewport_size != {"width": width, "height": 850}:
-        page.set_viewport_size({"width": width, "height": 850})
-    page.emulate_media(color_scheme=scheme)
-
-
 def copied(page: Page, copy: Page) -> None:
     """Show the same markup, as it was served to a window without scripts, in a window with scripts."""
     style = page.evaluate("document.querySelector('link[rel=stylesheet]').href")
@@ -211,23 +182,6 @@ def copied(page: Page, copy: Page) -> None:
     copy.set_content(page.content().replace("<script", "<template").replace("</script", "</template"))
     assert copy.title() == page.title()
     assert copy.evaluate("document.styleSheets.length") == 1
-
-
-def looked_at(page: Page) -> list[str]:
-    """Run axe-core."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-    return list(page.evaluate(LOOK, RULES))
-
-
-def take(page: Page, width: int, path: Path | None) -> None:
-    """Take a picture of all of a page, hold that something is on it, and keep it under `path`."""
-    page.evaluate("window.scrollTo(0, 0)")
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    assert picture.width == width
-    assert len(picture.getcolors(1 << 20) or ()) > 8
-    if path is not None:
-        picture.quantize(32).save(path, optimize=True)  # flat colours: a third of the bytes
 
 
 @pytest.mark.parametrize("scripts", [False, True], ids=["scripts-off", "scripts-on"])

@@ -27,13 +27,11 @@ from service.local_page.serving import LocalServer
 from service.wire.client import Unreachable
 from service.wire.poll_boards import card_words
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
-from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
+from tests.support.access import SCREENS, looked_at, sideways
 from tests.support.poll_world import World
-from tests.support.server import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("booth")]
 
-AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
 SUMMARY = Summary(
     "What happened, as the mediator tells it.\n\nWhat was tried, and why it failed. <script>alert(1)</script>"
 )
@@ -112,8 +110,7 @@ def test_a_vote_from_summary_to_receipt(
             picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
             picture.quantize(32).save(target / f"booth-{what}-{name}.png", optimize=True)
             if scripts:
-                page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-                assert page.evaluate(LOOK, RULES) == []
+                assert looked_at(page) == []
 
         page.goto(address)
         assert page.get_by_text(LEFT_OUT).count() == 1

@@ -14,16 +14,15 @@ from playwright.sync_api import Browser, Page
 from service.cases.answers import Answers
 from service.cases.reports import File, Person
 from service.wire.client import Client
-from tests.browser.test_access import LOOK, RULES, SCREENS, sideways
+from tests.support.access import SCREENS, looked_at, sideways
 from tests.support.desk_pages import page_of
 from tests.support.desks import home_of
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
-from tests.support.server import ROOT, RunningServer
+from tests.support.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("booth")]
 
-AXE = ROOT / "service/server/client/node_modules/axe-core/axe.min.js"
 LONG = "https://example.org/" + "thread" * 30
 ARABIC = "\u0647\u062f\u062f\u0646\u064a \u0623\u062d\u062f\u0647\u0645."  # somebody threatened me
 
@@ -119,5 +118,4 @@ def seen(page: Page, picture: Path, *, axe: bool) -> None:
     taken = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     taken.quantize(32).save(picture, optimize=True)
     if axe:
-        page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-        assert page.evaluate(LOOK, RULES) == []
+        assert looked_at(page) == []

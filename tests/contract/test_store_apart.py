@@ -18,7 +18,7 @@ from service.storage.protocol import MAX_VALUE
 from service.storage.sqlite import SqliteStore, open_sqlite
 from service.storage.sqlite_apart import Answer, ApartWriter, Asked, framed, frames
 from service.storage.sqlite_work import MAX_GROUP, Commit, EmptyLog, Outcome, Probe, Rebuild, Work, take_group
-from tests.contract.test_store_crash import _write_until_it_fails, check_whole, everything
+from tests.support.crashes import check_whole, everything, write_until_it_fails
 from tests.support.store_writer import PARTITION
 
 
@@ -96,7 +96,7 @@ async def test_when_it_dies_whoever_waits_is_told_and_another_begins(
     caplog.set_level(logging.CRITICAL)
     moments, acknowledged, pids = random.Random(22), dict[bytes, int](), set[int]()
     for round_number in range(10):
-        writing = asyncio.create_task(_write_until_it_fails(store, str(round_number), acknowledged))
+        writing = asyncio.create_task(write_until_it_fails(store, str(round_number), acknowledged))
         await asyncio.sleep(moments.uniform(0.02, 0.3))
         pids.add(writer_of(store))
         os.kill(writer_of(store), signal.SIGKILL)

@@ -17,38 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from service.storage import Append, Committed, Insert, Put, Store, StoreUnavailable, open_store, sequence_of
+from service.storage import Committed, Insert, Put, Store, StoreUnavailable, open_store
+from tests.support.crashes import check_whole, everything, write_until_it_fails
 from tests.support.engines import Engine
 from tests.support.redis_server import redis_server
 from tests.support.redis_topologies import redis_cluster, redis_sentinel
-from tests.support.store_writer import PARTITION, value_of
+from tests.support.store_writer import PARTITION
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = 50  # acknowledged before the kills; a busy machine writes a few hundred, an idle one thousands
-
-
-async def everything(store: Store, prefix: bytes = b"", partition: str = PARTITION) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    last = b""
-    while page := await store.scan(partition, prefix, last, 1000):
-        found.update(page)
-        last = page[-1][0]
-    return found
-
-
-def check_whole(found: dict[bytes, bytes], acknowledged: dict[bytes, int]) -> int:
-    """Nothing acknowledged is missing, nothing is there by halves, the log has no gap. Returns commits found."""
-    names = {name[1:] for name in found if name.startswith(b"a")}
-    assert names == {name[1:] for name in found if name.startswith(b"b")}
-    log = {sequence_of(name): value for name, value in found.items() if name.startswith(b"log/")}
-    assert sorted(log) == list(range(1, len(log) + 1))
-    assert set(log.values()) == names
-    for name, position in acknowledged.items():
-        assert log[position] == name
-    for name in names:
-        assert found[b"a" + name] == value_of(name)
-        assert found[b"b" + name] == name
-    return len(names)
 
 
 async def settled(store: Store) -> dict[bytes, bytes]:
@@ -91,25 +68,6 @@ async def test_killing_the_program_loses_nothing_acknowledged(tmp_path: Path, ac
     assert len(acknowledged) > ENOUGH
 
 
-async def _write_until_it_fails(store: Store, seed: str, acknowledged: dict[bytes, int]) -> None:
-    """Eight writers, each until its store is unavailable."""
-
-    async def one(task: int) -> None:
-        count = 0
-        with contextlib.suppress(StoreUnavailable):
-            while True:
-                name = f"{seed}.{task}.{count}".encode()
-                outcome = await store.commit(
-                    PARTITION,
-                    [Insert(b"a" + name, value_of(name)), Put(b"b" + name, name), Append(b"log", name)],
-                )
-                assert isinstance(outcome, Committed)
-                acknowledged[name] = outcome.positions[0]
-                count += 1
-
-    await asyncio.gather(*(one(task) for task in range(8)))
-
-
 @pytest.mark.redis
 @pytest.mark.slow
 async def test_killing_redis_loses_nothing_acknowledged(tmp_path: Path) -> None:
@@ -119,7 +77,7 @@ async def test_killing_redis_loses_nothing_acknowledged(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
         store = await open_store(server.url)
         for round_number in range(6):
-            writing = asyncio.create_task(_write_until_it_fails(store, str(round_number), acknowledged))
+            writing = asyncio.create_task(write_until_it_fails(store, str(round_number), acknowledged))
             await asyncio.sleep(moments.uniform(0.02, 0.25))
             server.kill9()
             server.start()
@@ -139,7 +97,7 @@ async def test_a_failover_loses_nothing_acknowledged(tmp_path: Path) -> None:
     acknowledged: dict[bytes, int] = {}
     with redis_sentinel(tmp_path, down_after_ms=1_000) as setup:
         store = await open_store(setup.url, replicas=1)
-        writing = asyncio.create_task(_write_until_it_fails(store, "before", acknowledged))
+        writing = asyncio.create_task(write_until_it_fails(store, "before", acknowledged))
         await asyncio.sleep(0.3)
         setup.master.kill9()
         await writing

@@ -9,18 +9,16 @@ import msgspec
 import pytest
 
 from crypto.errors import Refused
-from crypto.seal import SEAL_OVERHEAD, SealingKey
-from crypto.signatures import BadSignature, SigningKey
+from crypto.seal import SEAL_OVERHEAD
+from crypto.signatures import BadSignature
 from service.cases.consultations import (
     MAX_FILE,
-    Advice,
     Consultation,
     consultations,
     open_advice,
     open_consultation,
     read_advice,
     read_consultation,
-    seal_advice,
     seal_consultation,
     sign_advice,
     sign_consultation,
@@ -29,62 +27,28 @@ from service.cases.log import (
     MAX_ASKED,
     MAX_CONSULTED,
     Act,
-    Advised,
-    Consulted,
-    Entry,
     read_entry,
     sign_entry,
 )
 from service.cases.notices import open_notice
 from service.cases.sealed_files import Signed
-
-ADA, GIL = SigningKey(b"a" * 32), SigningKey(b"g" * 32)
-AURORA, COUNCIL = b"\1" * 16, b"\2" * 16
-GILS, SEED = SealingKey(b"k" * 32), SealingKey(b"s" * 32)
-REPORT = bytes(16)
-ASKED = Consulted(
-    consultation="3" * 32,
-    asking=AURORA.hex(),
-    group=COUNCIL.hex(),
-    group_name="Council",
-    handlers=("Gil", "Hedy"),
-    key_ids=(GILS.key_id.hex(), "4" * 32),
-    day=20_000,
-    answer_seed=SEED.reveal().hex(),
-    text="May we use the second step?",
+from tests.support.consultations import (
+    ADA,
+    ADVISED,
+    ANSWER,
+    ASKED,
+    AURORA,
+    COUNCIL,
+    GIL,
+    GILS,
+    QUESTION,
+    REPORT,
+    SEED,
+    SIGNATURE,
+    answer_file,
+    entry,
+    question_file,
 )
-QUESTION = Consultation(
-    group=AURORA.hex(),
-    to=COUNCIL.hex(),
-    id="3" * 32,
-    author_key=ADA.verify_key().raw.hex(),
-    day=20_000,
-    answer_key=SEED.public_key().raw,
-    text="May we use the second step?",
-)
-ANSWER = Advice(
-    group=COUNCIL.hex(),
-    to=AURORA.hex(),
-    id="3" * 32,
-    asked=QUESTION.digest(),
-    author_key=GIL.verify_key().raw.hex(),
-    day=20_001,
-    text="Yes.",
-)
-SIGNATURE = sign_advice(ANSWER, GIL)[-64:]
-ADVISED = Advised("3" * 32, QUESTION.author_key, "Gil", ANSWER.author_key, 20_001, "Yes.", SIGNATURE)
-
-
-def entry(act: Act, number: int = 0, key: SigningKey = ADA) -> Entry:
-    return Entry(f"{number:032x}", "Ada", key.verify_key().raw.hex(), 1, act)
-
-
-def question_file() -> bytes:
-    return seal_consultation(sign_consultation(QUESTION, ADA), AURORA, COUNCIL, [GILS.public_key()])
-
-
-def answer_file() -> bytes:
-    return seal_advice(sign_advice(ANSWER, GIL), QUESTION)
 
 
 def test_a_question_and_its_answer_are_read_by_whom_they_are_for() -> None:

@@ -16,7 +16,7 @@ from crypto.signatures import SigningKey, VerifyKey, sign, verify
 from service.cases.case_state import fold
 from service.cases.consultations import Advice, consultations, sign_advice
 from service.cases.log import Advised, Consulted, Entry, Note, read_entry, sign_entry
-from tests.service.cases.test_consultations import (
+from tests.support.consultations import (
     ADA,
     ADVISED,
     ANSWER,

@@ -20,9 +20,9 @@ from service.cases.voices import contexts_of, voices_in
 from service.reporter.report_cli import _with_voice
 from service.reporter.voicing import FEW, Speaker, _registry
 from service.wire.registry_pins import RegistryRolledBack, save_chain
-from tests.service.wire.test_registry_pins import Server
 from tests.support.groups import Group
 from tests.support.members import Keeper, account, make_keeper
+from tests.support.registry_server import RegistryServer
 from tests.support.reporters import TODAY
 
 PEOPLE = (
@@ -141,7 +141,7 @@ def test_the_server_learns_nothing_of_what_a_speaker_has_of_the_registry(
     keeper: Keeper, tmp_path: Path
 ) -> None:
     """Whatever the member's folder keeps, the same is asked for, right before the report; and it is compared."""
-    server, file = Server(keeper.id, keeper.statements), tmp_path / f"{keeper.id.hex()}.json"
+    server, file = RegistryServer(keeper.id, keeper.statements), tmp_path / f"{keeper.id.hex()}.json"
     with server.client() as client:
         _registry(client, keeper.id, tmp_path)
         whole = list(server.asked)

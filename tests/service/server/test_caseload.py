@@ -8,8 +8,7 @@ import pytest
 
 from crypto.entropy import system
 from crypto.envelope import parse_envelope
-from crypto.opening import grant, open_grant, open_report, seal_entry
-from crypto.secrets import SymmetricKey
+from crypto.opening import grant, open_grant, open_report
 from service.cases import rosters
 from service.server import caseload
 from service.server.caseload import hand_over_all
@@ -17,40 +16,9 @@ from service.server.records import group_partition
 from service.wire import calls, shapes
 from service.wire.client import Declined
 from service.wire.problems import Kind
+from tests.support.caseload import CONTENT, did, entry, filed, handing
 from tests.support.groups import Group, Member
 from tests.support.inprocess import World
-
-CONTENT = SymmetricKey(bytes(32))
-
-
-async def filed(world: World, group: Group, names: tuple[str, ...] = ("Ada", "Bo")) -> bytes:
-    """File a report to some and give its id."""
-    await world.file(group, handlers=[group.member(name) for name in names])
-    page = await world.client.do(calls.feed(group.signer(names[0])))
-    return bytes.fromhex(page.entries[-1].report)
-
-
-def entry(group: Group, report: bytes, text: bytes = b"note", item: bytes | None = None) -> shapes.AppendLog:
-    sealed = seal_entry(CONTENT, report, text, system)
-    return shapes.AppendLog((item or system(16)).hex(), group.id.hex(), report.hex(), sealed)
-
-
-def handing(
-    group: Group, report: bytes, to: Group, member: Member, sealed: bytes | None = None
-) -> shapes.Grant:
-    return shapes.Grant(
-        system(16).hex(),
-        group.id.hex(),
-        report.hex(),
-        to.id.hex(),
-        member.key_id.hex(),
-        sealed or grant(CONTENT, member.sealing.public_key(), report),
-    )
-
-
-async def did(world: World, group: Group, name: str, *actions: shapes.Action) -> list[str]:
-    answer = await world.client.do(calls.batch(group.signer(name), actions))
-    return [outcome.outcome for outcome in answer.outcomes]
 
 
 async def refused(world: World, call: calls.Call[object]) -> Kind | None:

@@ -11,7 +11,7 @@ from service.server.records import MAIL, Feed, Grew, encode, group_partition
 from service.storage.protocol import Delete, Insert, Put
 from service.wire import calls, shapes
 from service.wire.problems import Kind
-from tests.service.server.test_caseload import did, entry, filed, handing
+from tests.support.caseload import did, entry, filed, handing
 from tests.support.groups import Group
 from tests.support.inprocess import World
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 
 from crypto import chains
@@ -22,51 +20,18 @@ from service.wire.calls import BadAnswer
 from service.wire.client import Client
 from service.wire.registry_pins import (
     LOCK_FILE,
-    Downloaded,
     RegistryForged,
     RegistryForked,
     RegistryRolledBack,
-    download,
     fetch,
-    follow,
     load_chain,
     save_chain,
 )
-from service.wire.registry_shapes import StatementsPage
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper
+from tests.support.registry_server import PAGE, RegistryServer
 from tests.support.server import running_server
 
 draw = seeded(b"pins")
-PAGE = 3
-
-
-@dataclass
-class Server:
-    """Serves statements in pages of three, whatever they are."""
-
-    registry: bytes
-    statements: Sequence[bytes]
-    asked: list[int] = field(default_factory=list)
-    more: bool | None = None
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        after = int(request.url.params["after"])
-        self.asked.append(after)
-        part = tuple(self.statements[after : after + PAGE])
-        more = after + PAGE < len(self.statements) if self.more is None else self.more
-        page = StatementsPage(self.registry.hex(), after, part, more)
-        return httpx.Response(200, stream=httpx.ByteStream(msgspec.json.encode(page)))
-
-    def client(self) -> Client:
-        return Client("http://localhost:1", transport=httpx.MockTransport(self.handle))
-
-    def download(self, have: Sequence[bytes] = ()) -> Downloaded:
-        with self.client() as client:
-            return download(client, self.registry, have)
-
-    def follow(self, have: Sequence[bytes] = ()) -> Downloaded:
-        with self.client() as client:
-            return follow(client, self.registry, have)
 
 
 @pytest.fixture
@@ -84,7 +49,7 @@ def grown(keeper: Keeper, *accounts: str) -> list[bytes]:
 
 def test_a_registry_is_downloaded_whole_whatever_is_known_of_it(keeper: Keeper) -> None:
     """In pages, from the first statement: what is asked for is the same for a newcomer and for who has all of it."""
-    server = Server(keeper.id, keeper.statements)
+    server = RegistryServer(keeper.id, keeper.statements)
     for known in (0, 1, 4, 8):
         server.asked.clear()
         assert server.download(keeper.statements[:known]).registry == keeper.registry
@@ -93,7 +58,7 @@ def test_a_registry_is_downloaded_whole_whatever_is_known_of_it(keeper: Keeper) 
 
 def test_who_is_named_anyway_asks_for_what_is_new(keeper: Keeper) -> None:
     """In pages; the second time from the last known statement on."""
-    server = Server(keeper.id, keeper.statements)
+    server = RegistryServer(keeper.id, keeper.statements)
     first = server.follow()
     assert (list(first.statements), first.registry) == (keeper.statements, keeper.registry)
     assert server.asked == [0, 3, 6]
@@ -137,7 +102,7 @@ def test_what_the_root_did_not_sign_is_refused(
     keeper: Keeper, forge: Callable[[Keeper], list[bytes]]
 ) -> None:
     """An operator who adds a member, leaves one out, moves or alters a statement: refused, in words for a person."""
-    server = Server(keeper.id, forge(keeper))
+    server = RegistryServer(keeper.id, forge(keeper))
     with pytest.raises(RegistryForged, match="did not sign"):
         server.download()
 
@@ -158,14 +123,14 @@ def test_what_is_no_registry_of_this_id_is_refused(
 ) -> None:
     """Another root's chain, junk, and what even the root can't say."""
     with pytest.raises(Refused):
-        Server(keeper.id, bad(keeper)).download()
+        RegistryServer(keeper.id, bad(keeper)).download()
 
 
 @pytest.mark.parametrize("length", [1, 4, 7])
 def test_a_rolled_back_registry_is_refused(keeper: Keeper, length: int) -> None:
     """A server that hides the last statements is found out by what was kept."""
-    known = Server(keeper.id, keeper.statements).download()
-    server = Server(keeper.id, keeper.statements[:length])
+    known = RegistryServer(keeper.id, keeper.statements).download()
+    server = RegistryServer(keeper.id, keeper.statements[:length])
     with pytest.raises(RegistryRolledBack, match="older list of members"):
         server.download(known.statements)
     with pytest.raises(RegistryRolledBack, match="older list of members"):
@@ -176,11 +141,11 @@ def test_a_forked_registry_is_refused_however_long(keeper: Keeper) -> None:
     """Two histories signed by the same root: refused by what was kept."""
     base = keeper.chain
     keeper.join("github.com/mine")
-    known = Server(keeper.id, keeper.statements).download()
+    known = RegistryServer(keeper.id, keeper.statements).download()
     rival = Keeper(keeper.root, seeded(b"rival"), base)
     for name in ("one", "two", "three"):
         rival.join(f"github.com/{name}")
-        server = Server(keeper.id, rival.statements)
+        server = RegistryServer(keeper.id, rival.statements)
         with pytest.raises(RegistryForked, match="contradicts"):
             server.download(known.statements)
         with pytest.raises(RegistryForked, match="contradicts"):
@@ -195,18 +160,18 @@ def test_a_shorter_fork_is_no_rollback(keeper: Keeper) -> None:
     rival = Keeper(keeper.root, seeded(b"rival"), base)
     rival.join("github.com/other")
     with pytest.raises(RegistryForked, match="contradicts"):
-        Server(keeper.id, rival.statements).download(keeper.statements)
+        RegistryServer(keeper.id, rival.statements).download(keeper.statements)
 
 
 def test_a_server_that_never_ends_is_left(keeper: Keeper) -> None:
     """More and more of nothing is a bad answer, not a loop."""
     with pytest.raises(BadAnswer):
-        Server(keeper.id, keeper.statements, more=True).download()
+        RegistryServer(keeper.id, keeper.statements, more=True).download()
 
 
 def test_junk_is_not_gathered(keeper: Keeper) -> None:
     """A server that sends junk without end is left at the first page of it, before it fills the memory."""
-    server = Server(keeper.id, [*keeper.statements[:PAGE], *[b"junk"] * 10_000])
+    server = RegistryServer(keeper.id, [*keeper.statements[:PAGE], *[b"junk"] * 10_000])
     with pytest.raises(Refused):
         server.download()
     assert server.asked == [0, PAGE]
@@ -215,7 +180,7 @@ def test_junk_is_not_gathered(keeper: Keeper) -> None:
 def test_a_folder_remembers_the_chain(keeper: Keeper, tmp_path: Path) -> None:
     """`fetch` keeps what it verified, goes on from it, and keeps it when a server lies."""
     path = tmp_path / f"{keeper.id.hex()}.json"
-    server = Server(keeper.id, keeper.statements)
+    server = RegistryServer(keeper.id, keeper.statements)
     with server.client() as client:
         assert fetch(client, keeper.id, tmp_path) == keeper.registry
     kept = path.read_bytes()
@@ -233,10 +198,10 @@ def test_a_folder_remembers_the_chain(keeper: Keeper, tmp_path: Path) -> None:
 
 def test_two_commands_at_once_remember_the_longer_chain(keeper: Keeper, tmp_path: Path) -> None:
     """While one waits for the server, another keeps a newer chain: it stays; one that contradicts is found out."""
-    shown = Server(keeper.id, keeper.statements[:4])
+    shown = RegistryServer(keeper.id, keeper.statements[:4])
     other = grown(keeper, "github.com/theirs")
     keeper.join("github.com/ours")
-    newer = Server(keeper.id, keeper.statements)
+    newer = RegistryServer(keeper.id, keeper.statements)
 
     def meanwhile(request: httpx.Request) -> httpx.Response:
         with newer.client() as second:
@@ -260,7 +225,7 @@ def test_two_commands_at_once_remember_the_longer_chain(keeper: Keeper, tmp_path
 def test_a_tampered_memory_is_refused(keeper: Keeper, tmp_path: Path) -> None:
     """A chain file that was cut, altered or replaced by junk is no memory to go on from."""
     path = tmp_path / f"{keeper.id.hex()}.json"
-    server = Server(keeper.id, keeper.statements)
+    server = RegistryServer(keeper.id, keeper.statements)
     with server.client() as client:
         fetch(client, keeper.id, tmp_path)
         whole = path.read_bytes()
@@ -273,7 +238,7 @@ def test_a_tampered_memory_is_refused(keeper: Keeper, tmp_path: Path) -> None:
 def test_a_memory_that_was_changed_accuses_no_server(keeper: Keeper, tmp_path: Path) -> None:
     """Where the folder's own chain is not as its key signed it, that is said, and not that the server lies."""
     path = tmp_path / f"{keeper.id.hex()}.json"
-    with Server(keeper.id, keeper.statements).client() as client:
+    with RegistryServer(keeper.id, keeper.statements).client() as client:
         fetch(client, keeper.id, tmp_path)
         changed = (
             *keeper.statements[:-1],
