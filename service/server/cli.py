@@ -9,7 +9,7 @@ import click
 
 from service.console import REFUSED, command, fail
 from service.server.forgetting import forget_what_is_freed
-from service.server.settings import ENV, Settings, SettingsRefused, load
+from service.server.settings import ENV, Settings, SettingsRefused, check_names, load
 
 
 @click.command()
@@ -52,6 +52,7 @@ def serve(
     }
     given = {ENV + name: str(value) for name, value in flags.items() if value is not None}
     try:
+        check_names(os.environ)
         settings: Settings = load(config, {**os.environ, **given})
     except SettingsRefused as error:
         fail(str(error), REFUSED)

@@ -8,6 +8,7 @@ Redis (`SOTTOVOCE_LIMITER_URL`), without which limits are kept in memory or, for
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -105,6 +106,10 @@ _NUMBERS = {"port", "workers", "batch_seconds", "redis_replicas"}
 _FLAGS = {"open_groups"}
 _TEXTS = {"data", "name", "host", "store", "redis_url_file", "onion", "exit_url", "paging"}
 _LISTS = {"groups", "registries"}
+_SECRETS = {"redis_url", "limiter_url"}
+_NOT_SETTINGS = {"settings", "forgetting", "pinned_node", "screens"}  # the server's own, and the Makefile's
+# What Kubernetes gives everybody beside a service that is called sottovoce or sottovoce-…
+_PLATFORM = re.compile(rf"{ENV}((\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)|\w+_PORT)")
 _EMPTY_IS_WRONG = {"data", "host", "store"}  # elsewhere not set, as compose.yaml passes what nobody set
 
 
@@ -132,6 +137,24 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
     if settings.store == "sqlite" and settings.workers != 1:
         raise SettingsRefused("SQLite takes one worker. Use Redis for more.")
     return settings
+
+
+def check_names(environment: Mapping[str, str]) -> None:
+    """Refuse a variable that begins as a setting's does and is none: mistyped, it would be ignored.
+
+    Its name is said, and its value never. An empty one counts as not set. Raises SettingsRefused.
+    """
+    names = _NUMBERS | _FLAGS | _TEXTS | _LISTS | _SECRETS
+    known = {ENV + name.upper() for name in names | _NOT_SETTINGS}
+    for variable, value in sorted(environment.items()):
+        if not variable.startswith(ENV) or variable in known or not value or _PLATFORM.fullmatch(variable):
+            continue
+        near = get_close_matches(variable.removeprefix(ENV)[:60].lower(), names, 1)
+        named = variable[:60] if variable.isascii() and variable.isprintable() else f"{ENV}…"
+        meant = f"perhaps {ENV}{near[0].upper()} is meant" if near else "docs/operating.md has those that are"
+        raise SettingsRefused(
+            f"The environment has {named}, which is no setting: {meant}. Rename or unset it."
+        )
 
 
 def store_url(settings: Settings, environment: Mapping[str, str] | None = None) -> str:
@@ -193,14 +216,16 @@ def _place(refused: msgspec.ValidationError, values: Mapping[str, object]) -> st
 
     An unknown name is not repeated: a value may stand in its place. The known one that is nearest to it is said.
     """
-    text = str(refused)
-    if " - at `" in text:
-        return "see " + text.rsplit(" - at `", 1)[1].rstrip("`").replace("$.", "")
-    known = Settings.__struct_fields__
-    unknown = [name for name in values if name not in known]
-    if not unknown:
+    what, at, place = str(refused).rpartition(" - at `")
+    place = place.rstrip("`").removeprefix("$.")
+    if at and not what.startswith("Object contains unknown field"):
+        return f"see {place}"
+    table: object = values.get(place) if at else values
+    known = AdmissionSettings.__struct_fields__ if at else Settings.__struct_fields__
+    unknown = [name for name in table if name not in known] if isinstance(table, dict) else []
+    if not at and not unknown:
         return "`data`, the folder, is missing"
     near = [one for name in unknown for one in get_close_matches(name[:40], known, 1)]
-    return "a name is unknown" + (
+    return f"a name{f' in [{place}]' if at else ''} is unknown" + (
         f", perhaps `{near[0]}` is meant" if near else f"; known are {', '.join(known)}"
     )

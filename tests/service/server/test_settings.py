@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.server.settings import Settings, SettingsRefused, limiter_url, load, store_url
+from service.server.settings import Settings, SettingsRefused, check_names, limiter_url, load, store_url
 from tests.support.redis_server import free_port
 from tests.support.server import ending
 
@@ -70,7 +70,16 @@ def test_wrong_settings_are_refused_without_showing_them(
         ('data = "x"\nprot = 8080', "unknown, perhaps `port` is meant."),
         ('data = "x"\nzzzzzz = 1', "unknown; known are data, name, host, port, "),
         ("port = 8080", "`data`, the folder, is missing"),
-        ('data = "x"\n[admission]\nreport_wrok = 8', "see admission"),
+        (
+            'data = "x"\n[admission]\nreport_wrok = 8',
+            "a name in [admission] is unknown, perhaps `report_work` is",
+        ),
+        (
+            'data = "x"\n[admission]\nzzzzzz = 8',
+            "a name in [admission] is unknown; known are reports_per_hour, ",
+        ),
+        ('data = "x"\n[admission]\nreport_work = 0', "see admission.report_work"),
+        ('data = "x"\nadmission = 7', "see admission"),
     ],
 )
 def test_what_is_wrong_can_be_found(tmp_path: Path, text: str, said: str) -> None:
@@ -78,6 +87,52 @@ def test_what_is_wrong_can_be_found(tmp_path: Path, text: str, said: str) -> Non
     with pytest.raises(SettingsRefused) as refused:
         load(written(tmp_path, text), {})
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        (
+            "SOTTOVOCE_REDIS_ULR",
+            "SOTTOVOCE_REDIS_ULR, which is no setting: perhaps SOTTOVOCE_REDIS_URL is meant.",
+        ),
+        ("SOTTOVOCE_WORKER", "perhaps SOTTOVOCE_WORKERS is meant."),
+        (
+            "SOTTOVOCE_ADMISSION",
+            "SOTTOVOCE_ADMISSION, which is no setting: docs/operating.md has those that are",
+        ),
+        ("SOTTOVOCE_report_work", "SOTTOVOCE_report_work, which is no setting:"),
+        ("SOTTOVOCE_\x1b[31m", "The environment has SOTTOVOCE_…, which is no setting:"),
+        ("SOTTOVOCE_" + "X" * 500, "SOTTOVOCE_" + "X" * 50 + ", which is no setting:"),
+    ],
+)
+def test_a_mistyped_variable_is_refused_by_name(variable: str, said: str) -> None:
+    """Ignored, it would leave a server with other settings than its operator believes; its value may be a password."""
+    with pytest.raises(SettingsRefused) as refused:
+        check_names({"SOTTOVOCE_DATA": "x", variable: "redis://:hunter2@localhost"})
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    check_names({variable: ""})  # which counts as not set
+
+
+def test_variables_that_others_need_are_let_be() -> None:
+    """Every setting, what the server and `make` use themselves, and what Kubernetes makes for services."""
+    names = [name.upper() for name in Settings.__struct_fields__ if name != "admission"]
+    names += ["REDIS_URL", "LIMITER_URL", "FORGETTING", "SETTINGS", "SCREENS", "PINNED_NODE"]
+    names += ["SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_8080_TCP", "PORT_8080_TCP_ADDR"]
+    names += ["REDIS_SERVICE_HOST", "REDIS_SERVICE_PORT", "REDIS_PORT", "REDIS_PORT_6379_TCP_PROTO"]
+    check_names({**{f"SOTTOVOCE_{name}": "x" for name in names}, "PATH": "x", "MY_SOTTOVOCE_THING": "x"})
+
+
+def test_serve_refuses_a_mistyped_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, before a folder is made."""
+    monkeypatch.setenv("SOTTOVOCE_GROUP", "hidden")
+    refused = ending("--data", str(tmp_path / "data"), "--port", str(free_port()))
+    assert (refused.returncode, "perhaps SOTTOVOCE_GROUPS is meant" in refused.stderr) == (3, True), (
+        refused.stderr
+    )
+    assert not (tmp_path / "data").exists()
+    assert "hidden" not in refused.stderr
 
 
 def test_addresses_with_passwords_come_from_where_nobody_looks(tmp_path: Path) -> None:
