@@ -10,6 +10,7 @@ from service.desk import (
     notices_cli,
     page_cli,
     polls_cli,
+    rollout_cli,
     subjects_cli,
     transparency_cli,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "notices_cli",
     "page_cli",
     "polls_cli",
+    "rollout_cli",
     "subjects_cli",
     "transparency_cli",
 ]

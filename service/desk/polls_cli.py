@@ -64,7 +64,8 @@ def acknowledge(context: click.Context, poll: str, as_json: bool) -> None:
         outcome = fetched(session, client, phi).delivered.outcome.statement
         signature = decisions.acknowledge(session.in_force.signing, outcome)
         view = client.do(poll_calls.acknowledge(session.signer, phi, signature))
-    emit({"state": view.state}, as_json, "Acknowledged.")
+    told = f"Acknowledged. What to do now, and the letters for it: `sottovoce desk rollout {phi.hex()}`."
+    emit({"state": view.state}, as_json, told)
 
 
 @desk.command("implemented")

@@ -235,7 +235,11 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     done.write_text("A written warning was given.", encoding="utf-8")
     assert "acknowledge`" in _refused_desk(world, "implemented", phi, "--text-file", str(done))
     assert _awaited(world, f"`sottovoce desk result {phi}`") == [{"poll": phi, "word": "acknowledge"}]
+    taken = world.run("desk", desk, "acknowledge", phi)
+    assert (taken.exit_code, f"`sottovoce desk rollout {phi}`" in taken.stdout) == (0, True), taken.output
     assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
+    rollout = world.does("desk", desk, "rollout", phi)
+    assert (rollout["measure"], rollout["issues"]) == ("Written warning", ["Harassment"])
     assert _awaited(world, f"`sottovoce desk implemented {phi} ") == [{"poll": phi, "word": "implemented"}]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.desk.polls_cli.sure", _no)

@@ -1,0 +1,346 @@
+"""`sottovoce desk rollout`: what a council member is given to carry a decision out, and by whose word."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from crypto.errors import Refused
+from polls.manifest import Conduct, Manifest, Option, Urgent
+from service.cases.receipts import day_told
+from service.cli import main
+from service.desk.rollout import NEEDED, Rollout, checklist, rollout_of
+from service.desk.rollout_letters import LETTERS, OURS, fill, load
+from service.wire.calls import Call
+from service.wire.poll_decisions import CouncilsWord, Said
+from service.wire.poll_views import PollView
+from tests.support.desks import home_of
+from tests.support.groups import Group
+from tests.support.inprocess import World, in_process
+from tests.support.poll_trustees import Bridge
+from tests.support.server_polls import DAY, Community, ServerPoll
+
+PASSPHRASE = "open sesame"
+OPTIONS = (Option("No action", 0), Option("Temporary ban", 90), Option("Abstain", 0))
+ACKNOWLEDGED = CouncilsWord(Said("Zoe", 1))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with in_process(tmp_path / "server") as opened:
+        yield opened
+
+
+class Council:
+    """The desks of Zoe, of the council, and of Ada, a handler, and a poll that is open for a day."""
+
+    def __init__(self, folder: Path, world: World, poll: ServerPoll, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.world, self.poll = folder, world, poll
+        (folder / "passphrase").write_text(PASSPHRASE + "\n", encoding="utf-8")
+        for name in ("Zoe", "Ada"):
+            home_of(folder / name, "http://localhost:1", poll.group, name, PASSPHRASE)
+        self.bridge = Bridge(world.client)
+        patch.setattr("service.desk.rollout_cli.client_of", lambda session: nullcontext(self.bridge))
+
+    @property
+    def id(self) -> str:
+        return self.poll.phi.hex()
+
+    async def type(self, *arguments: str, name: str = "Zoe") -> Result:
+        options = ["--home", str(self.folder / name), "--passphrase-file", str(self.folder / "passphrase")]
+        return await asyncio.to_thread(CliRunner().invoke, main, ["desk", *options, "rollout", *arguments])
+
+    async def gives(self, *arguments: str) -> str:
+        result = await self.type(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    async def told(self, *arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(await self.gives(self.id, "--json", *arguments))
+        return found
+
+    async def refused(self, *arguments: str, name: str = "Zoe") -> str:
+        result = await self.type(*arguments, name=name)
+        assert (result.exit_code, result.stdout) == (3, ""), result.output
+        return result.stderr
+
+    async def vote(self, option: int) -> None:
+        """Let a member vote, and the trustees decide it and send it."""
+        self.world.clock.forward(61)
+        await self.poll.cast("github.com/m1", option)
+        self.world.clock.forward(DAY)
+        await self.poll.decide((1, 2))
+        await self.poll.deliver((1, 2))
+
+
+async def council_of(
+    folder: Path, world: World, patch: pytest.MonkeyPatch, basis: Conduct | Urgent
+) -> Council:
+    community = Community.draw(8)
+    group = community.group("Aurora & friends", council=["Zoe"])
+    await world.know(community)
+    await world.found(group)
+    changes = {"quorum": 1, "basis": basis, "options": OPTIONS}
+    poll = await ServerPoll.ready(world.client, world.clock, group, community, manifest=changes)
+    return Council(folder, world, poll, patch)
+
+
+@pytest.fixture
+async def council(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Council:
+    """Because of two conduct issues."""
+    issues = Conduct(("Harassment", "Threats and violence"))
+    return await council_of(tmp_path, world, monkeypatch, issues)
+
+
+@pytest.fixture
+async def urgent(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Council:
+    """Where something holds until the members have decided."""
+    basis = Urgent("Out of the chat", int(world.clock()) + 20 * DAY)
+    return await council_of(tmp_path, world, monkeypatch, basis)
+
+
+def texts(told: dict[str, Any]) -> dict[str, str]:
+    return {letter["name"]: letter["text"] for letter in told["letters"]}
+
+
+async def test_a_measure_is_rolled_out_from_its_result_to_the_invitation_back(council: Council) -> None:
+    """What is known and signed is in the letters; the rest is marked; each of its days is told once it is known."""
+    assert "it is waiting, so there is nothing" in await council.refused(council.id)
+    await council.vote(1)
+    assert "`sottovoce desk acknowledge`" in await council.refused(council.id)
+    await council.poll.acknowledge()
+    closed = council.poll.manifest.closes_at // DAY
+    told = await council.told()
+    assert (told["what"], told["measure"]) == ("measure", "Temporary ban")
+    assert (told["closed"], told["review"], told["ends"]) == (day_told(closed), day_told(closed + 90), None)
+    letters = texts(told)
+    assert list(letters) == ["reporter", "concerned", "systems", "goes-on", "back", "systems-open"]
+    assert letters["concerned"].splitlines()[2:11] == [
+        "the members of Aurora & friends have decided on what happened in <place or time, as the summary says it>.",
+        "It rests on: Harassment, Threats and violence.",
+        f"What was decided, on {day_told(closed)}: Temporary ban.",
+        "It holds from <day>, in <places and systems>.",
+        "It ends on <day on which it ends>.",
+        f"It is looked at again on {day_told(closed + 90)}.",
+        "What is expected meanwhile: <what may be done, what may not, whom to write to>.",
+        "The way back: It ends by itself at the stated day, with an invitation back.",
+        f"You will hear from us by {day_told(closed + 90)}, without having to ask.",
+    ]
+    assert f"the measure of {day_told(closed)} ended today." in letters["back"]
+    assert "You are welcome back." in letters["back"]
+    for letter in told["letters"]:
+        assert bool(letter["blanks"]) is ("<" in letter["text"])
+        assert council.poll.phi.hex() not in letter["text"]
+    end = day_told(closed + 60)
+    named = await council.told("--ends", end)
+    assert (named["ends"], named["review"]) == (end, None)  # what is over by then isn't looked at again
+    assert f"--text-file done.txt --ends {end}`" in "\n".join(named["checklist"])
+    await council.poll.implement("They are banned from all places.", closed + 60)
+    recorded = await council.told()
+    assert texts(recorded) == texts(named)
+    assert list(texts(named)) == ["reporter", "concerned", "systems", "back", "systems-open"]
+    assert "implemented" not in "\n".join(recorded["checklist"])
+    council.world.clock.forward(41 * DAY)
+    await council.world.keep_house()
+    assert (await council.poll.view()).state == "archived"
+    assert texts(await council.told()) == texts(named)
+    assert "leave --ends out" in await council.refused(council.id, "--ends", end)
+
+
+async def test_what_is_printed_is_a_list_and_the_letters(council: Council) -> None:
+    """In the order of their use; one letter alone is just its text; nothing is sent, and that is said."""
+    await council.vote(1)
+    await council.poll.acknowledge()
+    lines = (await council.gives(council.id)).splitlines()
+    closed = council.poll.manifest.closes_at // DAY
+    assert lines[:2] == [
+        "Which action, if any, should the council take?",
+        f"Decided on {day_told(closed)}: Temporary ban; it is looked at again on {day_told(closed + 90)}.",
+    ]
+    assert [line.split(".")[0] for line in lines[3:10]] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert lines[11] == "Nothing is sent or changed by this command: you do, with every <…> filled in."
+    heads = [line for line in lines if line.startswith("== ")]
+    assert heads[1] == "== concerned: To whom it concerns"
+    alone = await council.gives(council.id, "--letter", "systems-open")
+    assert alone.splitlines() == [
+        "Please open the account <handle> on <system> again, today, and answer when it is done.",
+        f"It was closed by a decision of Aurora & friends, poll {council.id[:8]}.",
+    ]
+    assert "isn't needed here; these are: reporter, " in await council.refused(
+        council.id, "--letter", "meanwhile"
+    )
+
+
+async def test_letters_are_written_for_their_owner_only_and_over_nothing(council: Council) -> None:
+    """Into a folder that wasn't there; a community's own letters take the place of ours, all or none."""
+    await council.vote(1)
+    await council.poll.acknowledge()
+    out, own = council.folder / "out", council.folder / "own"
+    copytree(OURS, own)
+    (own / "back.txt").write_text("Willkommen zurück bei {group}, <name>.\n", encoding="utf-8")
+    told = await council.told("--letters", str(own), "--out", str(out))
+    assert told["written"] == [str(out / f"{name}.txt") for name in ("checklist", *texts(told))]
+    assert (out.stat().st_mode & 0o777, (out / "back.txt").stat().st_mode & 0o777) == (0o700, 0o600)
+    back = (out / "back.txt").read_text(encoding="utf-8")
+    assert back == "Willkommen zurück bei Aurora & friends, <name>.\n"
+    assert "1. First the people" in (out / "checklist.txt").read_text(encoding="utf-8")
+    assert "name a new folder" in await council.refused(council.id, "--out", str(out), "--letter", "back")
+    (own / "reporter.txt").unlink()
+    gone = council.folder / "gone"
+    assert "reporter.txt: " in await council.refused(
+        council.id, "--letters", str(own), "--out", str(gone), "--letter", "back"
+    )
+    (own / "reporter.txt").write_text("{victim}")
+    assert "no field {victim}" in await council.refused(council.id, "--letters", str(own))
+    assert not gone.exists()
+
+
+async def test_the_letters_are_given_to_be_changed(council: Council) -> None:
+    """With their fields, without a poll and without a passphrase; and what was written so is taken."""
+    out = council.folder / "own"
+    assert "reporter, concerned, meanwhile" in await council.gives("--example", "--out", str(out))
+    assert load(out) == load()
+    assert await council.gives("--example", "--letter", "back") == load()["back"] + "\n"
+    assert "give the poll's id" in await council.refused()
+
+
+async def test_a_temporary_measure_is_rolled_out_and_lifted(urgent: Council) -> None:
+    """It holds while the members vote; no action lifts it, with the invitation back, and then nothing is left."""
+    end = day_told(int(urgent.world.clock()) // DAY + 20)
+    told = await urgent.told()
+    assert (told["what"], told["measure"], told["ends"]) == ("meanwhile", "Out of the chat", end)
+    letters = texts(told)
+    assert list(letters) == ["reporter", "meanwhile", "systems", "back", "systems-open"]
+    assert "What holds until then: Out of the chat." in letters["meanwhile"]
+    assert f"It ends on {end}, or before that, when the members have decided." in letters["meanwhile"]
+    assert "the measure of <day of the decision> ended today." in letters["back"]
+    assert "implemented" not in "\n".join(told["checklist"])
+    await urgent.vote(0)
+    assert "`sottovoce desk acknowledge`" in await urgent.refused(urgent.id)
+    await urgent.poll.acknowledge()
+    told = await urgent.told()
+    assert (told["what"], told["measure"], told["ends"]) == ("lifted", "No action", None)
+    letters = texts(told)
+    assert list(letters) == ["reporter", "back", "systems-open"]
+    assert letters["reporter"].splitlines()[:3] == [
+        "What was decided on what you told us: No action.",
+        "What held until then, Out of the chat, ends with it.",
+        "You need not do anything.",
+    ]
+    assert "Lift the temporary measure (Out of the chat)" in told["checklist"][0]
+    assert "no action. There is nothing to roll out but the end of" in await urgent.gives(urgent.id)
+    await urgent.poll.implement("It was lifted.", None)
+    assert (await urgent.told())["what"] == "none"
+
+
+async def test_no_action_rolls_nothing_out(council: Council) -> None:
+    """It is said, and is no error; only the reporter is written to."""
+    await council.vote(0)
+    await council.poll.acknowledge()
+    told = await council.told()
+    assert (told["what"], list(texts(told))) == ("none", ["reporter"])
+    lines = (await council.gives(council.id)).splitlines()
+    assert lines[1].endswith(": no action. There is nothing to roll out.")
+    assert "It ends" not in "\n".join(lines)
+    assert "leave --ends out" in await council.refused(council.id, "--ends", "2999-01-01")
+
+
+class Forging(Bridge):
+    """A server that shows another end than the council signed."""
+
+    def do(self, call: Call[Any]) -> Any:
+        found = super().do(call)
+        if isinstance(found, PollView) and found.shape.implemented is not None:
+            done = msgspec.structs.replace(found.shape.implemented, ends_on=30_000)
+            return replace(found, shape=msgspec.structs.replace(found.shape, implemented=done))
+        return found
+
+
+async def test_by_nobody_elses_word_and_for_nobody_else(council: Council) -> None:
+    """What the council didn't sign fills no letter; a handler's desk, another group's poll and nonsense are refused."""
+    await council.vote(1)
+    await council.poll.acknowledge()
+    assert "desks of the council" in await council.refused(council.id, name="Ada")
+    assert "64 hexadecimal" in await council.refused("ab")
+    assert "a day is like" in await council.refused(council.id, "--ends", "soon")
+    assert "before it was decided" in await council.refused(council.id, "--ends", "2020-01-01")
+    assert (await council.type("ab" * 32)).exit_code == 6
+    await council.poll.implement("Banned.", 29_000)
+    council.bridge = Forging(council.world.client)
+    assert "no member of the group's council signed" in await council.refused(council.id)
+    other = Group.draw("Borealis", council=["Yan"])
+    await council.world.found(other)
+    council.bridge = Bridge(council.world.client)
+    home_of(council.folder / "Yan", "http://localhost:1", other, "Yan", PASSPHRASE)
+    assert "of another group" in await council.refused(council.id, name="Yan")
+
+
+@pytest.fixture
+async def delivered(urgent: Council) -> tuple[PollView, Group]:
+    """A result that the council has: a temporary ban, after something that could not wait."""
+    await urgent.vote(1)
+    return await urgent.poll.acknowledge(), urgent.poll.group
+
+
+async def test_every_state_says_what_comes_of_it(delivered: tuple[PollView, Group]) -> None:
+    """With a day, without one, with none to come; what held before is told until the council recorded what it did."""
+    view, group = delivered
+    closed = view.manifest.closes_at // DAY
+
+    def of(word: CouncilsWord, ends_on: int | None = None) -> Rollout:
+        return rollout_of(view, word, group.roster, ends_on)
+
+    first = of(ACKNOWLEDGED)
+    assert (first.temporary, first.ends_on, first.end_open) == ("Out of the chat", None, True)
+    assert "What held until then, Out of the chat, ends with it." in fill(load()["concerned"], first.values())
+    assert "It rests on: <the published issues that apply>." in fill(load()["concerned"], first.values())
+    assert any("closed for Out of the chat" in line for line in checklist(first))
+    assert any("--ends DAY`" in line for line in checklist(first))
+    later = of(ACKNOWLEDGED, closed + 91)
+    assert (later.ends_on, later.review_on) == (closed + 91, closed + 90)
+    assert later.values()["hear_by"] == day_told(closed + 90)
+    recorded = of(CouncilsWord(Said("Zoe", 1), Said("Zoe", 2, "Done.", None)))
+    assert (recorded.temporary, recorded.ends_on, recorded.end_open) == ("", None, False)
+    letter = fill(load()["concerned"], recorded.values())
+    assert "It ends on" not in letter
+    assert "held until then" not in letter
+    assert any(line.startswith("When it ends: lift") for line in checklist(recorded))
+    assert "goes-on" in recorded.letters
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("open", "it is open, so there is nothing to carry out yet"),
+        ("lapsed", "it is lapsed, so there is nothing"),
+        ("decided", "it is decided, so there is nothing"),
+        ("delivered", "desk acknowledge"),
+        ("archived", "nobody of the council ever said"),
+    ],
+)
+async def test_nothing_is_made_of_a_result_that_nobody_took(
+    delivered: tuple[PollView, Group], state: str, words: str
+) -> None:
+    """Whatever a server shows; but what holds meanwhile has its letters until the result is there."""
+    view, group = delivered
+    shown = replace(view, shape=msgspec.structs.replace(view.shape, state=state))
+    if state != "delivered":
+        assert rollout_of(shown, CouncilsWord(), group.roster, None).kind == "meanwhile"
+    manifest: Manifest = msgspec.structs.replace(view.manifest, basis=Conduct(("Harassment",)))
+    with pytest.raises(Refused, match=words):
+        rollout_of(replace(shown, manifest=manifest), CouncilsWord(), group.roster, None)
+
+
+def test_each_letter_has_its_place() -> None:
+    """None is written that no decision needs."""
+    assert {name for some in NEEDED.values() for name in some} == set(LETTERS)
