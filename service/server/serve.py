@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from contextlib import ExitStack
+from functools import partial
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -64,6 +66,9 @@ def _serve(settings: Settings) -> None:
         respawn_failed_workers=settings.workers > 1,
         workers_kill_timeout=GRACE_S,
     )
+    # Until a worker has loaded the server, it would have its parent's handler, which does nothing there: a stop in the
+    # first second was not heard, and took GRACE_S.
+    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     events.event("serving")
     server.serve()
     events.event("stopped")

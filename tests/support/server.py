@@ -146,8 +146,8 @@ class RunningServer:
         """Process ids of the server, its workers, and theirs."""
         return [] if self.process is None else list(_family(self.process.pid))
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start its process, and wait for nothing."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", *self.program],
@@ -159,10 +159,15 @@ class RunningServer:
                 start_new_session=True,
             )
         _running.add(self.process)
+        return self.process
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        process = self.begin()
         until = time.monotonic() + STARTS_WITHIN_S
         with httpx.Client(base_url=self.base, timeout=2, trust_env=False, verify=NO_TLS) as client:
             while time.monotonic() < until:
-                if self.process.poll() is not None:
+                if process.poll() is not None:
                     raise ServerDidNotStart(self.log[-4_000:])
                 try:
                     if client.get("/v1/server").status_code == 200:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.server.serve import GRACE_S
 from service.wire import calls
 from service.wire.client import Client, Declined
 from tests.support.groups import Group
-from tests.support.redis_server import free_port
+from tests.support.redis_server import free_port, wait_until
 from tests.support.server import NO_TLS, RunningServer, ending, running_server
 
 
@@ -83,6 +85,18 @@ def test_a_folder_that_a_server_has_is_not_shared(tmp_path: Path, server: Runnin
     with running_server(tmp_path) as own:
         own.kill9()
         own.start()
+
+
+def test_a_stop_is_heard_before_the_worker_has_loaded_the_server(tmp_path: Path) -> None:
+    """A worker begins with its parent's handler, which does nothing there: that stop took all of its 20 seconds."""
+    server = RunningServer(tmp_path, {}, {})
+    process = server.begin()
+    wait_until(lambda: "serving" in server.log and len(server.pids) > 1, what="the worker's process")
+    since = time.monotonic()
+    assert process.poll() is None
+    assert server.stop() == 0, server.log
+    assert time.monotonic() - since < GRACE_S / 2
+    assert "stopped" in server.log
 
 
 def test_whoever_only_looks_whether_a_server_lives_is_answered(server: RunningServer) -> None:
