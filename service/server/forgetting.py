@@ -18,6 +18,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from crypto.errors import Refused
+
 FORGETTING: Final[Mapping[str, str]] = {
     "PYTHONMALLOC": "malloc",  # Python's small objects go to glibc, which can overwrite
     "MALLOC_PERTURB_": "165",  # glibc fills freed memory with this byte's complement
@@ -41,11 +43,20 @@ _DONE: Final = "SOTTOVOCE_FORGETTING"
 
 
 def forget_what_is_freed() -> None:
-    """Start this process again with forgetting allocators, unless it already runs with them. Keeps its pid."""
+    """Start this process again with forgetting allocators, unless it already runs with them. Keeps its pid.
+
+    Refused when that can't be: nothing is served without.
+    """
     if os.environ.get(_DONE) == "1":
         return
     environment = {**os.environ, **FORGETTING, _DONE: "1"}
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - our own program
+    try:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - our own program
+    except OSError as error:
+        raise Refused(
+            f"the server has to start its own Python again, and can't: {error.strerror}. Let its user execute that "
+            "Python, in a folder which that user may enter"
+        ) from None
 
 
 class Collecting:

@@ -1,15 +1,21 @@
-"""Cycles are collected soon after a request, also those of a request that came while a collection was due."""
+"""Cycles are collected soon after a request, also those of a request that came while a collection was due.
+
+That the process starts again with other allocators is for tests/attacks/test_canary.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from service.server.forgetting import Collecting
+from crypto.errors import Refused
+from service.server.forgetting import Collecting, forget_what_is_freed
 
 
 class Knot:
@@ -55,3 +61,14 @@ async def test_nothing_is_collected_for_nobody() -> None:
     left = knot()
     await asyncio.sleep(0.1)
     assert left() is not None
+
+
+def test_a_python_that_cannot_be_executed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sentence, and nothing is served with memory that is not overwritten."""
+    python = tmp_path / "python"
+    python.write_bytes(b"")
+    python.chmod(0o600)  # which not even root may execute
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.delenv("SOTTOVOCE_FORGETTING", raising=False)
+    with pytest.raises(Refused, match=r"Permission denied\. Let its user execute that Python"):
+        forget_what_is_freed()
