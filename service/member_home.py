@@ -83,12 +83,20 @@ class MemberHome:
         caller to say so.
         """
         named = {self._old_file(each.raw.hex()) for each in voters}
-        for path in self.folder.glob("old-*.key"):
+        for path in self._old_files():
             if path in named:
                 return path
         following = self._state(NEXT_STATE)
         follows = self.has_next() and following is not None and following.public in voters
         return self._key_file(follows)
+
+    def check_there(self) -> None:
+        """Refuse a folder that holds no member's keys, so that nothing is written into it: it may be the wrong one."""
+        if not any(path.exists() for path in map(self._key_file, (False, True))) and not self._old_files():
+            raise Refused(
+                "there is no member's key file in that folder: name the one that has yours with --home, or make keys "
+                "with `sottovoce member new`"
+            )
 
     def has_next(self) -> bool:
         """Whether there are keys that are to replace those in force."""
@@ -184,6 +192,9 @@ class MemberHome:
 
     def _old_file(self, member_key: str) -> Path:
         return self.folder / f"old-{member_key[:16]}.key"
+
+    def _old_files(self) -> list[Path]:
+        return list(self.folder.glob("old-*.key"))
 
     def _remember(self, keys: MemberKeys, follows: bool) -> None:
         state = MemberState(keys.member.public().raw.hex())

@@ -75,6 +75,8 @@ def vote(
     The choice is never a part of the command: others on this machine see commands, and shells keep them.
     """
     phi = poll_id(poll)
+    if not check:
+        MemberHome(home, None).check_there()
     with Client(server, proxy=proxy) as client:
         if check:
             _check(client, phi, home, as_json)

@@ -144,6 +144,25 @@ async def test_before_it_opens_and_with_a_wrong_passphrase(server: TimedServer, 
         assert bad.exit_code == 3
 
 
+async def test_a_folder_without_keys_stays_as_it_is(server: TimedServer, tmp_path: Path) -> None:
+    """A mistyped --home is said before the server is asked: its pins and chains would be left there."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        (home / FILE).rename(tmp_path / "trustee.key")
+        for way in ((), ("--web",)):
+            refused = await vote(server, poll, home, "--yes", *way, typed="1\n")
+            assert (refused.exit_code, "no member's key file in that folder" in refused.stderr) == (3, True)
+        assert [each.name for each in home.iterdir()] == ["passphrase"]
+        none = await vote(server, poll, tmp_path / "none", "--yes", typed="1\n")
+        assert (none.exit_code, (tmp_path / "none").exists()) == (3, False)
+        (tmp_path / "trustee.key").rename(
+            home / "old-0123456789abcdef.key"
+        )  # one that was replaced may be listed
+        refused = await vote(server, poll, home, "--yes", typed="1\n")
+        assert "make one with `sottovoce member new`" in refused.stderr
+
+
 async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_path: Path) -> None:
     """`--web` for real: the printed address is opened, the ballot cast, the receipt kept; Ctrl-C would end it."""
     async with prepared(server) as poll:

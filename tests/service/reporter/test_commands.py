@@ -221,9 +221,11 @@ def test_wrong_input_gets_a_sentence_and_loses_nothing(
     options = ["--file", str(answers), "--yes"]
     no_group = CliRunner().invoke(main, ["report", "--server", server.base, "--group", "xyz", *options])
     assert no_group.exit_code == 3
+    (tmp_path / "member").mkdir()
+    (tmp_path / "member" / "member.key").touch()  # which is not looked into before the poll is
     for typed in (
         ["report", "--server", server.base, "--group", "0" * 32, *options],
-        ["vote", "0" * 64, "--server", server.base],
+        ["vote", "0" * 64, "--server", server.base, "--home", str(tmp_path / "member")],
         ["poll", "status", "0" * 64, "--server", server.base],
     ):
         missing = CliRunner().invoke(main, typed)
