@@ -229,6 +229,7 @@ def _me(session: Session) -> Handler:
     me = None if roster is None else roster.by_key(session.in_force.key_id)
     if me is None or not me.active:
         raise Refused(
-            "your group's list, as of this desk's last sync, doesn't have you: nobody could believe you"
+            "your group's list, as this desk knows it, doesn't have you, so nobody could believe you: "
+            "if you are in it, run `sottovoce desk sync`"
         )
     return me

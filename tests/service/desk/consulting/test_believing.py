@@ -119,13 +119,13 @@ def test_what_former_keys_signed_is_not_believed(world: World) -> None:
 
 
 def test_who_left_their_group_neither_asks_nor_answers(world: World) -> None:
-    """Nobody could believe them; nor somebody whose desk doesn't know yet that they joined it."""
+    """Nobody could believe them; nor somebody whose desk never synced, which is told to."""
     world.council.add(Member.draw("Lea"))
     world.council.found(world.client)
     home_of(world.folder / "Lea", world.server.base, world.council, "Lea", "open sesame")
     world.does("Ada", "sync")
     typed = ["advise", world.asked("Lea"), "--out", world.new(), "--text-file", world.file("Yes.")]
-    assert "doesn't have you" in world.refused("Lea", *typed)
+    assert "if you are in it, run `sottovoce desk sync`" in world.refused("Lea", *typed)
     world.does("Lea", "sync")
     assert world.does("Lea", *typed)["written"] == typed[3]
     world.council.retire("Lea")
