@@ -8,6 +8,7 @@ Leaves to handlers: the judgement. There is no probability of guilt here, and "u
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import floor
@@ -61,8 +62,8 @@ class Corroboration:
 
     def sentences(self) -> tuple[str, ...]:
         """What a handler reads first. Numbers after "at least" are rounded down, never up."""
-        links = sum(check.kind != "witness" for check in self.checks)
-        people = len(self.checks) - links
+        kinds = Counter(check.kind for check in self.checks)
+        unchecked = " and ".join(_count(kinds[kind], kind) for kind in ("link", "file") if kinds[kind])
         said = [
             f"{_count(self.reports, 'report')}, {_bound(self.d, self.d_exact)} independent "
             f"{'account' if _tenths(self.d) == 1 else 'accounts'}; "
@@ -70,8 +71,8 @@ class Corroboration:
             f"{self.within_2h} within 2 h; {self.voiced} used a voice"
             + (f" ({_count(self.members, 'member')} for certain)" if self.members < self.voiced else "")
             + "; "
-            + (f"{_count(links, 'link')} unchecked: check next" if links else "no link unchecked")
-            + (f"; {_count(people, 'witness', 'witnesses')} named" if people else "")
+            + (f"{unchecked} unchecked: check next" if unchecked else "no link or file unchecked")
+            + (f"; {_count(kinds['witness'], 'witness', 'witnesses')} named" if kinds["witness"] else "")
             + "."
         ]
         if self.corroborated:

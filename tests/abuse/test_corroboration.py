@@ -304,8 +304,14 @@ def test_the_sentences_and_the_json() -> None:
         assert forbidden not in " ".join(scored.sentences())
     one = corroborate([account("a", 0, text(1))])
     assert one.sentences()[0] == (
-        "1 report, 1 independent account; 0 share wording; 1 within 2 h; 0 used a voice; no link unchecked."
+        "1 report, 1 independent account; 0 share wording; 1 within 2 h; 0 used a voice; no link or file unchecked."
     )
+    for evidence, unchecked in (
+        (["file 0a"], "1 file"),
+        (["file 0a", "file 0b", "link a.org"], "1 link and 2 files"),
+    ):
+        named = corroborate([account("a", 0, text(1), evidence=evidence)])
+        assert f"; {unchecked} unchecked: check next." in named.sentences()[0]
     spoken = corroborate(honest(3), [FOUND]).sentences()
     assert spoken[1] == (
         "Corroborated by 1 piece of evidence that a handler verified and at least 2.7 independent voices."
