@@ -17,7 +17,7 @@ from msgspec import Struct
 from crypto.errors import Refused
 from crypto.secrets import Unshown
 from service.cases.reports import LANGUAGE_TAG, MAX_TYPED, File, Kind, Person, Report, Urgency
-from service.cases.texts import tidy
+from service.cases.texts import decoded, tidy
 
 EXAMPLE = """\
 kind = "conduct"           # "conduct", "help" (I need help) or "record" (for the record)
@@ -102,7 +102,7 @@ class Answers(Unshown, Struct, frozen=True, forbid_unknown_fields=True):
 def parse_answers(raw: bytes) -> Answers:
     """Parse the bytes of a report.toml. Raises Refused, naming the field or the line, when they are not one."""
     try:
-        return msgspec.convert(tomllib.loads(raw.decode()), Answers)
+        return msgspec.convert(tomllib.loads(decoded(raw)), Answers)
     except UnicodeDecodeError:
         raise Refused("the file is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crypto.errors import Refused
-from service.cases.texts import LINE, MAX_ITEMS, SHORT_TEXT, checked_text
+from service.cases.texts import LINE, MAX_ITEMS, SHORT_TEXT, checked_text, decoded
 
 BASELINE_VERSION = 1
 MAX_LANGUAGES = 40
@@ -190,7 +190,7 @@ def checked_policy(policy: Policy) -> Policy:
 def decode_policy(raw: bytes) -> Policy:
     """Parse a policy written as JSON (what `sottovoce group policy --file` reads) and check it."""
     try:
-        return checked_policy(msgspec.json.decode(raw, type=Policy))
+        return checked_policy(msgspec.json.decode(decoded(raw), type=Policy))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise Refused(f"policy: not a policy file: {error}") from None
 

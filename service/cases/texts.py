@@ -31,6 +31,11 @@ def checked_text(text: str, limit: int, what: str) -> str:
     return text
 
 
+def decoded(raw: bytes) -> str:
+    """Decode a text file, without the byte order mark that some editors put first. Raises UnicodeDecodeError."""
+    return raw.decode("utf-8-sig")
+
+
 def tidy(text: str) -> str:
     """Make a person's typing acceptable: newlines unified, controls and direction overrides dropped, ends trimmed.
 

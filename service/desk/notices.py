@@ -20,6 +20,7 @@ from crypto.errors import Refused
 from service.cases.notices import Notice, open_notice, seal_notice, sign_notice
 from service.cases.receipts import day_number, day_of, day_told
 from service.cases.roster_history import Handler, Roster
+from service.cases.texts import decoded
 from service.chain_files import read_whole
 from service.console import one_line
 from service.desk.rosters import check_in_force
@@ -59,7 +60,7 @@ def notice_of(session: Session, path: Path, to: bytes, now_s: int) -> Notice:
     """Make the notice of a measure.toml for a group, as a council member. Refused when it can't be."""
     me = _member(session)
     try:
-        file = msgspec.convert(tomllib.loads(read_whole(path, _MAX_FILE).decode()), NoticeFile)
+        file = msgspec.convert(tomllib.loads(decoded(read_whole(path, _MAX_FILE))), NoticeFile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(f"measure.toml: {error}") from None
     for account in file.about:

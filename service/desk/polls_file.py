@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from crypto.errors import Refused
 from service.cases.summaries import MAX_TEXT
+from service.cases.texts import decoded
 from service.chain_files import read_whole
 
 EXAMPLE: Final = """\
@@ -107,7 +108,7 @@ def example(entropy_hex: str) -> str:
 def read_poll_file(raw: bytes, beside: Path) -> tuple[PollFile, str]:
     """Read a poll.toml and the summary in its folder. Refused, naming the field, when it is none."""
     try:
-        table: Any = tomllib.loads(raw.decode())
+        table: Any = tomllib.loads(decoded(raw))
     except UnicodeDecodeError:
         raise Refused("poll.toml is not UTF-8 text") from None
     except (ValueError, RecursionError):  # also a number of 4,301 digits, or 1,000 brackets
@@ -119,7 +120,7 @@ def read_poll_file(raw: bytes, beside: Path) -> tuple[PollFile, str]:
     if file.summary is None:
         return file, ""
     try:
-        return file, read_whole(beside / file.summary, MAX_TEXT).decode().strip()
+        return file, decoded(read_whole(beside / file.summary, MAX_TEXT)).strip()
     except UnicodeDecodeError:
         raise Refused("the summary is not UTF-8 text") from None
     except Refused as refused:

@@ -11,7 +11,7 @@ import click
 
 from crypto.entropy import system
 from crypto.errors import Refused
-from service.cases.texts import LONG_TEXT, tidy
+from service.cases.texts import LONG_TEXT, decoded, tidy
 from service.console import can_ask, shown, write_private
 from service.desk.records import Waiting
 from service.desk.session import Session
@@ -125,7 +125,7 @@ def text_of(path: Path) -> str:
                 raw = file.read(MAX_TEXT + 1)
         if len(raw) > MAX_TEXT:
             raise Refused(f"the text is longer than {MAX_TEXT:,} bytes")
-        return tidy(raw.decode())
+        return tidy(decoded(raw))
     except OSError as error:
         raise Refused(f"the text can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -15,6 +15,7 @@ import click
 from crypto.errors import Refused
 from crypto.words import LANGUAGES
 from service.cases.reports import File
+from service.cases.texts import decoded
 from service.console import hex_id, json_option
 from service.files import read_file
 from service.wire.admitting import PARTS
@@ -73,7 +74,7 @@ def read_text(path: Path) -> str:
     """Read a text from a file, or from standard input (`-`)."""
     try:
         raw = sys.stdin.buffer.read(400_000) if str(path) == "-" else path.read_bytes()
-        return raw.decode()
+        return decoded(raw)
     except OSError as error:
         raise Refused(f"a file can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

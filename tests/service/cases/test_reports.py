@@ -183,6 +183,7 @@ def test_a_voice_is_bound_to_its_report_and_mailbox() -> None:
 def test_the_example_file_is_a_report() -> None:
     """What `--example` prints can be filed."""
     assert parse_answers(EXAMPLE.encode()).to_report((), TODAY).what.startswith("What happened")
+    assert parse_answers(EXAMPLE.encode("utf-8-sig")) == parse_answers(EXAMPLE.encode())
 
 
 @pytest.mark.parametrize(

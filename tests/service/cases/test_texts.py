@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from crypto.errors import Refused
-from service.cases.texts import checked_text, tidy
+from service.cases.texts import checked_text, decoded, tidy
 
 BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
@@ -29,6 +29,19 @@ def test_what_tidy_drops_is_refused_at_the_border() -> None:
     for code in filter(barred, range(0x110000)):
         with pytest.raises(Refused):
             checked_text(f"a{chr(code)}", 2, "it")
+
+
+def test_the_mark_before_a_file_is_no_part_of_its_text() -> None:
+    """One, at the beginning: any other was typed."""
+    for raw, text in (
+        (b"\xef\xbb\xbfone\xef\xbb\xbf", "one\ufeff"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf", "\ufeff"),
+        (b" one", " one"),
+        (b"", ""),
+    ):
+        assert decoded(raw) == text
+    with pytest.raises(UnicodeDecodeError):
+        decoded(b"\xff\xfeo\0")
 
 
 def test_tidy_unifies_newlines_and_trims() -> None:

@@ -86,6 +86,17 @@ def test_nobody_writes_a_letter_that_a_typo_loses(ada: Handler, monkeypatch: pyt
         assert list((ada.folder / "Ada").glob("not-sent-*")) == []
 
 
+def test_the_mark_that_some_editors_put_first_is_not_sent(ada: Handler) -> None:
+    """The reporter would get it, unseen, before the first word."""
+    ada.does("sync")
+    [row] = json.loads(ada.does("list", "--json"))
+    ada.does("reply", row["id"], "--text-file", ada.text("\ufeffWe read it."))
+    shown = json.loads(ada.does("show", row["id"], "--json"))
+    assert [turn["text"] for turn in shown["conversation"]] == ["We read it."]
+    refused = ada.type("reply", row["id"], "--text-file", ada.text("\ufeff\n"))
+    assert (refused.exit_code, "is empty" in refused.output) == (3, True), refused.output
+
+
 def test_what_was_written_is_not_lost_when_the_desk_fails(
     ada: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ class Councils:
 
     def share(self, name: str, to: Group, toml: str, out: str) -> Result:
         """Have somebody write a notice for a group."""
-        (self.folder / "measure.toml").write_text(toml)
+        (self.folder / "measure.toml").write_text(toml, encoding="utf-8-sig")  # as some editors save it
         where = ("--to-group", to.id.hex(), "--out", str(self.folder / out))
         return self(name, "share-measure", "--file", str(self.folder / "measure.toml"), *where)
 

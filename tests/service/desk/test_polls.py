@@ -26,6 +26,13 @@ def test_the_example_is_a_poll_file(tmp_path: Path) -> None:
     assert [each.text for each in file.measures] == ["Written warning", "Three-month suspension"]
 
 
+def test_the_mark_that_some_editors_put_first_is_no_part_of_a_poll(tmp_path: Path) -> None:
+    """Every member of the electorate would be sent it."""
+    tmp_path.joinpath("summary.txt").write_text("What happened.", encoding="utf-8-sig")
+    marked = polls_file.example("ab" * 32).encode("utf-8-sig")
+    assert polls_file.read_poll_file(marked, tmp_path)[1] == "What happened."
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

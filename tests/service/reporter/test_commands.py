@@ -82,8 +82,9 @@ def test_a_report_is_filed_answered_and_answered_again(
             )
         )
         synced(ada, client, NOW + 1)
-        (tmp_path / "code.txt").write_text(" ".join(word[:4] for word in told["code"]))
-        (tmp_path / "message.txt").write_text("Somebody called Q.")
+        words = " ".join(word[:4] for word in told["code"])
+        for name, text in (("code.txt", words), ("message.txt", "Somebody called Q.")):
+            (tmp_path / name).write_text(text, encoding="utf-8-sig")  # as some editors save it
         opened = run(
             server, group, "mailbox", "--code-file", tmp_path / "code.txt", "--message-file", tmp_path / "message.txt",
             "--yes-i-wrote-it-down", "--json", "--words", "spanish",
@@ -98,7 +99,8 @@ def test_a_report_is_filed_answered_and_answered_again(
         case = next(
             case for case in ada.cases().values() if case.first.id == case.first.id and case.follow_ups
         )
-        assert len(case.follow_ups) == 1
+        [answer] = case.follow_ups
+        assert answer.headline == "Somebody called Q."
 
     as_json = ("--yes-i-wrote-it-down", "--json")
     again = run(server, group, "mailbox", "--code-file", tmp_path / "code.txt", *as_json)
