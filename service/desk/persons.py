@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from abuse.merges import Merged, Namesakes, People, Statement, Unmerged, people
 from abuse.subjects import Subject, read_subject
@@ -50,6 +50,13 @@ def _two(one: str, other: str) -> tuple[Subject, Subject] | None:
     except Refused:
         return None
     return None if first == second else (first, second)
+
+
+def unreported(cases: Collection[Case], accounts: Iterable[Subject]) -> list[Subject]:
+    """Give those of some accounts that no report names, nor any account that is held to be the same person."""
+    known = persons(cases)
+    named = {found for case in cases for found in subjects_of(case)}
+    return [one for one in accounts if named.isdisjoint(known.aliases(one))]
 
 
 def namesakes(cases: Iterable[Case], known: People) -> Namesakes:

@@ -18,7 +18,7 @@ from service.console import command, emit, json_option, one_line, shown, write_p
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened
-from service.desk.persons import persons
+from service.desk.persons import persons, unreported
 from service.desk.reading import reading_of, remember
 from service.desk.records import link_named
 from service.desk.session import Session
@@ -132,13 +132,24 @@ def _link_of(case: Case, wanted: str) -> str:
 @click.pass_context
 @command
 def merge(context: click.Context, report: str, name: str, other: str, as_json: bool) -> None:
-    """Say, in a report's log, that two accounts are one person; `split` undoes it."""
-    if read_subject(name) == read_subject(other):
+    """Say, in a report's log, that two accounts are one person; `split` undoes it.
+
+    A report must name one of them. The other may be one that you know of and that is reported later.
+    """
+    both = [read_subject(name), read_subject(other)]
+    if both[0] == both[1]:
         raise Refused("those two are one account already")
     with opened(context) as session:
         case = session.find_to_act(report)
+        new = unreported(session.cases().values(), both)
+        if len(new) == len(both):
+            raise Refused(
+                "no report at this desk names either of those accounts: `sottovoce desk subjects` lists those that are "
+                "named"
+            )
         session.enqueue([actions.log(session.desk(int(time.time())), case.first, SubjectMerged(name, other))])
-    emit({"queued": 1}, as_json, _KEPT)
+    told = [f"No report at this desk names {one} yet: `desk split` if you mistyped it." for one in new]
+    emit({"queued": 1, "unreported": [str(one) for one in new]}, as_json, shown("\n".join([_KEPT, *told])))
 
 
 @desk.command()

@@ -108,6 +108,19 @@ def test_one_account_is_merged_with_no_other_spelling_of_itself(home: Path) -> N
     assert (refused.exit_code, "one account already" in refused.output) == (3, True), refused.output
 
 
+def test_accounts_that_no_report_names_are_not_merged(home: Path) -> None:
+    """One of them may be an account that is reported later; that it isn't yet is said, since it may be mistyped."""
+    report = _report(home)
+    refused = _desk(home, "merge", report, "github:cyy", "gitlab:cy")
+    assert (refused.exit_code, "names either of those" in refused.output) == (3, True), refused.output
+    merged = _desk(home, "merge", report, "github:cy", "gitlab:cyrus")
+    assert "No report at this desk names gitlab: cyrus" in merged.stdout, merged.output
+    through = json.loads(_desk(home, "merge", report, "gitlab:cyrus", "x:cy", "--json").stdout)
+    assert (through["queued"], len(through["unreported"])) == (1, 1)
+    again = json.loads(_desk(home, "merge", report, "x:cy", "gitlab:cyrus", "--json").stdout)
+    assert again == {"queued": 1, "unreported": []}
+
+
 def test_a_name_that_is_none_leaves_no_key_behind(tmp_path: Path, server: RunningServer) -> None:
     """Nobody typed a passphrase for nothing, and the next try makes the key."""
     (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
