@@ -265,10 +265,13 @@ def one_line(text: str) -> str:
 
 
 _EXISTS: Final = "a file of that name exists already; it was not touched"
+_NO_NAME: Final = "files are not written to standard output: name a new one"
 
 
 def check_new(path: Path) -> None:
-    """Refuse a file that is there, before somebody writes a text for it: `write_private` would, only afterwards."""
+    """Refuse what `write_private` would refuse, before somebody writes a text for it: a file that is there, and `-`."""
+    if str(path) == "-":
+        raise Refused(_NO_NAME)
     if os.path.lexists(path):
         raise Refused(_EXISTS)
 
@@ -276,8 +279,11 @@ def check_new(path: Path) -> None:
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten.
 
-    Refused too when the disk is full: then no file is left that is cut short.
+    Refused too when the disk is full: then no file is left that is cut short. And where `-` is its name: whoever types
+    that means standard output.
     """
+    if str(path) == "-":
+        raise Refused(_NO_NAME)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from crypto.codes import ReplyCode
 from crypto.entropy import system
 from service.cases.answers import Answers
@@ -99,6 +101,22 @@ def test_a_case_from_the_first_sync_to_its_end(ada: Handler) -> None:
     ada.does("recuse", case, "--reason-file", ada.text("a friend"))
     ada.does("sync")
     assert json.loads(ada.does("list", "--all", "--json")) == []
+
+
+def test_no_file_is_called_as_standard_output_is(ada: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever types `-` looks for it there, and finds nothing."""
+    ada.does("sync")
+    monkeypatch.chdir(ada.folder)
+    [row] = json.loads(ada.does("list", "--json"))
+    to, text = ("--group", ada.other.id.hex(), "--to", "Dan"), ada.text("A question.")
+    for act in (
+        ("extract", row["id"], 0, "-"),
+        ("plot", "github:mallory", "-"),
+        ("consult", row["id"], *to, "--text-file", text, "--out", "-"),
+    ):
+        refused = ada.type(*act)
+        assert (refused.exit_code, "name a new one" in refused.output) == (3, True), refused.output
+    assert not (ada.folder / "-").exists()
 
 
 def test_nothing_is_done_with_a_report_after_stepping_out_of_it(ada: Handler) -> None:
