@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +41,9 @@ until = 2026-06-09                      # leave out where no end is set
 review = 2026-06-01                     # likewise
 # lifted = true                         # later, when it holds no more: tell the same councils again
 """
+
+
+Taken = Literal["new", "known", "older"]
 
 
 class NoticeFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,8 +116,8 @@ def opened_notice(session: Session, raw: bytes) -> Notice:
     return notice
 
 
-def take(session: Session, notice: Notice, roster: Roster, now_s: int) -> bool:
-    """Keep an opened notice; False where something newer of that name is known. roster: of the group that tells.
+def take(session: Session, notice: Notice, roster: Roster, now_s: int) -> Taken:
+    """Keep an opened notice, unless it or something newer of that name is known. roster: of the group that tells.
 
     Refused unless its author is on that group's council, under that name and with that key, and wrote it before now.
     """
@@ -126,10 +129,12 @@ def take(session: Session, notice: Notice, roster: Roster, now_s: int) -> bool:
         raise Refused("it was made in the future, by its author's clock or by this one's")
     name = bytes.fromhex(notice.group) + notice.name.encode()
     known = session.vault.get("notice", name, Notice)
+    if known == notice:
+        return "known"
     if known is not None and (known.said_s, known.lifted) > (notice.said_s, notice.lifted):
-        return False
+        return "older"
     session.vault.put("notice", name, notice)
-    return True
+    return "new"
 
 
 def in_force(session: Session, today: int, named: Subject | None = None) -> list[Notice]:

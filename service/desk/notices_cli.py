@@ -21,6 +21,7 @@ from service.desk.cli import desk, opened
 from service.desk.handing_cli import group_history
 from service.desk.notices import (
     EXAMPLE,
+    Taken,
     in_force,
     notice_lines,
     notice_of,
@@ -31,6 +32,11 @@ from service.desk.notices import (
 )
 from service.desk.session import Session
 
+_UNCHANGED: Final[dict[Taken, tuple[str, ...]]] = {
+    "new": (),
+    "known": ("Nothing was changed: this desk has it already:",),
+    "older": ("Nothing was changed: this desk knows something newer of that name. This was told before:",),
+}
 _PATH = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -81,16 +87,11 @@ def take_measure(context: click.Context, file: Path, as_json: bool) -> None:
     with opened(context) as session:
         notice = opened_notice(session, read_whole(file, MAX_FILE))
         roster = group_history(session, bytes.fromhex(notice.group)).latest
-        fresh = take(session, notice, roster, int(time.time()))
-    said = (
-        ""
-        if fresh
-        else "Nothing was changed: this desk knows something newer of that name. This was told before:"
-    )
+        taken = take(session, notice, roster, int(time.time()))
     lifted = ["  It was lifted: it holds no more."] if notice.lifted else []
-    text = [*([said] if said else []), *notice_lines(notice, roster.name), *lifted]
+    text = [*_UNCHANGED[taken], *notice_lines(notice, roster.name), *lifted]
     emit(
-        {**notice_view(notice, roster.name), "lifted": notice.lifted, "kept": fresh},
+        {**notice_view(notice, roster.name), "lifted": notice.lifted, "kept": taken == "new"},
         as_json,
         shown("\n".join(text)),
     )

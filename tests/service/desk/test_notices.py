@@ -85,6 +85,9 @@ def test_a_council_finds_what_another_project_decided(councils: Councils) -> Non
     assert not any(word in raw for word in (b"allory", b"Temporary", b"spring-1", b"Gil"))
     taken = councils.take("Zoe", "ban")
     assert (taken["group_name"], taken["measure"], taken["told_by"]) == ("Aurora", "Temporary ban", "Gil")
+    again = councils("Zoe", "take-measure", str(councils.folder / "ban")).stdout
+    assert "this desk has it already" in again
+    assert councils.take("Zoe", "ban") == {**taken, "kept": False}
     for account in ("github:mallory", "github.com/mallory", "https://github.com/MALLORY/"):
         [found] = councils.in_force("Zoe", account)
         assert (found["until"], found["where"]) == ("2999-06-09", "All places and events of Aurora")
