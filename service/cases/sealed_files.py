@@ -127,9 +127,11 @@ def seal_file(kind: Kind, raw: bytes, group: bytes, to: bytes, people: Sequence[
 
 def open_file(kind: Kind, raw: bytes, keys: Sequence[SealingKey], as_type: type[T]) -> Signed[T]:
     """Open a file with one of our keys, and read its content. Refused unless it is one, whole, and for us."""
-    reader = Reader(raw, kind.name)
-    if reader.take(len(kind.magic)) != kind.magic:
+    if not raw:
+        raise Refused(f"the file is empty, so it is no {kind.title}: have it sent again")
+    if not raw.startswith(kind.magic):
         raise Refused(f"that is no {kind.title}")
+    reader = Reader(raw[len(kind.magic) :], kind.name)
     group, to = reader.take(16), reader.take(16)
     size = kind.padded + SEAL_OVERHEAD
     people = reader.u8()

@@ -87,6 +87,8 @@ def test_an_answer_to_nothing_that_this_desk_knows_is_refused(world: World) -> N
         (raw + b"x", "left over"),
         (raw[:-1] + bytes([raw[-1] ^ 1]), "damaged"),
         (b"x" * 99, "no advice"),
+        (b"x", "no advice"),
+        (b"", "the file is empty"),
         (bytes(20_000), ""),
     ):
         assert words in world.refused("Ada", "take-advice", world.file(damaged))
