@@ -20,6 +20,8 @@ from service.desk.show import set_in
 from service.desk.writing import sure, text_of
 from service.wire import poll_calls
 
+_RECORDED = "Recorded. `sottovoce desk measures` goes by it after the next `sottovoce desk sync`."
+
 
 @desk.command("result")
 @click.argument("poll")
@@ -100,7 +102,7 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
         sure("Publish that? It can't be replaced.")
         signature = decisions.implement(session.in_force.signing, outcome, text, ends_on)
         view = client.do(poll_calls.implement(session.signer, phi, text, ends_on, signature))
-    emit({"state": view.state, "ends": ends}, as_json, "Recorded.")
+    emit({"state": view.state, "ends": ends}, as_json, _RECORDED)
 
 
 def day_named(text: str) -> int:

@@ -245,6 +245,8 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
         patch.setattr("service.desk.polls_cli.sure", _no)
         said = _refused_desk(world, "implemented", phi, "--text-file", str(done))
     assert "Everyone will see this with the poll:\n\n    A written warning was given.\n" in said
+    recorded = world.run("desk", desk, "implemented", phi, "--text-file", str(done))
+    assert "after the next `sottovoce desk sync`" in recorded.stdout, recorded.output
     assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
     told = world.at("poll", desk, "status", phi)
     assert (told["acknowledged"]["by"], told["implemented"]["by"]) == ("Zoe", "Zoe")
