@@ -9,6 +9,7 @@ its own.
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,10 @@ from service.wire.client import Client
 from tests.support.groups import Group
 from tests.support.redis_server import redis_server
 from tests.support.server import RunningServer, running_server
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without job control starts what is to run in the background so, and what that starts inherits it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
