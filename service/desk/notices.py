@@ -6,6 +6,7 @@ desk has verified; an older notice never takes a newer one's place.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -44,6 +45,24 @@ review = 2026-06-01                     # likewise
 
 
 Taken = Literal["new", "known", "older"]
+
+
+def example_of(name: str, measure: str, until: str | None, review: str | None) -> str:
+    """Give a measure.toml of what was decided; what isn't known stands as <…>, and is refused until it is filled in.
+
+    until, review: the value as the file has it; None leaves the line out.
+    """
+    text = json.dumps(measure, ensure_ascii=False)  # a string of JSON is one of TOML too
+    days = {"since": "<day>", "until": until, "review": review}
+    return "\n".join(
+        [
+            f'name = "{name}"',
+            'about = [<every account, as "github:someone">]',
+            f"measure = {text}",
+            'where = <places and events, as "All events of Aurora">',
+            *(f"{key} = {day}" for key, day in days.items() if day is not None),
+        ]
+    )
 
 
 class NoticeFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

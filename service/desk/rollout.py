@@ -16,6 +16,7 @@ from service.cases.policies import baseline
 from service.cases.receipts import day_of, day_told
 from service.cases.rosters import Roster
 from service.desk.measures import Decision, decision_of
+from service.desk.notices import example_of
 from service.desk.rollout_letters import blank
 from service.desk.rosters import pull_roster
 from service.desk.session import Session
@@ -143,6 +144,7 @@ def checklist(rollout: Rollout) -> list[str]:
         case "lifted":
             return [
                 f"Lift the temporary measure ({temporary}) everywhere, and send `back` and `systems-open`.",
+                "Where other councils were told of it, tell them again, with `lifted = true`.",
                 reporter,
                 f"Say what was done: `sottovoce desk implemented {poll} --text-file done.txt`.",
             ]
@@ -166,9 +168,19 @@ def checklist(rollout: Rollout) -> list[str]:
             if temporary
             else []
         ),
-        "The councils of other projects whose people would meet them: `sottovoce desk share-measure --example`.",
+        "The councils of other projects whose people would meet them, and your own desk: fill in `measure.toml`; then, "
+        "for each, `sottovoce desk share-measure --file measure.toml --to-group ID --out FILE`.",
         *last,
     ]
+
+
+def measure_file(rollout: Rollout) -> str | None:
+    """Give the measure.toml by which councils of other projects are told; None where nothing begins."""
+    if rollout.kind not in {"measure", "meanwhile"}:
+        return None
+    values = rollout.values()
+    until = "<day; without an end, strike this line>" if rollout.end_open else values["ends"]
+    return example_of(f"poll-{rollout.poll[:8]}", rollout.measure, until, values["review"])
 
 
 def _after(rollout: Rollout, ends: str, open_: str) -> list[str]:
@@ -185,7 +197,8 @@ def _after(rollout: Rollout, ends: str, open_: str) -> list[str]:
         f"then `sottovoce desk reviewed {rollout.poll} --again DAY`."
     )
     when = f"On {ends}" if rollout.ends_on is not None or rollout.end_open else "When it ends"
-    return [*([] if rollout.recorded else [record]), *([review] if review else []), f"{when}: {open_}"]
+    again = "" if rollout.ends_on is not None else " Tell the other councils again, with `lifted = true`."
+    return [*([] if rollout.recorded else [record]), *([review] if review else []), f"{when}: {open_}{again}"]
 
 
 def _kind(view: PollView, word: CouncilsWord, decision: Decision) -> Kind:

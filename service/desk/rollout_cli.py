@@ -16,10 +16,11 @@ from service.cases.receipts import day_told
 from service.console import command, emit, json_option, one_line, poll_id, shown, write_private
 from service.desk.cli import client_of, desk, opened
 from service.desk.polls_cli import day_named
-from service.desk.rollout import Rollout, checklist, fetched
+from service.desk.rollout import Rollout, checklist, fetched, measure_file
 from service.desk.rollout_letters import LETTERS, OURS, blanks, fill, load
 
 _YOURS: Final = "Nothing is sent or changed by this command: you do, with every <…> filled in."
+_FOR_COUNCILS: Final = "To the councils of other projects, with `sottovoce desk share-measure`"
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -66,7 +67,7 @@ def rollout(
         raise Refused("--out: something of that name exists already, and was not touched; name a new folder")
     if example:
         texts = letters if only is None else {only: letters[only]}
-        _give({}, "", texts, out, as_json, alone=only is not None)
+        _give({}, "", texts, None, out, as_json, alone=only is not None)
         return
     if poll is None:
         raise Refused("give the poll's id; --example shows the letters without one")
@@ -77,27 +78,38 @@ def rollout(
         raise Refused(f"that letter isn't needed here; these are: {', '.join(found.letters)}")
     values = found.values()
     texts = {name: fill(letters[name], values) for name in (found.letters if only is None else [only])}
-    _give(_view(found), _list(found), texts, out, as_json, alone=only is not None)
+    _give(_view(found), _list(found), texts, measure_file(found), out, as_json, alone=only is not None)
 
 
 def _give(
-    view: dict[str, Any], head: str, texts: dict[str, str], out: Path | None, as_json: bool, *, alone: bool
+    view: dict[str, Any],
+    head: str,
+    texts: dict[str, str],
+    measure: str | None,
+    out: Path | None,
+    as_json: bool,
+    *,
+    alone: bool,
 ) -> None:
-    """Print all of it, or write it into files. head: the list, or nothing. alone: one letter, and no list."""
+    """Print all of it, or write it into files. head: the list, or nothing. alone: one letter, and nothing else."""
     view["letters"] = [
         {"name": name, "to": LETTERS[name], "text": text, "blanks": blanks(text)}
         for name, text in texts.items()
     ]
+    files = {f"{name}.txt": text for name, text in texts.items()}
+    if not alone:
+        files = {"checklist.txt": head, **files, "measure.toml": measure or ""}
+        files = {name: text for name, text in files.items() if text}
     if out is not None:
-        files = texts if alone or not head else {"checklist": head, **texts}
         for name, text in files.items():
-            write_private(out / f"{name}.txt", f"{text}\n".encode())
-        view["written"] = [str(out / f"{name}.txt") for name in files]
+            write_private(out / name, f"{text}\n".encode())
+        view["written"] = [str(out / name) for name in files]
         emit(view, as_json, shown(f"Written into {out}: {', '.join(files)}.\n{_YOURS}"))
     elif alone:
         emit(view, as_json, "".join(texts.values()))
     else:
         parts = [f"== {name}: {LETTERS[name]}\n\n{text}" for name, text in texts.items()]
+        parts += [] if measure is None else [f"== measure.toml: {_FOR_COUNCILS}\n\n{measure}"]
         emit(view, as_json, "\n\n".join([head, *parts] if head else parts))
 
 
@@ -130,4 +142,5 @@ def _view(found: Rollout) -> dict[str, Any]:
         "closed": day_told(found.closed_on),
         **{name: None if day is None else day_told(day) for name, day in days.items()},
         "checklist": checklist(found),
+        "measure_file": measure_file(found),
     }

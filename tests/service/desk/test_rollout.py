@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -19,6 +20,7 @@ from crypto.errors import Refused
 from polls.manifest import Conduct, Manifest, Option, Urgent
 from service.cases.receipts import day_told
 from service.cli import main
+from service.desk.notices import example_of
 from service.desk.rollout import NEEDED, Rollout, checklist, rollout_of
 from service.desk.rollout_letters import LETTERS, OURS, fill, load
 from service.wire.calls import Call
@@ -189,7 +191,8 @@ async def test_letters_are_written_for_their_owner_only_and_over_nothing(council
     copytree(OURS, own)
     (own / "back.txt").write_text("Willkommen zurück bei {group}, <name>.\n", encoding="utf-8")
     told = await council.told("--letters", str(own), "--out", str(out))
-    assert told["written"] == [str(out / f"{name}.txt") for name in ("checklist", *texts(told))]
+    letters = [f"{name}.txt" for name in ("checklist", *texts(told))]
+    assert told["written"] == [str(out / name) for name in (*letters, "measure.toml")]
     assert (out.stat().st_mode & 0o777, (out / "back.txt").stat().st_mode & 0o777) == (0o700, 0o600)
     back = (out / "back.txt").read_text(encoding="utf-8")
     assert back == "Willkommen zurück bei Aurora & friends, <name>.\n"
@@ -205,10 +208,37 @@ async def test_letters_are_written_for_their_owner_only_and_over_nothing(council
     assert not gone.exists()
 
 
+async def test_other_councils_are_told_by_a_file_that_is_half_filled_in(council: Council) -> None:
+    """With what was decided and its days; it is refused until a person put the rest in, and then taken as it is."""
+    await council.vote(1)
+    await council.poll.acknowledge()
+    file, notice = council.folder / "measure.toml", council.folder / "notice"
+
+    async def share(text: str) -> Result:
+        file.write_text(text, encoding="utf-8")
+        zoe = ("--home", str(council.folder / "Zoe"), "--passphrase-file", str(council.folder / "passphrase"))
+        to = ("--to-group", council.poll.group.id.hex(), "--out", str(notice))
+        line = ["desk", *zoe, "share-measure", "--file", str(file), *to]
+        return await asyncio.to_thread(CliRunner().invoke, main, line)
+
+    text: str = (await council.told("--ends", "2999-12-31"))["measure_file"]
+    assert "until = 2999-12-31" in text
+    assert "<day; without an end, strike this line>" in (await council.told())["measure_file"]
+    assert (await share(text)).exit_code == 3
+    places = '<places and events, as "All events of Aurora">'
+    known = text.replace("<day>", "2026-03-09").replace(places, '""')
+    assert (await share(known)).exit_code == 3  # no account yet
+    done = await share(known.replace('<every account, as "github:someone">', '"github:someone"'))
+    assert done.exit_code == 0, done.output
+    assert notice.exists()
+    quoted = example_of("x1", 'a "b" \\ c', None, None)
+    assert tomllib.loads(quoted.splitlines()[2])["measure"] == 'a "b" \\ c'
+
+
 async def test_the_letters_are_given_to_be_changed(council: Council) -> None:
     """With their fields, without a poll and without a passphrase; and what was written so is taken."""
     out = council.folder / "own"
-    assert "reporter, concerned, meanwhile" in await council.gives("--example", "--out", str(out))
+    assert "reporter.txt, concerned.txt, meanwhile.txt" in await council.gives("--example", "--out", str(out))
     assert load(out) == load()
     assert await council.gives("--example", "--letter", "back") == load()["back"] + "\n"
     assert "give the poll's id" in await council.refused()
@@ -248,7 +278,7 @@ async def test_no_action_rolls_nothing_out(council: Council) -> None:
     await council.vote(0)
     await council.poll.acknowledge()
     told = await council.told()
-    assert (told["what"], list(texts(told))) == ("none", ["reporter"])
+    assert (told["what"], list(texts(told)), told["measure_file"]) == ("none", ["reporter"], None)
     lines = (await council.gives(council.id)).splitlines()
     assert lines[1].endswith(": no action. There is nothing to roll out.")
     assert "It ends" not in "\n".join(lines)
