@@ -7,6 +7,7 @@ what happened and what to do.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,10 +19,11 @@ from msgspec import Meta, Struct
 from crypto.errors import Refused
 from crypto.signatures import VerifyKey
 from service.cases.rosters import RosterHistory
-from service.chain_files import write_whole
+from service.chain_files import read_whole, write_whole
 from service.wire.shapes import Bytes32, Hex16, Hex32
 
 MAX_FILE = 4 * 1_024 * 1_024
+_DAMAGED = "The file of known groups is damaged. Restore it, or delete it to start anew."
 
 
 class RolledBack(Refused):
@@ -63,6 +65,13 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     groups: dict[Hex16, _Head]
     servers: dict[str, Bytes32]
+    check: str = ""
+    """SHA-256 of the file without it: what a disk changed accuses no server. Files of before it have none."""
+
+    def checked(self) -> _File:
+        """Give the file with its check."""
+        plain = msgspec.structs.replace(self, check="")
+        return msgspec.structs.replace(plain, check=hashlib.sha256(msgspec.json.encode(plain)).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Pins:
         heads = {
             group.hex(): _Head(seq, digest.hex()) for group, (seq, digest) in sorted(self.groups.items())
         }
-        return msgspec.json.encode(_File(1, heads, dict(sorted(self.servers.items()))))
+        return msgspec.json.encode(_File(1, heads, dict(sorted(self.servers.items()))).checked())
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Pins:
@@ -107,9 +116,9 @@ class Pins:
         try:
             read = msgspec.json.decode(raw, type=_File)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            raise Refused(
-                "The file of known groups is damaged. Restore it, or delete it to start anew."
-            ) from None
+            raise Refused(_DAMAGED) from None
+        if read.check and read != read.checked():
+            raise Refused(_DAMAGED)
         if read.version != 1:
             raise Refused("The file of known groups was written by another version.")
         groups = {
@@ -120,13 +129,13 @@ class Pins:
 
 
 def load(path: Path) -> Pins:
-    """Read the pins of a file; none when there is no file yet. Refused when it is damaged."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE + 1)
-    except FileNotFoundError:
+    """Read the pins of a file; none when there is no file yet. Refused, by its name, when it is damaged."""
+    if not path.exists():
         return Pins()
-    return Pins.from_bytes(raw)
+    try:
+        return Pins.from_bytes(read_whole(path, MAX_FILE))
+    except Refused as refused:
+        raise Refused(f"{path.name}: {refused.reason}") from None
 
 
 def save(path: Path, pins: Pins) -> None:

@@ -85,3 +85,37 @@ def test_a_damaged_file_is_refused(raw: bytes) -> None:
     """Forgetting silently would undo the pins, so damage is an error."""
     with pytest.raises(Refused):
         Pins.from_bytes(raw)
+
+
+def test_what_a_disk_changed_accuses_no_server(tmp_path: Path) -> None:
+    """Any changed digit of a head or a key is damage, by the file's name, and not another story of the server's."""
+    group, path = Group.draw(), tmp_path / "pins.json"
+    known = (
+        Pins().accept(history(group)).accept_server("https://a.example", SigningKey(bytes(32)).verify_key())
+    )
+    save(path, known)
+    whole = path.read_bytes()
+    places = [
+        whole.index(group.roster.digest.hex().encode()),
+        whole.index(b'"seq":') + 6,
+        whole.index(b'"check":"') + 9,
+    ]
+    for at in (
+        *places,
+        whole.index(group.id.hex().encode()),
+        whole.index(b"https") + 8,
+        whole.index(b'example":"') + 12,
+    ):
+        other = b"1" if whole[at : at + 1] != b"1" else b"2"
+        path.write_bytes(whole[:at] + other + whole[at + 1 :])
+        with pytest.raises(Refused, match=r"^pins\.json: The file of known groups is damaged"):
+            load(path)
+    path.write_bytes(whole[: whole.index(b',"check"')] + b"}")  # as files of before the check are
+    assert load(path) == known
+
+
+def test_a_folder_in_the_files_place_is_said(tmp_path: Path) -> None:
+    """In a sentence."""
+    (tmp_path / "pins.json").mkdir()
+    with pytest.raises(Refused, match=r"pins\.json: a file can't be read: Is a directory"):
+        load(tmp_path / "pins.json")
