@@ -1,8 +1,9 @@
 """Receipts of ballots, kept on the voter's machine, and what became of those ballots. polls/SPEC.md §3.4, §3.5.
 
 A receipt says that a ballot will be on a page; the server signs a head for every page when it is sealed, before anybody
-can see what is on it. Guarantees: heads are fetched, their signatures checked, and remembered, so that a server that
-later shows another board contradicts itself in its own hand. What is kept says that a ballot was cast, never for what.
+can see what is on it. Guarantees: heads are fetched, checked, and remembered with their signatures, so that a server
+that later shows another board contradicts itself in its own hand. What is kept says that a ballot was cast, never for
+what.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from crypto.errors import Refused
-from polls.board import Found, check_receipt, credentials_on
+from polls.board import Found, HeadWire, check_head, check_receipt, credentials_on
 from polls.casting import Receipt, read_receipt
 from polls.manifest import Manifest
 from service.chain_files import alone, read_whole, write_whole
@@ -29,6 +30,7 @@ from service.wire.poll_views import PollView, signed_board
 RECEIPTS: Final = "receipts"
 LOCK_FILE: Final = "receipts.lock"
 MAX_FILE: Final = 16 * 1_024 * 1_024
+_HEAD: Final = 64  # hexadecimal digits
 SLACK_S: Final = 600
 """How far this machine's clock and the server's may be apart."""
 ARCHIVED: Final = "the board was destroyed after the cooling-off"
@@ -53,7 +55,10 @@ class StateDenied(Refused):
 
 
 class Kept(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is kept of one poll: its manifest, receipts oldest first, and the heads that were seen, by page."""
+    """What is kept of one poll: its manifest, receipts oldest first, and the heads that were seen, by page.
+
+    A head is hexadecimal, with the server's signature after it (64 and 128 digits), so that it proves what it says.
+    """
 
     manifest: bytes
     receipts: tuple[bytes, ...]
@@ -103,8 +108,7 @@ def keep_more(folder: Path, manifest: Manifest, found: Kept) -> None:
     """
     with _alone(folder):
         before = kept_receipts(folder, manifest.phi) or Kept(manifest.raw, ())
-        if any(found.heads.get(page, head) != head for page, head in before.heads.items()):
-            raise BoardChanged
+        _same(manifest, before.heads, {**_plain(before.heads), **_plain(found.heads)})
         more = tuple(each for each in found.receipts if each not in before.receipts)
         heads = {**before.heads, **found.heads}
         keep(folder, manifest, Kept(manifest.raw, (*before.receipts, *more), heads))
@@ -143,8 +147,8 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
 
     While the poll is open: whether the head of a ballot's page is signed yet. After the close its page is opened:
     on the board, replaced by a later ballot of the same credential, which may have been cast elsewhere, or dropped; and
-    counted when the trustees have signed the outcome of just this board. A damaged receipt is left out, and hides no
-    other: see `check_whole`.
+    counted when the trustees have signed the outcome of just this board. A damaged receipt or head is left out, and
+    hides no other: see `check_whole`.
     Raises BoardChanged when a head is another one than before, StateDenied for a state of the poll that can't be,
     Refused when the trustees signed another board's outcome.
     """
@@ -159,7 +163,7 @@ def check_receipts(client: Client, manifest: Manifest, kept: Kept) -> tuple[list
         return outcomes, msgspec.structs.replace(kept, heads=heads)
     pages = client.do(poll_calls.opened_board(manifest))
     board, counted = pages.board, signed_board(view, pages)
-    _same(kept.heads, {page: head.hex() for page, head in enumerate(board.heads)})
+    _same(manifest, kept.heads, {page: head.hex() for page, head in enumerate(board.heads)})
     voted = credentials_on(board, gather_ballots(client, board))
     own = {each.ballot for each in read}
     found = [check_receipt(each, voted, own) for each in read]
@@ -177,13 +181,20 @@ def _readable(manifest: Manifest, receipts: Sequence[bytes]) -> list[Receipt]:
     return read
 
 
-def check_whole(kept: Kept, found: Sequence[Outcome]) -> None:
+def check_whole(manifest: Manifest, kept: Kept, found: Sequence[Outcome]) -> None:
     """Refuse a file of which `check_receipts` left something out."""
     damaged = len(kept.receipts) - len(found)
     if damaged:
         raise Refused(
             f"{damaged} of the {len(kept.receipts)} receipts in the file are damaged, or not by this poll's server, "
             "and prove nothing: restore the file from a backup"
+        )
+    unsigned = sum(not _signed(manifest, page, head) for page, head in kept.heads.items())
+    if unsigned:
+        raise Refused(
+            f"{unsigned} of the {len(kept.heads)} heads of the board in the file of receipts lack the server's "
+            "signature, so they were held against nothing. The file is damaged, or is from before signatures were "
+            "kept: restore it from a backup"
         )
 
 
@@ -221,14 +232,31 @@ def _heads(client: Client, manifest: Manifest, seen: Mapping[int, str]) -> dict[
     """Fetch all signed heads so far, and hold them against those seen before."""
     found: dict[int, str] = {}
     while page := client.do(poll_calls.heads(manifest, max(found, default=-1))):
-        found.update({each.page: each.head for each in page})
-    _same(seen, found)
+        found.update({each.page: each.head + each.signature for each in page})
+    _same(manifest, seen, _plain(found))
     return found
 
 
-def _same(seen: Mapping[int, str], now: Mapping[int, str]) -> None:
-    if any(now.get(page) != head for page, head in seen.items()):
+def _plain(heads: Mapping[int, str]) -> dict[int, str]:
+    return {page: head[:_HEAD] for page, head in heads.items()}
+
+
+def _same(manifest: Manifest, seen: Mapping[int, str], now: Mapping[int, str]) -> None:
+    """Hold heads that were kept against those that the server shows, without signatures. Raises BoardChanged.
+
+    One that the server did not sign is no word of its: a disk changed it, so it accuses nobody; see `check_whole`.
+    """
+    changed = [page for page, head in _plain(seen).items() if now.get(page) != head]
+    if any(_signed(manifest, page, seen[page]) for page in changed):
         raise BoardChanged
+
+
+def _signed(manifest: Manifest, page: int, head: str) -> bool:
+    try:
+        check_head(manifest, HeadWire(page=page, head=head[:_HEAD], signature=head[_HEAD:]))
+    except Refused:
+        return False
+    return True
 
 
 def told_of(outcomes: Sequence[Outcome]) -> tuple[list[dict[str, object]], str]:
@@ -237,7 +265,7 @@ def told_of(outcomes: Sequence[Outcome]) -> tuple[list[dict[str, object]], str]:
         {"ballot": each.receipt.ballot, "page": each.receipt.page, "found": each.words} for each in outcomes
     ]
     lines = [f"ballot {e.receipt.ballot[:16]}…, page {e.receipt.page}: {e.words}" for e in outcomes]
-    return items, "\n".join(lines)
+    return items, "\n".join(lines) or "No receipt in the file can be read."
 
 
 def broken(outcomes: Sequence[Outcome]) -> bool:

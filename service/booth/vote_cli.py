@@ -205,4 +205,4 @@ def _check(client: Client, phi: bytes, home: Path, as_json: bool) -> None:
     emit(items, as_json, text)
     if receipts.broken(found):
         raise Refused("a ballot was dropped: keep the receipt, it is proof against the server")
-    receipts.check_whole(kept, found)
+    receipts.check_whole(manifest, kept, found)

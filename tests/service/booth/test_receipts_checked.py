@@ -13,12 +13,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from polls.board import Found, check_receipt, credentials_on
+from crypto.entropy import system
+from polls.board import Found, HeadWire, check_head, check_receipt, credentials_on, sign_head
 from polls.casting import Receipt, read_receipt
 from service.booth import receipts
 from service.booth.vote_cli import check_command
 from service.cli import main
 from service.member_keys import HOME
+from service.server.keys import load_or_make
 from service.server.records import poll_partition
 from service.storage import Committed, Delete, open_store
 from service.wire import poll_calls
@@ -146,9 +148,38 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
         server.forward(DAY)
         kept = receipts.kept_receipts(home, poll.phi)
         assert kept is not None
-        receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads={0: "00" * 32}))
+        shown = sign_head(load_or_make(server.data, system).receipts, poll.manifest, 0, bytes(32))
+        head = shown.head + shown.signature
+        receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads={0: head}))
         result = await vote(server, poll, home, "--check")
         assert (result.exit_code, "showed another board before" in result.stderr) == (3, True)
+        for damaged in ({0: "11" + head[2:]}, {0: head[:-2] + "00"}, {1: head}, {0: head[:64]}, {10**9: "x"}):
+            receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads=damaged))
+            line = ["poll", "check-receipt", str(receipts.file_of(home, poll.phi)), "--server", server.base]
+            elsewhere = await asyncio.to_thread(CliRunner().invoke, main, line)
+            for result in (await vote(server, poll, home, "--check"), elsewhere):
+                assert UNSIGNED in result.stdout
+                assert (result.exit_code, "1 of the 1 heads of the board in the file" in result.stderr) == (
+                    3,
+                    True,
+                )
+
+
+async def test_the_heads_that_are_kept_prove_themselves(server: TimedServer, tmp_path: Path) -> None:
+    """With the server's signatures, so that another board would be shown against its own hand."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        server.forward(2 * 3_600)
+        assert (await vote(server, poll, home, "--check")).exit_code == 0
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        for page, text in kept.heads.items():
+            check_head(poll.manifest, HeadWire(page=page, head=text[:64], signature=text[64:]))
+        server.forward(DAY)
+        assert len(kept.heads) > 1
+        assert (await vote(server, poll, home, "--check")).exit_code == 0
 
 
 async def test_a_ballot_replaced_from_another_machine_is_said_to_be(
@@ -205,3 +236,32 @@ async def test_what_is_damaged_hides_no_receipt_and_accuses_no_server(
             for told in (checked, elsewhere):
                 assert ("1 of the 2 receipts in the file are damaged" in told.stderr) == (len(found) == 1)
                 assert told.exit_code == (3 if len(found) == 1 else 0)
+
+
+async def test_a_first_receipt_that_cannot_be_read_ends_no_check(server: TimedServer, tmp_path: Path) -> None:
+    """Which poll a file is of is said in it more than once; where no receipt can be read, that is said."""
+    async with prepared(server, manifest={"quorum": 1}) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        for _ in range(2):
+            assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        first, last = kept.receipts
+        junk, strange = first[1:], first.replace(poll.phi.hex().encode(), b"ab" * 32)
+        for texts, name, left in (
+            ((junk, last), "some", 1),
+            ((strange, last), "some", 1),
+            ((strange,), poll.phi.hex(), 0),
+            ((junk, junk), "some", 0),
+        ):
+            file = tmp_path / f"{name}.json"
+            file.write_bytes(msgspec.json.encode(receipts.Kept(kept.manifest, texts, kept.heads)))
+            line = ["poll", "check-receipt", str(file), "--server", server.base]
+            told = await asyncio.to_thread(CliRunner().invoke, main, line)
+            said = "its page is not sealed yet" if left else "No receipt in the file can be read."
+            assert (told.exit_code, said in told.stdout) == (3, True), told.output
+            assert f"{len(texts) - left} of the {len(texts)} receipts in the file are damaged" in told.stderr
+        file.write_bytes(msgspec.json.encode(receipts.Kept(b"{", (junk,))))
+        told = await asyncio.to_thread(CliRunner().invoke, main, line)
+        assert (told.exit_code, "nothing in this file can be read" in told.stderr) == (3, True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from polls.board import sign_head
 from polls.casting import read_receipt
 from service.booth import receipts, voting
 from service.wire import poll_calls
@@ -214,8 +215,15 @@ def test_two_commands_that_keep_receipts_at_once_lose_none(tmp_path: Path) -> No
     kept = receipts.kept_receipts(tmp_path, world.manifest.phi)
     assert kept is not None
     assert sorted(kept.receipts) == sorted(texts)
-    receipts.keep_more(tmp_path, world.manifest, receipts.Kept(b"", (), {0: "00" * 32, 1: "11" * 32}))
+    first, second, other = (
+        head.head + head.signature
+        for head in (
+            sign_head(world.server, world.manifest, page, bytes([byte]) * 32)
+            for page, byte in ((0, 0), (1, 1), (1, 2))
+        )
+    )
+    receipts.keep_more(tmp_path, world.manifest, receipts.Kept(b"", (), {0: first, 1: second}))
     with pytest.raises(receipts.BoardChanged):
-        receipts.keep_more(tmp_path, world.manifest, receipts.Kept(b"", (), {1: "22" * 32}))
+        receipts.keep_more(tmp_path, world.manifest, receipts.Kept(b"", (), {1: other}))
     again = receipts.kept_receipts(tmp_path, world.manifest.phi)
-    assert again == receipts.Kept(kept.manifest, kept.receipts, {0: "00" * 32, 1: "11" * 32})
+    assert again == receipts.Kept(kept.manifest, kept.receipts, {0: first, 1: second})
