@@ -1,6 +1,7 @@
-"""What the council says about a poll's outcome: that it has it, and what it did. Signed, so that it can be held to it.
+"""What the council says about a poll's outcome: that it has it, what it did, and what became of that. Signed.
 
-Guarantees: a signature is for one poll, one outcome and one of the two statements. Leaves to the roster who may sign.
+Guarantees: a signature is for one poll, one outcome and one of the three statements; the last is also for one place in
+the list of its kind. Leaves to the roster who may sign.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from polls.encoding import encode
 from polls.results import OutcomeStatement
 
 _NEVER: Final = 0
-"""No end: a day that no measure ends on."""
+"""No end, or no next look: a day that none is on."""
 
 
 def acknowledge(key: SigningKey, outcome: OutcomeStatement) -> bytes:
@@ -39,8 +40,35 @@ def check_implementation(
     verify(key, Label.RESULT, signature, *_parts(outcome, text, ends_on))
 
 
+def review(key: SigningKey, outcome: OutcomeStatement, number: int, again: int | None, text: str) -> bytes:
+    """Sign, as a council member, that a measure was looked at: 64 bytes.
+
+    number: which word on it this is, from 1. again: the day (since 1970) of the next look; None: it has ended.
+    """
+    return sign(key, Label.RESULT, *_review_parts(outcome, number, again, text))
+
+
+def check_review(
+    key: VerifyKey, outcome: OutcomeStatement, number: int, again: int | None, text: str, signature: bytes
+) -> None:
+    """Check what `review` made. Raises BadSignature."""
+    verify(key, Label.RESULT, signature, *_review_parts(outcome, number, again, text))
+
+
 def _parts(outcome: OutcomeStatement, text: str, ends_on: int | None) -> tuple[bytes, ...]:
-    day = _NEVER if ends_on is None else ends_on
-    if (ends_on is not None and ends_on < 1) or day >= 2**32:
+    return b"implemented", encode(outcome), text.encode(), _day(ends_on)
+
+
+def _review_parts(outcome: OutcomeStatement, number: int, again: int | None, text: str) -> tuple[bytes, ...]:
+    if not 1 <= number < 2**32:
+        raise Refused("decision: the number is out of range")
+    what = b"ended" if again is None else b"again"
+    return b"reviewed", encode(outcome), number.to_bytes(4, "big"), what, _day(again), text.encode()
+
+
+def _day(day: int | None) -> bytes:
+    if day is None:
+        return _NEVER.to_bytes(4, "big")
+    if not 1 <= day < 2**32:
         raise Refused("decision: the day is out of range")
-    return b"implemented", encode(outcome), text.encode(), day.to_bytes(4, "big")
+    return day.to_bytes(4, "big")

@@ -1,8 +1,9 @@
 """The end of a poll: after the cooling-off its ballots, tags, certificates, rings and summary are destroyed.
 
 Guarantees: what remains is the manifest, the trustees, the signed outcome, the council's words, verifiers' reports and
-the digests of the record; `Store.purge` has returned before a poll counts as destroyed, so that no file of the store
-holds the rest; a crash in between is finished by the next housekeeping. A poll that lapsed is destroyed at once.
+the digests of the record; what the council says of a measure later is taken and stays too; `Store.purge` has returned
+before a poll counts as destroyed, so that no file of the store holds the rest; a crash in between is finished by the
+next housekeeping. A poll that lapsed is destroyed at once.
 Every report that was filed is in `remains`: from the first step of the destruction on none is taken.
 """
 
@@ -25,6 +26,7 @@ from service.server import events, polls_pages, polls_shown
 from service.server.deps import Deps
 from service.server.polls import DESTROYED, DESTROYING, LAPSED, PROGRESS, Poll, Standing
 from service.server.polls_records import Ballot, Progress
+from service.server.polls_reviews import REVIEWED
 from service.server.records import SERVER, decode
 from service.storage.protocol import Change, Delete, Put
 from service.wire.poll_shapes import OpenedBoard
@@ -33,7 +35,7 @@ from service.wire.problems import Kind, ProblemError
 KEPT: Final = frozenset(
     {b"poll", b"manifest", b"trustees", PROGRESS, b"acknowledged", b"implemented", b"remains"}
 )
-REPORTS: Final = b"verification/"
+KEPT_UNDER: Final = (b"verification/", REVIEWED)
 _BATCH: Final = 500
 
 
@@ -100,7 +102,7 @@ async def _doomed(deps: Deps, poll: Poll) -> list[bytes]:
     """Give up to some hundred names of what has to go."""
     after = b""
     while rows := await deps.store.scan(poll.partition, b"", after, _BATCH):
-        names = [name for name, _ in rows if name not in KEPT and not name.startswith(REPORTS)]
+        names = [name for name, _ in rows if name not in KEPT and not name.startswith(KEPT_UNDER)]
         if names:
             return names
         after = rows[-1][0]

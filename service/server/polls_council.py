@@ -1,7 +1,8 @@
 """What the council does with a poll: fetch its verdicts, say that it has them, record what it did and when that ends.
 
 Guarantees: only active members of the council of the poll's own group; nothing before a threshold of trustees has
-delivered; each is said once, with a signature that anybody can hold the council to.
+delivered; each is said once, with a signature that anybody can hold the council to. What becomes of a measure after
+that is `service.server.polls_reviews`'.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from service.wire.problems import Kind, ProblemError
 
 async def verdicts_for(deps: Deps, caller: Caller, phi: bytes) -> closing_shapes.Verdicts:
     """Give the verdicts sealed to a council member."""
-    poll = await _of_council(deps, caller, phi)
+    poll = await of_council(deps, caller, phi)
     closed(await deps.polls.standing(phi))
     rows = await deps.store.scan(poll.partition, b"verdict/", b"", shapes.MAX_TRUSTEES)
     return closing_shapes.Verdicts(
@@ -43,7 +44,7 @@ async def verdicts_for(deps: Deps, caller: Caller, phi: bytes) -> closing_shapes
 
 async def acknowledge(deps: Deps, caller: Caller, phi: bytes, signature: bytes) -> Standing:
     """Keep the council's word that it has the result. The first one counts; more change nothing."""
-    await _of_council(deps, caller, phi)
+    await of_council(deps, caller, phi)
 
     def step(standing: Standing) -> Taken | None:
         outcome = _delivered(standing)
@@ -62,7 +63,7 @@ async def acknowledge(deps: Deps, caller: Caller, phi: bytes, signature: bytes) 
 
 async def implement(deps: Deps, caller: Caller, phi: bytes, sent: council_shapes.Implement) -> Standing:
     """Keep what the council did and when it ends. Raises SAID_BEFORE for a second one that differs."""
-    poll = await _of_council(deps, caller, phi)
+    poll = await of_council(deps, caller, phi)
     earlier = await deps.store.read(poll.partition, b"implemented")
     if earlier is not None:
         said = decode(earlier, Implementation)
@@ -99,7 +100,8 @@ def _delivered(standing: Standing) -> OutcomeStatement:
     return read_text(standing.progress.outcome, SignedOutcome, "signed outcome").statement
 
 
-async def _of_council(deps: Deps, caller: Caller, phi: bytes) -> Poll:
+async def of_council(deps: Deps, caller: Caller, phi: bytes) -> Poll:
+    """Give the poll, of whose group's council the caller is. Raises NOT_FOUND, ROLE."""
     poll = await deps.polls.poll(phi)
     if poll.record.group != caller.group:
         raise ProblemError(Kind.NOT_FOUND)

@@ -74,7 +74,9 @@ class Progress(Struct, frozen=True, array_like=True):
     acknowledged: bool = False
     implemented: bool = False
     archived: Literal[0, 1, 2] = 0
-    agreed: tuple[int, ...] = ()  # last: records of before have no such field
+    agreed: tuple[int, ...] = ()  # from here on, records of before have no such fields
+    reviewed: int = 0
+    ended: bool = False
 
 
 class Voter(Struct, frozen=True, array_like=True):
@@ -139,4 +141,14 @@ class Implementation(Struct, frozen=True, array_like=True):
     day: int
     text: str
     ends_on: int | None
+    signature: bytes
+
+
+class Review(Struct, frozen=True, array_like=True):
+    """The council's word that a measure was looked at. again: the day of the next look; None: it has ended."""
+
+    handler: bytes
+    day: int
+    again: int | None
+    text: str
     signature: bytes

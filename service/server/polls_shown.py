@@ -12,7 +12,7 @@ import msgspec
 
 from crypto.hashing import digest
 from crypto.labels import Label
-from service.server import polls_pages
+from service.server import polls_pages, polls_reviews
 from service.server.deps import Deps
 from service.server.polls import PROGRESS, Standing, closed, unarchived
 from service.server.polls_records import Acknowledgement, Implementation
@@ -39,8 +39,9 @@ async def shown(deps: Deps, standing: Standing) -> shapes.PollShape:
 
 async def _shown(deps: Deps, standing: Standing) -> shapes.PollShape:
     poll, progress = standing.poll, standing.progress
-    said, done, remains, trustees = await deps.store.read_many(
-        poll.partition, [b"acknowledged", b"implemented", b"remains", b"trustees"]
+    said, done, remains, trustees, *reviews = await deps.store.read_many(
+        poll.partition,
+        [b"acknowledged", b"implemented", b"remains", b"trustees", *polls_reviews.names(progress)],
     )
     return shapes.PollShape(
         poll=poll.phi.hex(),
@@ -61,6 +62,7 @@ async def _shown(deps: Deps, standing: Standing) -> shapes.PollShape:
         implemented=None if done is None else _implemented(decode(done, Implementation)),
         remains=remains,
         now=standing.now_s,
+        reviewed=polls_reviews.shown(reviews),
     )
 
 
@@ -81,7 +83,12 @@ async def listed(deps: Deps, group: bytes, after: bytes) -> shapes.PollList:
         manifest = standing.poll.manifest
         found.append(
             shapes.PollEntry(
-                manifest.phi.hex(), standing.state, manifest.question, manifest.opens_at, manifest.closes_at
+                manifest.phi.hex(),
+                standing.state,
+                manifest.question,
+                manifest.opens_at,
+                manifest.closes_at,
+                standing.progress.reviewed,
             )
         )
     return shapes.PollList(tuple(found), more=len(rows) == shapes.POLLS_PAGE)

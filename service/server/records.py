@@ -23,6 +23,7 @@ from service.server.polls_records import (
     PageHead,
     PollRecord,
     Progress,
+    Review,
     Rings,
     Said,
     Sealed,
@@ -263,6 +264,7 @@ REGISTRY: Final[tuple[Kept, ...]] = (
     Kept("poll", b"verdict/", "verdict/<place>", VerdictCopies),
     Kept("poll", b"acknowledged", "acknowledged", Acknowledgement),
     Kept("poll", b"implemented", "implemented", Implementation),
+    Kept("poll", b"reviewed/", "reviewed/<number>", Review),
     Kept("poll", b"verification/", "verification/<digest>", None),
     Kept("poll", b"remains", "remains", None),
 )

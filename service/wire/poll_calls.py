@@ -252,6 +252,13 @@ def implement(signer: Signer, phi: bytes, text: str, ends_on: int | None, signat
     return for_poll(phi, "implementation", council_shapes.Implement(text, ends_on, signature), signer)
 
 
+def review(
+    signer: Signer, phi: bytes, number: int, again: int | None, text: str, signature: bytes
+) -> Call[PollView]:
+    """Say, as the council, what became of a measure (`service.cases.decisions.review`). The same again is harmless."""
+    return for_poll(phi, "reviews", council_shapes.Review(number, again, text, signature), signer)
+
+
 def file_report(signer: Signer, phi: bytes, text: str) -> Call[council_shapes.Reports]:
     """File a verifier's report, as a mediator or the council, before the poll is archived.
 

@@ -1,4 +1,4 @@
-"""The Structs of what comes after a poll: the council's word on its result, and verifiers' reports.
+"""The Structs of what comes after a poll: the council's words on its result and its measure, and verifiers' reports.
 
 As in `service.wire.shapes`: what decodes is well-formed and not yet believed.
 """
@@ -16,6 +16,12 @@ MAX_REPORT_TEXT = 16 * 1_024
 MAX_REPORT_JSON = 24 * 1_024
 """Bytes of the same report written as JSON, so that MAX_REPORTS of any text fit `remains` and leave it 256 KiB."""
 MAX_REPORTS = 32
+MAX_REVIEWS = 16
+"""The council's words that a measure was looked at; the last place is kept for its end.
+
+So that nobody on the council, and nobody who has a key of theirs, can fill what everybody is shown for good."""
+
+ReviewNumber = Annotated[int, Meta(ge=1, le=MAX_REVIEWS)]
 
 
 class Acknowledged(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +42,20 @@ class Implemented(Struct, frozen=True, forbid_unknown_fields=True):
     signature: Bytes64
 
 
+class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
+    """The council's word that a measure was looked at. Words are numbered from 1; none follows one that it has ended.
+
+    again: the day of the next look; None: it has ended. text: may be empty.
+    """
+
+    number: ReviewNumber
+    handler: Hex16
+    day: Day
+    again: Day | None
+    text: Annotated[str, Meta(max_length=2_000)]
+    signature: Bytes64
+
+
 class Acknowledge(Struct, frozen=True, forbid_unknown_fields=True):
     """The council has the result. `signature`: service.cases.decisions.acknowledge."""
 
@@ -47,6 +67,15 @@ class Implement(Struct, frozen=True, forbid_unknown_fields=True):
 
     text: Annotated[str, Meta(min_length=1, max_length=2_000)]
     ends_on: Day | None
+    signature: Bytes64
+
+
+class Review(Struct, frozen=True, forbid_unknown_fields=True):
+    """A measure was looked at: it has ended, or is looked at again. `signature`: service.cases.decisions.review."""
+
+    number: ReviewNumber
+    again: Day | None
+    text: Annotated[str, Meta(max_length=2_000)]
     signature: Bytes64
 
 

@@ -1,8 +1,9 @@
-"""What a council said of a poll's outcome, in public: that it has the result, and what it did. polls/SPEC.md §3.10.
+"""What a council said of a poll, in public: that it has the result, what it did, and what became of that measure.
 
 Guarantees: nothing is given that an active or former council member of the poll's own group did not sign, by the
 roster under the group's id, of just the outcome that the trustees signed; a server can't say without showing it that
-the council has spoken. The days on which it was said are the server's word; the day on which a measure ends is signed.
+the council has spoken, nor leave out, swap or renumber words on a measure, but the newest. The days on which something
+was said are the server's word; the days on which a measure ends or is looked at again are signed. polls/SPEC.md §3.10.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from service.cases.roster_history import Handler
 from service.cases.rosters import RosterHistory
 from service.wire import calls
 from service.wire.client import Client
+from service.wire.poll_council_shapes import Reviewed
 from service.wire.poll_views import PollView
 
 
@@ -43,11 +45,44 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """A council member's signed word that a measure was looked at.
+
+    day, again: days since 1970. When it was said is the server's word; the day of the next look is signed, None: the
+    measure has ended.
+    """
+
+    pseudonym: str
+    day: int
+    again: int | None
+    text: str
+
+    def lines(self) -> list[str]:
+        """Give it for a person, the council's own text set in."""
+        signed = f"signed by {self.pseudonym}, {day_told(self.day)}."
+        if self.again is None:
+            said = f"The measure has ended: {signed}"
+        else:
+            said = f"It goes on, and is looked at again on {day_told(self.again)}: {signed}"
+        return [said, *(f"  {line}" for line in self.text.splitlines())]
+
+    def shape(self) -> dict[str, object]:
+        """Give it as JSON has it."""
+        again = None if self.again is None else day_told(self.again)
+        told = {"by": self.pseudonym, "on": day_told(self.day), "text": self.text}
+        return {**told, "ended": self.again is None, "again": again}
+
+
+@dataclass(frozen=True, slots=True)
 class CouncilsWord:
-    """What the council of a poll's group said, checked; None for what it did not say yet."""
+    """What the council of a poll's group said, checked; None for what it did not say yet.
+
+    reviewed: its words on the measure, in their order; only the last may say that it has ended.
+    """
 
     acknowledged: Said | None = None
     implemented: Said | None = None
+    reviewed: tuple[Looked, ...] = ()
 
     def lines(self) -> list[str]:
         """Give it for a person. The council's own text is set in, so that no line of it can pass for one of ours."""
@@ -62,12 +97,15 @@ class CouncilsWord:
                 if word.ends_on is None
                 else f"It ends on {day_told(word.ends_on)}."
             )
-        return lines
+        return lines + [line for one in self.reviewed for line in one.lines()]
 
     def shape(self) -> dict[str, object]:
         """Give it as JSON has it."""
         words = {"acknowledged": self.acknowledged, "implemented": self.implemented}
-        return {name: None if word is None else word.shape() for name, word in words.items()}
+        told: dict[str, object] = {
+            name: None if word is None else word.shape() for name, word in words.items()
+        }
+        return told | {"reviewed": [one.shape() for one in self.reviewed]}
 
 
 def councils_word(client: Client, view: PollView) -> CouncilsWord:
@@ -85,7 +123,7 @@ def checked_word(view: PollView, history: RosterHistory) -> CouncilsWord:
     if not _spoken(view):
         return CouncilsWord()
     said, done = view.shape.acknowledged, view.shape.implemented
-    outcome = _outcome(view)
+    outcome = outcome_of(view)
     acknowledged = implemented = None
     if said is not None:
         signature = said.signature
@@ -101,7 +139,7 @@ def checked_word(view: PollView, history: RosterHistory) -> CouncilsWord:
             lambda key: decisions.check_implementation(key, outcome, what.text, what.ends_on, what.signature),
         )
         implemented = Said(member.pseudonym, done.day, done.text, done.ends_on)
-    return CouncilsWord(acknowledged, implemented)
+    return CouncilsWord(acknowledged, implemented, _reviews(view, outcome, history))
 
 
 def _spoken(view: PollView) -> bool:
@@ -113,15 +151,37 @@ def _spoken(view: PollView) -> bool:
         raise Refused(
             f"the server says that the poll is {view.state}, and shows nothing that the council signed"
         )
+    if done is None and view.shape.reviewed:
+        raise Refused("the server shows what became of a measure, and not what the council did")
     return said is not None or done is not None
 
 
-def _outcome(view: PollView) -> OutcomeStatement:
+def outcome_of(view: PollView) -> OutcomeStatement:
+    """Give the outcome that the trustees signed, also of an archived poll. Refused where there is none."""
     if view.outcome is not None:
         return view.outcome.statement
     if view.remains is not None:
         return view.remains.outcome.statement
     raise Refused("the server shows a council's word on a poll that has no outcome")
+
+
+def _reviews(view: PollView, outcome: OutcomeStatement, history: RosterHistory) -> tuple[Looked, ...]:
+    found = list[Looked]()
+    for number, shown in enumerate(view.shape.reviewed, 1):
+        if shown.number != number:
+            raise Refused("the server leaves out what the council said of the measure, or changed its order")
+        if found and found[-1].again is None:
+            raise Refused(
+                "the server shows more of the council's words after the one that the measure has ended"
+            )
+
+        def check(key: VerifyKey, one: Reviewed = shown) -> None:
+            decisions.check_review(key, outcome, one.number, one.again, one.text, one.signature)
+
+        found.append(
+            Looked(_signer(history, shown.handler, check).pseudonym, shown.day, shown.again, shown.text)
+        )
+    return tuple(found)
 
 
 def _signer(history: RosterHistory, handler: str, check: Callable[[VerifyKey], None]) -> Handler:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from crypto.errors import Refused
 from service.cases.names import readable_name
-from service.wire.poll_council_shapes import Acknowledged, Implemented
+from service.wire.poll_council_shapes import MAX_REVIEWS, Acknowledged, Implemented, Reviewed
 from service.wire.shapes import Bytes32, Bytes64, Hex16, Hex32
 
 MIN_TRUSTEES = 3
@@ -161,7 +161,7 @@ class PollShape(Struct, frozen=True, forbid_unknown_fields=True):
     `trustees`: Belenios' text of the board. `proved`, `agreed`, `decrypted`, `signed`, `sent`: the places that proved a
     share, said which board they verified, posted a decryption, signed a statement, sent the council its result.
     `outcome`: the exact text of a `polls.results.SignedOutcome` once a threshold agrees.
-    `remains`: `polls.evidence.Remains`, once archived.
+    `remains`: `polls.evidence.Remains`, once archived. `reviewed`: the council's words on its measure, by number.
     """
 
     poll: Hex32
@@ -183,16 +183,18 @@ class PollShape(Struct, frozen=True, forbid_unknown_fields=True):
     remains: Annotated[bytes, Meta(max_length=1_024 * 1_024)] | None
     now: Seconds
     """The store's clock, by which the poll opens and closes."""
+    reviewed: Annotated[tuple[Reviewed, ...], Meta(max_length=MAX_REVIEWS)] = ()
 
 
 class PollEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """A poll as a list shows it."""
+    """A poll as a list shows it. `reviewed`: how many words of the council on its measure there are."""
 
     poll: Hex32
     state: PollState
     question: Annotated[str, Meta(max_length=500)]
     opens_at: Seconds
     closes_at: Seconds
+    reviewed: Annotated[int, Meta(ge=0, le=MAX_REVIEWS)] = 0
 
 
 class PollList(Struct, frozen=True, forbid_unknown_fields=True):

@@ -129,6 +129,11 @@ class Kind(Enum):
     POLL_NOT_DECIDED = Row(
         "poll-not-decided", 409, "No threshold of trustees has sent the council the result yet."
     )
+    NOT_IMPLEMENTED = Row("not-implemented", 409, "The council has not said yet what it did after this poll.")
+    REVIEW_NOT_DUE = Row(
+        "review-not-due", 409, "The next word on this measure has another number. Load the poll again."
+    )
+    MEASURE_ENDED = Row("measure-ended", 409, "It was said before that this measure has ended.")
     NOT_AGREED = Row(
         "not-agreed", 409, "Say first which board you verified. No decryption is taken before that."
     )

@@ -19,6 +19,17 @@ from tests.support.attacked_polls import ON_BOTH
 from tests.support.inprocess import World
 from tests.support.server_polls import DAY, ServerPoll, refused
 
+KEPT = {
+    "poll",
+    "manifest",
+    "trustees",
+    "progress",
+    "acknowledged",
+    "implemented",
+    "reviewed",
+    "verification",
+}
+
 
 def files_with(folder: Path, wanted: bytes) -> list[str]:
     """Names of files that hold these bytes."""
@@ -42,11 +53,13 @@ async def test_after_the_end_no_file_holds_a_ballot(tmp_path: Path, world: World
     await poll.decide((1, 2))
     await poll.deliver((1, 2))
     await poll.acknowledge()
+    await poll.implement("A written warning was given.", 22_000)
+    await poll.review(1, 22_000, "She may come to the meeting in May.")
     await world.client.do(poll_calls.file_report(poll.group.signer("Zoe"), poll.phi, "all of it held"))
     wanted: dict[str, list[bytes]] = {}
     for name, value in (await world.rows(poll.partition)).items():
         kind = name.split(b"/")[0].decode("latin-1")
-        if kind in {"poll", "manifest", "trustees", "progress", "acknowledged", "verification"}:
+        if kind in KEPT:
             continue
         # Pieces of values, and the names that are tags, credentials and hashes.
         pieces = [value[at : at + 40] for at in range(0, len(value) - 40, 700)]
@@ -65,7 +78,7 @@ async def test_after_the_end_no_file_holds_a_ballot(tmp_path: Path, world: World
         "decryption",
         "verdict",
     }
-    keeps = [poll.manifest.raw[200:240], b"all of it held"]
+    keeps = [poll.manifest.raw[200:240], b"all of it held", b"She may come to the meeting in May."]
     world.clock.forward(40 * DAY)
     await world.keep_house()
     view = await poll.view()
@@ -78,16 +91,8 @@ async def test_after_the_end_no_file_holds_a_ballot(tmp_path: Path, world: World
     assert view.remains is not None
     assert view.remains.reports == ["all of it held"]
     await refused(Kind.POLL_ARCHIVED, world.client.do(poll_calls.electorate(poll.manifest)))
-    left = {name.split(b"/")[0] for name in await world.rows(poll.partition)}
-    assert left == {
-        b"poll",
-        b"manifest",
-        b"trustees",
-        b"progress",
-        b"acknowledged",
-        b"verification",
-        b"remains",
-    }
+    left = {name.split(b"/")[0].decode() for name in await world.rows(poll.partition)}
+    assert left == {*KEPT, "remains"}
 
 
 async def test_a_crash_while_destroying_is_finished(world: World, poll: ServerPoll) -> None:

@@ -57,6 +57,7 @@ OPERATIONS = {
     "POST /v1/polls/{poll}/result",
     "POST /v1/polls/{poll}/acknowledgement",
     "POST /v1/polls/{poll}/implementation",
+    "POST /v1/polls/{poll}/reviews",
     "GET /v1/polls/{poll}/reports",
     "POST /v1/polls/{poll}/reports",
     "GET /v1/registries",

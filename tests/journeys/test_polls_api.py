@@ -112,6 +112,16 @@ async def test_thirty_one_members_and_three_of_five_trustees(
             assert view.state == "archived"
             assert view.remains is not None
             assert (view.remains.archive, view.remains.evidence) == digests
+            await poll.review(1, 22_000, "Not yet.", "Yan")
+            await poll.review(2, None, "Welcome back.", "Zoe")
+            server.kill9()
+            server.start()
+            view = await poll.view()
+            assert [(one.number, one.again, one.text) for one in view.shape.reviewed] == [
+                (1, 22_000, "Not yet."),
+                (2, None, "Welcome back."),
+            ]
+            assert view.state == "archived"
             with pytest.raises(Declined) as declined:
                 await poll.client.do(poll_calls.opened_board(poll.manifest))
             assert declined.value.kind is Kind.POLL_ARCHIVED

@@ -46,6 +46,7 @@ from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
 from service.wire import calls, poll_calls, poll_closing_calls, registry_calls
 from service.wire.client import AsyncClient, Declined
+from service.wire.poll_decisions import outcome_of
 from service.wire.poll_records import gather_async
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView, trustee_signer
@@ -383,4 +384,11 @@ class ServerPoll:
         outcome = (await self.result(name)).outcome.statement
         signature = decisions.implement(self.group.member(name).signing, outcome, text, ends_on)
         call = poll_calls.implement(self.group.signer(name), self.phi, text, ends_on, signature)
+        return await self.client.do(call)
+
+    async def review(self, number: int, again: int | None, text: str = "", name: str = "Zoe") -> PollView:
+        """Let a council member say what became of the measure; also when the poll is archived."""
+        outcome = outcome_of(await self.view())
+        signature = decisions.review(self.group.member(name).signing, outcome, number, again, text)
+        call = poll_calls.review(self.group.signer(name), self.phi, number, again, text, signature)
         return await self.client.do(call)

@@ -1,4 +1,4 @@
-"""Polls for mediators and the council, with signed requests: boards, new polls, the result, what was done."""
+"""Polls for mediators and the council, with signed requests: boards, polls, results, what was done and became of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from service.server import polls_boards, polls_council, polls_making, polls_shown
+from service.server import polls_boards, polls_council, polls_making, polls_reviews, polls_shown
 from service.server.bodies import decode_json
 from service.server.deps import Deps
 from service.server.described import Described
@@ -139,6 +139,33 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
         )
         return json_answer(await polls_shown.shown(deps, standing))
 
+    looked = Described(
+        "Say, as the council, that a measure has ended, or when it is looked at again. Also once the poll is archived.",
+        shapes.PollShape,
+        council_shapes.Review,
+        signed=True,
+        problems=(
+            Kind.NOT_FOUND,
+            Kind.ROLE,
+            Kind.NOT_IMPLEMENTED,
+            Kind.REVIEW_NOT_DUE,
+            Kind.MEASURE_ENDED,
+            Kind.SAID_BEFORE,
+            Kind.TRUSTEE_REFUSED,
+            Kind.TOO_MANY,
+        ),
+    )
+
+    @post("/v1/polls/{poll:str}/reviews", status_code=200, opt=looked.opt())
+    async def review(request: AnyRequest, poll: FromPath[str]) -> Response[bytes]:
+        check_headers(request)
+        no_query(request)
+        phi = phi_of(poll)
+        expect_type(request, JSON)
+        caller, raw = await verified(deps, request, MAX_SMALL_JSON)
+        standing = await polls_reviews.review(deps, caller, phi, decode_json(raw, council_shapes.Review))
+        return json_answer(await polls_shown.shown(deps, standing))
+
     filed = Described(
         "File a verifier's report, as a mediator or the council. The signature in it is not checked.",
         council_shapes.Reports,
@@ -155,4 +182,4 @@ def _result(deps: Deps) -> list[HTTPRouteHandler]:
         text = decode_json(raw, council_shapes.FileReport).text
         return json_answer(await polls_shown.file_report(deps, standing, text))
 
-    return [result, acknowledge, implement, file_report]
+    return [result, acknowledge, implement, review, file_report]

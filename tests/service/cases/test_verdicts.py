@@ -291,3 +291,30 @@ def test_the_councils_words_are_bound_to_poll_and_text() -> None:
     for day in (0, -1, 2**32):
         with pytest.raises(Refused, match="out of range"):
             decisions.implement(key, outcome, "Done.", day)
+
+
+def test_a_word_on_a_measure_is_bound_to_its_place_day_and_text() -> None:
+    """It isn't another number's, another day's or another text's, nor what was done; an end isn't a next look."""
+    key, outcome = SigningKey(b"\x07" * 32), OutcomeStatement("aa" * 32, "cc" * 32, "bb" * 32, 12, 9, True, 1)
+    other = msgspec.structs.replace(outcome, outcome=2)
+    again = decisions.review(key, outcome, 2, 21_000, "Not yet.")
+    ended = decisions.review(key, outcome, 2, None, "")
+    decisions.check_review(key.verify_key(), outcome, 2, 21_000, "Not yet.", again)
+    decisions.check_review(key.verify_key(), outcome, 2, None, "", ended)
+    for of, number, day, text, signature in (
+        (other, 2, 21_000, "Not yet.", again),
+        (outcome, 1, 21_000, "Not yet.", again),
+        (outcome, 3, 21_000, "Not yet.", again),
+        (outcome, 2, 21_001, "Not yet.", again),
+        (outcome, 2, None, "Not yet.", again),
+        (outcome, 2, 21_000, "", again),
+        (outcome, 2, 21_000, "", ended),
+        (outcome, 2, None, "She is welcome back.", ended),
+        (outcome, 2, None, "", decisions.implement(key, outcome, "", None)),
+        (outcome, 2, None, "", decisions.acknowledge(key, outcome)),
+    ):
+        with pytest.raises(BadSignature):
+            decisions.check_review(key.verify_key(), of, number, day, text, signature)
+    for number, day in ((0, 21_000), (-1, None), (2**32, None), (1, 0), (1, -1), (1, 2**32)):
+        with pytest.raises(Refused, match="out of range"):
+            decisions.review(key, outcome, number, day, "")

@@ -373,6 +373,7 @@ async def test_nothing_unregistered_is_stored(world: World, poll: ServerPoll) ->
     await poll.deliver((1, 2))
     await poll.acknowledge()
     await poll.implement("Done.", 22_000)
+    await poll.review(1, 22_000)
     await poll.client.do(poll_calls.file_report(poll.group.signer("Zoe"), poll.phi, "held"))
     seen = set[str]()
     partitions = {

@@ -13,9 +13,11 @@ import pytest
 
 from crypto.errors import Refused
 from service.cases import decisions
+from service.cases.receipts import day_told
 from service.wire import calls
 from service.wire.client import Client
-from service.wire.poll_decisions import CouncilsWord, Said, checked_word, councils_word
+from service.wire.poll_council_shapes import Reviewed
+from service.wire.poll_decisions import CouncilsWord, Said, checked_word, councils_word, outcome_of
 from service.wire.poll_views import PollView
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
@@ -117,6 +119,79 @@ async def test_nothing_passes_for_the_councils_word_that_no_council_member_signe
     for missing in ({"implemented": None}, {"acknowledged": None, "implemented": None}):
         with pytest.raises(Refused, match="shows nothing that the council signed"):
             await word_of(poll, replace(view, shape=msgspec.structs.replace(view.shape, **missing)))
+
+
+async def test_what_became_of_a_measure_is_shown_with_its_signers(world: World, poll: ServerPoll) -> None:
+    """Word by word, also of an archived poll and of who has left; no line of a text can pass for ours."""
+    await poll.acknowledge("Zoe")
+    await poll.implement(TEXT, ENDS_ON, "Zoe")
+    assert cast(Any, (await word_of(poll, await poll.view())).shape())["reviewed"] == []
+    world.clock.forward(40 * DAY)
+    await world.keep_house()
+    today = day_told(int(world.clock()) // DAY)
+    view = await poll.review(1, ENDS_ON, "Not yet.\nThe measure has ended: signed by Zoe", "Yan")
+    assert view.state == "archived"
+    poll.group.retire("Yan")
+    await world.found(poll.group)
+    await poll.review(2, None)
+    word = await word_of(poll, await poll.view())
+    assert [(one.pseudonym, one.again) for one in word.reviewed] == [("Yan", ENDS_ON), ("Zoe", None)]
+    assert word.lines()[-4:] == [
+        f"It goes on, and is looked at again on 2052-02-20: signed by Yan, {today}.",
+        "  Not yet.",
+        "  The measure has ended: signed by Zoe",
+        f"The measure has ended: signed by Zoe, {today}.",
+    ]
+    first, second = cast(Any, word.shape())["reviewed"]
+    assert (first["by"], first["on"], first["ended"], first["again"]) == ("Yan", today, False, "2052-02-20")
+    assert second == {"by": "Zoe", "on": today, "text": "", "ended": True, "again": None}
+
+
+async def test_words_on_a_measure_are_neither_made_up_nor_rearranged(poll: ServerPoll) -> None:
+    """Forged, changed, of another number or poll, out of order, left out but at the end, after the end: refused."""
+    await poll.acknowledge("Zoe")
+    await poll.implement(TEXT, ENDS_ON, "Zoe")
+    for number, again in ((1, ENDS_ON), (2, ENDS_ON + 300), (3, None)):
+        view = await poll.review(number, again, f"Word {number}.", ("Zoe", "Yan")[number % 2])
+    history = await poll.client.do(calls.roster(poll.group.id))
+    one, two, end = view.shape.reviewed
+
+    def shown(*words: Reviewed, **changes: Any) -> CouncilsWord:
+        shape = msgspec.structs.replace(view.shape, reviewed=words, **changes)
+        return checked_word(replace(view, shape=shape), history)
+
+    for first in range(4):  # the newest ones may be withheld: who has not seen them can't know
+        assert len(shown(*view.shape.reviewed[:first]).reviewed) == first
+    changed = msgspec.structs.replace
+    order = "leaves out what the council said of the measure, or changed its order"
+    for words in ((two,), (end,), (one, end), (two, one), (two, end), (one, one), (one, two, two)):
+        with pytest.raises(Refused, match=order):
+            shown(*words)
+    outcome = outcome_of(view)
+    ada = poll.group.member("Ada")
+    by_handler = decisions.review(ada.signing, outcome, 1, None, "")
+    other = msgspec.structs.replace(outcome, poll="ab" * 32)
+    of_other = decisions.review(poll.group.member("Zoe").signing, other, 1, one.again, one.text)
+    for words in (
+        (changed(two, number=1),),
+        (changed(end, number=1),),
+        (one, changed(end, number=2)),
+        (changed(one, again=None),),
+        (changed(one, again=ENDS_ON + 1),),
+        (changed(one, text="Banned."),),
+        (changed(one, handler=poll.group.member("Zoe").id.hex()),),
+        (changed(one, handler=ada.id.hex(), again=None, text="", signature=by_handler),),
+        (changed(one, signature=of_other),),
+        (one, two, changed(end, again=0)),
+    ):
+        with pytest.raises(Refused, match=r"no member of the group's council signed|out of range"):
+            shown(*words)
+    fourth = decisions.review(poll.group.member("Zoe").signing, outcome, 4, None, "")
+    more = changed(end, number=4, handler=poll.group.member("Zoe").id.hex(), text="", signature=fourth)
+    with pytest.raises(Refused, match="after the one that the measure has ended"):
+        shown(one, two, end, more)
+    with pytest.raises(Refused, match="not what the council did"):
+        shown(one, implemented=None, state="archived")
 
 
 def test_a_day_beyond_all_dates_is_told_as_it_is() -> None:
