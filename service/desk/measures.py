@@ -2,8 +2,9 @@
 
 Pure: the same decision, the same local word and the same day give the same answer. Days are whole days since 1970-01-01
 UTC. An outcome counts once a council member has signed for it, so nobody makes a measure up by showing a poll that
-never was; a review's day follows from the manifest alone, an end is what the council signed. A temporary measure stands
-in the manifest before anybody signed: it is by the server's word.
+never was; a review's day follows from the manifest alone, an end is what the council signed. What it signed last of a
+measure decides, at every desk alike: neither the days on which something was said nor what was said at this desk before
+count then. A temporary measure stands in the manifest before anybody signed: it is by the server's word.
 Leaves to sync_measures.py to fetch polls, and to check whose word it is.
 """
 
@@ -17,9 +18,12 @@ from msgspec import Struct
 from crypto.errors import Refused
 from polls.manifest import Manifest, Urgent
 from service.cases.receipts import day_of, day_told
-from service.wire.poll_decisions import CouncilsWord
+from service.wire.poll_decisions import CouncilsWord, Looked
 from service.wire.poll_views import PollView
 
+NO_MEASURE: Final = "as this desk knows it, no measure came of this poll"
+ENDED: Final = "the council has said in public that this measure has ended: nothing more is said of it"
+PAST: Final = "name a day to come"
 NOTICE: Final = 14
 """Days before an end or a review from which on the council is told."""
 
@@ -53,15 +57,26 @@ class Decision(Struct, frozen=True):
     """What holds meanwhile; empty once the council recorded what it did."""
     temporary_ends_on: int | None = None
     recorded: bool = False
-    """The council recorded what it did: nothing more is to come."""
+    """The council recorded what it did: nothing more is to come but what became of it."""
+    reviewed: tuple[Looked, ...] = ()
+    """What the council said became of it, in public."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the council said, in public, that the measure has ended: it says no more of it."""
+        return bool(self.reviewed) and self.reviewed[-1].again is None
 
 
 class SeenTo(Struct, frozen=True):
-    """What a council member said at this desk, and nowhere else: which turns are done, and when to be told again."""
+    """What a council member said at this desk, and nowhere else: which turns are done, and when to be told again.
+
+    after: how many public words there were then. It holds until there is another one.
+    """
 
     poll: str
     done: tuple[Turn, ...] = ()
     again: int | None = None
+    after: int = 0
 
 
 def review_day(manifest: Manifest, option: int) -> int | None:
@@ -94,6 +109,16 @@ def decision_of(view: PollView, word: CouncilsWord) -> Decision:
         temporary="" if temporary is None else temporary.measure,
         temporary_ends_on=None if temporary is None else day_of(temporary.ends_at),
         recorded=done is not None,
+        reviewed=word.reviewed,
+    )
+
+
+def gone_back(kept: Decision, found: Decision) -> bool:
+    """Whether a server shows less of what the council said than before, or something else."""
+    said, now = ([(one.again, one.text) for one in each.reviewed] for each in (kept, found))
+    done = (found.recorded, found.ends_on) == (kept.recorded, kept.ends_on)
+    return (bool(kept.measure) and not found.measure) or (
+        kept.recorded and not (done and now[: len(said)] == said)
     )
 
 
@@ -107,14 +132,28 @@ def next_word(decision: Decision) -> NextWord | None:
     return "implemented" if decision.state == "acknowledged" and decision.measure else None
 
 
+def days_in_force(decision: Decision) -> tuple[tuple[int, ...], int | None]:
+    """Give the days on which a measure is looked at again, ascending, and its end, by what the council said last.
+
+    After its public word that it goes on, days before the next look don't count any more. None once it has ended.
+    """
+    if decision.ended:
+        return (), None
+    again = decision.reviewed[-1].again if decision.reviewed else None
+    ends_on = None if decision.ends_on is None or _before(decision.ends_on, again) else decision.ends_on
+    reviews = {on for on in (decision.review_on, again) if on is not None and not _before(on, again)}
+    return tuple(sorted(on for on in reviews if ends_on is None or on < ends_on)), ends_on
+
+
 def turns(decision: Decision, seen: SeenTo | None) -> tuple[Turn, ...]:
     """Give what is still to be done about a measure, the earliest first. What ends by its review isn't reviewed."""
-    review_on, ends_on = decision.review_on, decision.ends_on
-    if review_on is not None and ends_on is not None and ends_on <= review_on:
-        review_on = None
+    if decision.ended:
+        return ()
+    seen = _holding(decision, seen)
+    reviews, ends_on = days_in_force(decision)
     days: list[tuple[What, int | None]] = [
         ("temporary ends", decision.temporary_ends_on),
-        ("review", review_on),
+        *(("review", on) for on in reviews),
         ("ends", ends_on),
         ("review", None if seen is None else seen.again),
     ]
@@ -131,8 +170,8 @@ def over(decision: Decision, seen: SeenTo | None) -> SeenTo:
     """Say that a measure has ended: of what is known of it now, nothing is left to do. Refused when nothing was."""
     left = turns(decision, seen)
     if not left:
-        raise Refused("no measure of this poll has an end or a review ahead")
-    return SeenTo(decision.poll, (*_done(seen), *left))
+        raise Refused(ENDED if decision.ended else "no measure of this poll has an end or a review ahead")
+    return SeenTo(decision.poll, (*_done(_holding(decision, seen)), *left), after=len(decision.reviewed))
 
 
 def goes_on(decision: Decision, seen: SeenTo | None, today: int, again: int) -> SeenTo:
@@ -142,12 +181,15 @@ def goes_on(decision: Decision, seen: SeenTo | None, today: int, again: int) -> 
     where there is no measure, and for a day that is over.
     """
     if not decision.measure and not decision.temporary:
-        raise Refused("as this desk knows it, no measure came of this poll")
+        raise Refused(NO_MEASURE)
+    if decision.ended:
+        raise Refused(ENDED)
     if again < today:
-        raise Refused("name a day to come")
+        raise Refused(PAST)
     done = tuple(one for one in due(turns(decision, seen), today) if one.on <= today or one.what == "review")
-    kept = tuple(one for one in (*_done(seen), *done) if one != Turn("review", again))
-    return SeenTo(decision.poll, kept, again)
+    before = _done(_holding(decision, seen))
+    kept = tuple(one for one in (*before, *done) if one != Turn("review", again))
+    return SeenTo(decision.poll, kept, again, len(decision.reviewed))
 
 
 def told(turn: Turn, today: int) -> str:
@@ -163,6 +205,15 @@ def told(turn: Turn, today: int) -> str:
             return f"its temporary measure ends {on}."
         case "review":
             return f"to be looked at again {on}."
+
+
+def _holding(decision: Decision, seen: SeenTo | None) -> SeenTo | None:
+    """Give what was said at this desk, unless the council has said something in public since."""
+    return None if seen is None or seen.after != len(decision.reviewed) else seen
+
+
+def _before(on: int, again: int | None) -> bool:
+    return again is not None and on < again
 
 
 def _done(seen: SeenTo | None) -> tuple[Turn, ...]:

@@ -15,7 +15,7 @@ from polls.manifest import NO_ACTION, Conduct
 from service.cases.policies import baseline
 from service.cases.receipts import day_of, day_told
 from service.cases.rosters import Roster
-from service.desk.measures import Decision, decision_of
+from service.desk.measures import Decision, days_in_force, decision_of
 from service.desk.notices import example_of
 from service.desk.rollout_letters import blank
 from service.desk.rosters import pull_roster
@@ -36,6 +36,8 @@ NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
     "none": ("reporter",),
 }
 """The letters that each needs, in order; `goes-on` only where a review is ahead."""
+
+_TOLD_BEFORE: Final = "Where other councils were told of it, tell them again, with `lifted = true`."
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,14 @@ class Rollout:
     review_on: int | None
     way_back: str
     recorded: bool
+    ended: bool = False
+    """The council said so in public."""
 
     @property
     def letters(self) -> tuple[str, ...]:
         """The names of its letters, in the order in which they are needed."""
+        if self.ended:
+            return NEEDED["lifted"]
         return tuple(one for one in NEEDED[self.kind] if one != "goes-on" or self.review_on is not None)
 
     def values(self) -> dict[str, str | None]:
@@ -103,13 +109,14 @@ def rollout_of(view: PollView, word: CouncilsWord, roster: Roster, ends_on: int 
     kind = _kind(view, word, decision)
     measure = {"measure": decision.measure, "meanwhile": decision.temporary}.get(kind, NO_ACTION)
     closed_on, open_ = day_of(view.manifest.closes_at), kind == "measure" and not decision.recorded
-    known = {"measure": decision.ends_on, "meanwhile": decision.temporary_ends_on}.get(kind)
+    reviews, in_force = days_in_force(decision)
+    known = {"measure": in_force, "meanwhile": decision.temporary_ends_on}.get(kind)
     if ends_on is not None and not open_:
         raise Refused("leave --ends out: nothing is open about an end here")
     if ends_on is not None and ends_on < closed_on:
         raise Refused("a measure can't end before it was decided")
     known = known if ends_on is None else ends_on
-    review_on = decision.review_on if kind == "measure" else None
+    review_on = reviews[0] if reviews and kind == "measure" else None
     if review_on is not None and known is not None and known <= review_on:
         review_on = None  # what is over isn't looked at again
     basis = view.manifest.basis
@@ -127,6 +134,7 @@ def rollout_of(view: PollView, word: CouncilsWord, roster: Roster, ends_on: int 
         review_on=review_on,
         way_back=_way_back(roster, measure),
         recorded=decision.recorded,
+        ended=decision.ended,
     )
 
 
@@ -135,16 +143,22 @@ def checklist(rollout: Rollout) -> list[str]:
     poll, temporary = rollout.poll, rollout.temporary
     ends = "the day on which it ends" if rollout.ends_on is None else day_told(rollout.ends_on)
     reporter = "A handler tells the reporter: `reporter`, with `sottovoce desk reply REPORT`."
-    open_ = (
-        f"lift all of it, and send `back` and `systems-open`; then `sottovoce desk reviewed {poll} --ended`."
-    )
+    opening = "lift all of it, and send `back` and `systems-open`"
+    ended = f"sottovoce desk reviewed {poll} --ended"
+    open_ = f"{opening}; then `{ended}`."
+    if rollout.ended:
+        return [
+            f"The council has said in public that it has ended. If that was not done: {opening}.",
+            _TOLD_BEFORE,
+            reporter,
+        ]
     match rollout.kind:
         case "none":
             return [reporter]
         case "lifted":
             return [
                 f"Lift the temporary measure ({temporary}) everywhere, and send `back` and `systems-open`.",
-                "Where other councils were told of it, tell them again, with `lifted = true`.",
+                _TOLD_BEFORE,
                 reporter,
                 f"Say what was done: `sottovoce desk implemented {poll} --text-file done.txt`.",
             ]
@@ -153,7 +167,7 @@ def checklist(rollout: Rollout) -> list[str]:
                 "meanwhile",
                 [
                     f"Once the members have decided: `sottovoce desk rollout {poll}` again.",
-                    f"On {ends}, if they have not: {open_}",
+                    f"On {ends}, if they have not: {opening}; then `{ended} --only-here`, each at their own desk.",
                 ],
             )
         case "measure":
@@ -176,7 +190,7 @@ def checklist(rollout: Rollout) -> list[str]:
 
 def measure_file(rollout: Rollout) -> str | None:
     """Give the measure.toml by which councils of other projects are told; None where nothing begins."""
-    if rollout.kind not in {"measure", "meanwhile"}:
+    if rollout.ended or rollout.kind not in {"measure", "meanwhile"}:
         return None
     values = rollout.values()
     until = "<day; without an end, strike this line>" if rollout.end_open else values["ends"]

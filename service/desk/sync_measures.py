@@ -1,7 +1,7 @@
 """Bringing in what the polls of this desk's group decided, for members of its council; and what they said was done.
 
 Guarantees: nothing is kept as a council's word that no member of the council signed, by the group's roster that this
-desk has verified; an outcome that was kept once is never lost to a server that shows it no more.
+desk has verified; what was kept once is never lost to a server that shows it no more, or something else.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crypto.errors import Refused
-from service.desk.measures import Decision, NextWord, SeenTo, decision_of, due, next_word, turns
+from service.desk.measures import Decision, NextWord, SeenTo, decision_of, due, gone_back, next_word, turns
 from service.desk.session import Session
 from service.desk.sync_failures import TELL, Failures
 from service.desk.vault import VaultDamaged
 from service.wire import poll_calls
 from service.wire.client import Client, Declined
 from service.wire.poll_decisions import checked_word
+from service.wire.poll_shapes import PollEntry
+from service.wire.poll_views import PollView
 
 NOT_COUNCIL = (
     "measures are followed at the desks of the council, and as of its last sync this is none of them"
@@ -48,7 +50,7 @@ def of_council(session: Session) -> bool:
 
 
 def pull_measures(session: Session, client: Client, failures: Failures) -> list[str]:
-    """Fetch the polls whose state has changed; of those that the council has dealt with nothing is asked any more.
+    """Fetch the polls whose state has changed, and of those that the council has dealt with what it said more of.
 
     What the server fails with is asked for again with the next sync.
 
@@ -67,9 +69,8 @@ def pull_measures(session: Session, client: Client, failures: Failures) -> list[
         listed = {bytes.fromhex(entry.poll): entry for entry in page.polls}
         new = [phi for phi in listed if phi > after]
         for phi in new:
-            kept = known.get(phi.hex())
-            if kept is None or (not kept.recorded and kept.state != listed[phi].state):
-                warnings += _pull(session, client, phi, kept, failures)
+            if _changed(known.get(phi.hex()), listed[phi]):
+                warnings += _pull(session, client, phi, failures)
         if not page.more or not new:  # a server that lists the same again would hold the desk for ever
             return warnings
         after = max(new)
@@ -104,17 +105,33 @@ def results_waiting(session: Session) -> list[ResultWaiting]:
     return [ResultWaiting(poll, word) for poll, word in known if word is not None]
 
 
-def _pull(
-    session: Session, client: Client, phi: bytes, kept: Decision | None, failures: Failures
-) -> list[str]:
+def follow(session: Session, view: PollView) -> Decision:
+    """Keep what a poll decided, and what its council said of it, by a server's answer. Gives it.
+
+    Refused when it is another group's, or not signed as it stands, or takes back what this desk has seen.
+    """
+    if bytes.fromhex(view.manifest.group_id) != session.group:
+        raise Refused("it is of another group")
+    found = decision_of(view, checked_word(view, session.history_of(session.group)))
+    kept = session.vault.get("decision", view.manifest.phi, Decision)
+    if kept is not None and gone_back(kept, found):
+        raise Refused(
+            "the server no longer shows what the council said, or shows something else; this desk goes by what it saw"
+        )
+    session.vault.put("decision", view.manifest.phi, found)
+    return found
+
+
+def _changed(kept: Decision | None, listed: PollEntry) -> bool:
+    if kept is None or len(kept.reviewed) != listed.reviewed:
+        return True
+    return not kept.recorded and kept.state != listed.state
+
+
+def _pull(session: Session, client: Client, phi: bytes, failures: Failures) -> list[str]:
     about = f"about the poll {phi.hex()[:8]}"
     try:
-        view = client.do(poll_calls.poll(phi))
-        if bytes.fromhex(view.manifest.group_id) != session.group:
-            raise Refused("it is of another group")
-        found = decision_of(view, checked_word(view, session.history_of(session.group)))
-        if kept is not None and kept.measure and not found.measure:
-            raise Refused("the server no longer shows what the council said")
+        follow(session, client.do(poll_calls.poll(phi)))
     except Declined as problem:
         if problem.status == 404:
             return [f"{about}: {_GONE}"]
@@ -124,5 +141,4 @@ def _pull(
         raise
     except Refused as refused:
         return [f"{about}: {refused.reason}"]
-    session.vault.put("decision", phi, found)
     return []

@@ -63,7 +63,7 @@ class World:
         self.password = folder / "pass"
         self.password.write_text(PASSPHRASE, encoding="utf-8")
         self.community = Community.draw(members)
-        self.group = Group.draw(council=["Zoe"])
+        self.group = Group.draw(council=["Zoe", "Yan"])
         self.group.say(Members(registry=self.community.id.hex()))
         asyncio.run(self._publish())
         with Client(server.base) as client:
@@ -258,6 +258,7 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert world.does("desk", desk, "sync")["measures_due"] == 0
     [measure] = json.loads(world.run("desk", desk, "measures", "--json").stdout)
     assert (measure["poll"], measure["ahead"]) == (phi, [{"what": "review", "on": review}])
+    _the_measure_ends(world, phi)
     paper = tmp_path / "receipt.json"
     paper.write_bytes(receipts[0])
     assert world.at("poll", desk, "check-receipt", str(paper))["found"] == "counted"
@@ -276,6 +277,34 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     said = world.run("poll", desk, *judged).output
     assert "did not sign it as it stands" in said
     assert "server" not in said
+
+
+def _the_measure_ends(world: World, phi: str) -> None:
+    """One member of the council says it in public, after a look at what everybody will see; all others learn it."""
+    zoe, yan = world.desk, home_of(world.folder / "yan", world.server.base, world.group, "Yan", PASSPHRASE)
+    world.does("desk", yan, "sync")
+    assert len(json.loads(world.run("desk", yan, "measures", "--json").stdout)) == 1
+    text = world.folder / "back.txt"
+    text.write_text("Welcome back.", encoding="utf-8")
+    world.does("desk", yan, "reviewed", phi, "--again", "2090-01-31")
+    ended = ("reviewed", phi, "--ended", "--text-file", str(text))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.desk.measures_cli.sure", _no)
+        said = _refused_desk(world, *ended)
+    assert "Everyone will see this with the poll:\n\n  The measure has ended: signed by Zoe, " in said
+    assert "\n    Welcome back.\n" in said
+    status = world.at("poll", zoe, "status", phi)
+    assert [(one["by"], one["again"]) for one in status["reviewed"]] == [("Yan", "2090-01-31")]
+    assert world.run("desk", zoe, *ended).stdout == "Published.\n"
+    assert "Zoe has said just that" in world.run("desk", zoe, *ended).stdout
+    for home in (zoe, yan):
+        world.does("desk", home, "sync")
+        assert json.loads(world.run("desk", home, "measures", "--json").stdout) == []
+    assert "has ended: nothing more is said of it (Zoe, " in world.run("desk", yan, *ended[:3]).stderr
+    stranger = world.run("poll", zoe, "status", phi, "--server", world.server.base).output
+    assert "It goes on, and is looked at again on 2090-01-31: signed by Yan, " in stranger
+    assert "\nThe measure has ended: signed by Zoe, " in stranger
+    assert stranger.endswith("\n  Welcome back.\n")
 
 
 def test_a_damaged_prepared_poll_and_a_path_without_a_name_are_refused(world: World) -> None:

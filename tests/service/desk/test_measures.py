@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import msgspec
 import pytest
 
 from crypto.errors import Refused
 from polls.manifest import Urgent
-from service.cases.rosters import verified_history
 from service.desk.measures import (
     NOTICE,
     Decision,
@@ -27,21 +25,17 @@ from service.desk.measures import (
     told,
     turns,
 )
-from service.desk.session import Session
-from service.desk.sync_failures import Failures
-from service.desk.sync_measures import measure_of, measures_due, of_council, pull_measures
+from service.desk.sync_measures import measure_of, measures_due, of_council
 from service.wire.calls import Call
-from service.wire.client import Client
 from service.wire.poll_decisions import CouncilsWord, Said
 from service.wire.poll_shapes import PollEntry, PollList
-from service.wire.poll_views import PollView
+from tests.support.council_desks import Lying, at_desk, known, pulled
 from tests.support.desks import desk_of
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
 from tests.support.server_polls import DAY, Community, ServerPoll
 
-T = TypeVar("T")
 POLL = "ab" * 32
 REVIEW, ENDS, TEMPORARY = 20_100, 20_200, 20_010
 
@@ -146,46 +140,6 @@ async def poll(world: World) -> ServerPoll:
     return await ServerPoll.ready(
         world.client, world.clock, group, community, manifest={"quorum": 1, "basis": urgent}
     )
-
-
-class Lying(Bridge):
-    """A server that changes what it shows of polls, and counts how often one is asked for."""
-
-    asked = 0
-
-    def __init__(self, poll: ServerPoll, **changes: object) -> None:
-        super().__init__(poll.client)
-        self.changes = changes
-
-    def do(self, call: Call[Any]) -> Any:
-        found = super().do(call)
-        if isinstance(found, PollView):
-            self.asked += 1
-            return replace(found, shape=msgspec.structs.replace(found.shape, **self.changes))
-        return found
-
-
-async def at_desk(folder: Path, poll: ServerPoll, name: str, act: Callable[[Session], T]) -> T:
-    """Do something at a member's desk, whose store stays in the folder; in another thread, as clients block."""
-
-    def opened() -> T:
-        with desk_of(folder, "http://localhost:1", poll.group, name) as session:
-            raw = [each.raw for each in poll.group.chain.statements]
-            session.keep_chain(poll.group.id, raw, verified_history(poll.group.id, raw))
-            return act(session)
-
-    return await asyncio.to_thread(opened)
-
-
-async def pulled(
-    folder: Path, poll: ServerPoll, client: Bridge | None = None, name: str = "Zoe"
-) -> list[str]:
-    bridge = cast(Client, client or Bridge(poll.client))
-    return await at_desk(folder, poll, name, lambda session: pull_measures(session, bridge, Failures()))
-
-
-async def known(folder: Path, poll: ServerPoll) -> Decision:
-    return (await at_desk(folder, poll, "Zoe", lambda session: measure_of(session, poll.phi)))[0]
 
 
 async def test_a_poll_is_followed_from_its_temporary_measure_to_its_review(

@@ -1,4 +1,4 @@
-"""`sottovoce desk measures | reviewed`, as a council member types them, offline."""
+"""`sottovoce desk measures | reviewed --only-here`, as a council member types them, offline; no server is there."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from service.cases.rosters import verified_history
 from service.cli import main
 from service.desk.measures import Decision
+from service.wire.poll_decisions import Looked
 from tests.support.desks import desk_at, home_of
 from tests.support.groups import Group
 
@@ -33,7 +35,8 @@ class Council:
     """The desks of a council member, Zoe, and a handler, Ada, as of a sync: two measures, one ended 3 days ago."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, group = folder, Group.draw(council=["Zoe"])
+        self.folder, self.group = folder, Group.draw(council=["Zoe"])
+        group = self.group
         (folder / "passphrase").write_text(PASSPHRASE + "\n", encoding="utf-8")
         raw = [each.raw for each in group.chain.statements]
         for name in ("Zoe", "Ada"):
@@ -55,6 +58,13 @@ class Council:
         result = self.type(*arguments)
         assert result.exit_code == 0, result.output
         return result.stdout
+
+    def keep(self, poll: str, *said: Looked) -> None:
+        """Let a sync have brought in what the council said in public of a measure."""
+        with desk_at(self.folder / "Zoe", self.group, "Zoe") as session:
+            known = session.vault.get("decision", bytes.fromhex(poll), Decision)
+            assert known is not None
+            session.vault.put("decision", bytes.fromhex(poll), msgspec.structs.replace(known, reviewed=said))
 
     def listed(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.does("measures", "--json"))
@@ -88,18 +98,18 @@ def test_measures_are_listed_with_what_is_due(council: Council) -> None:
 
 def test_what_is_done_is_said_at_this_desk(council: Council) -> None:
     """It ended, or it goes on until a day that is named; then nothing is due until that day is near."""
-    told = council.does("reviewed", LATER, "--again", named(5))
+    told = council.does("reviewed", LATER, "--again", named(5), "--only-here")
     assert told.splitlines() == [
         "Kept, at this desk only.",
         f"Ahead: to be looked at again on {named(5)}, in 5 days.",
         f"Ahead: to be looked at again on {named(40)}, in 40 days.",
     ]
     assert [one["due"] for one in council.listed()] == [True, True]
-    assert json.loads(council.does("reviewed", SOON, "--ended", "--json"))["ahead"] == []
+    assert json.loads(council.does("reviewed", SOON, "--ended", "--only-here", "--json"))["ahead"] == []
     assert [one["poll"] for one in council.listed()] == [LATER]
-    council.does("reviewed", LATER, "--again", named(60))
+    council.does("reviewed", LATER, "--again", named(60), "--only-here")
     assert [one["due"] for one in council.listed()] == [False]
-    council.does("reviewed", LATER, "--ended")
+    council.does("reviewed", LATER, "--ended", "--only-here")
     assert council.does("measures") == "No measure has an end or a review ahead.\n"
 
 
@@ -110,7 +120,9 @@ def test_what_is_done_is_said_at_this_desk(council: Council) -> None:
         (("reviewed", SOON, "--ended", "--again", "2999-01-01"), "say either --ended"),
         (("reviewed", SOON, "--again", "soon"), "a day is like 2026-12-31"),
         (("reviewed", SOON, "--again", "2020-01-01"), "a day to come"),
-        (("reviewed", "ef" * 32, "--ended"), "desk sync"),
+        (("reviewed", "ef" * 32, "--ended", "--only-here"), "desk sync"),
+        (("reviewed", SOON, "--ended", "--only-here", "--text-file", "-"), "a text is for everyone"),
+        (("reviewed", SOON, "--again", "2020-01-01", "--only-here"), "a day to come"),
         (("reviewed", "ab", "--ended"), "64 hexadecimal"),
     ],
 )
@@ -118,6 +130,31 @@ def test_what_can_not_be_said_is_refused(council: Council, arguments: tuple[str,
     """With a sentence, and nothing changes."""
     refused = council.type(*arguments)
     assert (refused.exit_code, words in refused.stderr) == (3, True), refused.output
+    assert len(council.listed()) == 2
+
+
+def test_what_the_council_said_in_public_is_listed(council: Council) -> None:
+    """Who said that it goes on, in the place of the days that it replaces; what has ended is listed no more."""
+    for poll, again in ((SOON, TODAY + 300), (LATER, None)):
+        council.keep(poll, Looked("Yan\x1b[2J", TODAY - 1, again, "Not yet.\n  Poll 00"))
+    assert council.does("measures").splitlines() == [
+        "Three-month suspension\ufffd[2J",
+        f"  to be looked at again on {named(300)}, in 300 days.",
+        f"  It goes on, and is looked at again on {named(300)}: signed by Yan\ufffd[2J, {named(-1)}.",
+        "  Which action?",
+        f"  Poll {SOON}",
+    ]
+    [listed] = council.listed()
+    assert [(one["again"], one["ended"]) for one in listed["reviewed"]] == [(named(300), False)]
+    for arguments in (("--ended",), ("--again", named(60))):
+        refused = council.type("reviewed", LATER, *arguments, "--only-here")
+        assert (refused.exit_code, "in public that this measure has ended" in refused.stderr) == (3, True)
+
+
+def test_without_a_server_nothing_is_published_and_nothing_changes(council: Council) -> None:
+    """It says so; kept at this desk only is what --only-here says."""
+    failed = council.type("reviewed", SOON, "--ended")
+    assert (failed.exit_code, "can't be reached" in failed.stderr) == (5, True), failed.output
     assert len(council.listed()) == 2
 
 

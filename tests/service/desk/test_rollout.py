@@ -255,6 +255,7 @@ async def test_a_temporary_measure_is_rolled_out_and_lifted(urgent: Council) -> 
     assert f"It ends on {end}, or before that, when the members have decided." in letters["meanwhile"]
     assert "the measure of <day of the decision> ended today." in letters["back"]
     assert "implemented" not in "\n".join(told["checklist"])
+    assert f"`sottovoce desk reviewed {urgent.id} --ended --only-here`" in "\n".join(told["checklist"])
     await urgent.vote(0)
     assert "`sottovoce desk acknowledge`" in await urgent.refused(urgent.id)
     await urgent.poll.acknowledge()
@@ -271,6 +272,24 @@ async def test_a_temporary_measure_is_rolled_out_and_lifted(urgent: Council) -> 
     assert "no action. There is nothing to roll out but the end of" in await urgent.gives(urgent.id)
     await urgent.poll.implement("It was lifted.", None)
     assert (await urgent.told())["what"] == "none"
+
+
+async def test_the_councils_newest_word_on_the_measure_counts(council: Council) -> None:
+    """Its next look in the place of the days before; once it has ended, only what opens the doors is left."""
+    await council.vote(1)
+    await council.poll.acknowledge()
+    closed = council.poll.manifest.closes_at // DAY
+    await council.poll.implement("They are banned from all places.", closed + 120)
+    await council.poll.review(1, closed + 200)
+    told = await council.told()
+    assert (told["review"], told["ends"]) == (day_told(closed + 200), None)
+    assert f"reviewed {council.id} --again DAY`." in "\n".join(told["checklist"])
+    await council.poll.review(2, None)
+    ended = await council.told()
+    assert list(texts(ended)) == ["reporter", "back", "systems-open"]
+    assert "has said in public that it has ended" in ended["checklist"][0]
+    assert ended["measure_file"] is None
+    assert "reviewed" not in "\n".join(ended["checklist"])
 
 
 async def test_no_action_rolls_nothing_out(council: Council) -> None:
