@@ -17,12 +17,14 @@ from service.desk.rosters import pull_roster
 from service.desk.session import Session
 from service.desk.sync_measures import NOT_COUNCIL, follow, of_council
 from service.wire import poll_calls
-from service.wire.client import Client
+from service.wire.client import Client, Declined
 from service.wire.poll_council_shapes import MAX_REVIEWS
 from service.wire.poll_decisions import Looked, outcome_of
 from service.wire.poll_views import PollView
+from service.wire.problems import Kind
 
 _TEXT: Final = 2_000
+_FASTER: Final = frozenset({Kind.SAID_BEFORE, Kind.MEASURE_ENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,21 @@ def next_review(
 
 
 def publish(session: Session, client: Client, found: NextReview) -> Decision:
-    """Sign it and send it. Gives the measure as everybody sees it then, which this desk has kept."""
+    """Sign it and send it. Gives the measure as everybody sees it then, which this desk has kept.
+
+    Refused when somebody else of the council was faster.
+    """
     outcome, number = outcome_of(found.view), len(found.decision.reviewed) + 1
     again, text = found.word.again, found.word.text
     signature = decisions.review(session.in_force.signing, outcome, number, again, text)
     phi = found.view.manifest.phi
-    view = client.do(poll_calls.review(session.signer, phi, number, again, text, signature))
+    try:
+        view = client.do(poll_calls.review(session.signer, phi, number, again, text, signature))
+    except Declined as declined:
+        if declined.kind not in _FASTER:
+            raise
+        raise Refused(
+            "somebody of the council has said something of this measure meanwhile, and nothing was published: look at "
+            f"`sottovoce poll status {phi.hex()}`, then run this again if it is still so"
+        ) from None
     return follow(session, view)
