@@ -227,6 +227,9 @@ Walk-through 3: vote on a sanction, until {moment(made.closes_at)}; {demo_poll.L
     {trustee} decrypt --poll {made.poll} --server {base}
   done
   {run} desk --home {shown}/{COUNCIL} {unlocked} result {made.poll}
+  {run} desk --home {shown}/{COUNCIL} {unlocked} acknowledge {made.poll}
+  {run} desk --home {shown}/{COUNCIL} {unlocked} rollout {made.poll}
+                              # what to do now, in which order, and the letters for it
 
 The passphrase of every key file here is "{PASSPHRASE}".
 The API describes itself at {base}/v1/openapi.json

@@ -112,7 +112,12 @@ def rollout_of(view: PollView, word: CouncilsWord, roster: Roster, ends_on: int 
     reviews, in_force = days_in_force(decision)
     known = {"measure": in_force, "meanwhile": decision.temporary_ends_on}.get(kind)
     if ends_on is not None and not open_:
-        raise Refused("leave --ends out: nothing is open about an end here")
+        why = (
+            "the council has recorded what it did"
+            if decision.recorded
+            else "no measure was decided by the members"
+        )
+        raise Refused(f"leave --ends out: {why}")
     if ends_on is not None and ends_on < closed_on:
         raise Refused("a measure can't end before it was decided")
     known = known if ends_on is None else ends_on
@@ -142,7 +147,7 @@ def checklist(rollout: Rollout) -> list[str]:
     """Say what is to be done, in order, with the name of each letter and what to type."""
     poll, temporary = rollout.poll, rollout.temporary
     ends = "the day on which it ends" if rollout.ends_on is None else day_told(rollout.ends_on)
-    reporter = "A handler tells the reporter: `reporter`, with `sottovoce desk reply REPORT`."
+    reporter = "A handler tells the reporter: give them `reporter`, for `sottovoce desk reply REPORT`."
     opening = "lift all of it, and send `back` and `systems-open`"
     ended = f"sottovoce desk reviewed {poll} --ended"
     open_ = f"{opening}; then `{ended}`."

@@ -128,7 +128,8 @@ async def test_a_measure_is_rolled_out_from_its_result_to_the_invitation_back(co
     letters = texts(told)
     assert list(letters) == ["reporter", "concerned", "systems", "goes-on", "back", "systems-open"]
     assert letters["concerned"].splitlines()[2:11] == [
-        "the members of Aurora & friends have decided on what happened in <place or time, as the summary says it>.",
+        "the community's members have decided, in a vote held by Aurora & friends, on what happened in "
+        "<place or time, as the summary says it>.",
         "It rests on: Harassment, Threats and violence.",
         f"What was decided, on {day_told(closed)}: Temporary ban.",
         "It holds from <day>, in <places and systems>.",
@@ -156,7 +157,7 @@ async def test_a_measure_is_rolled_out_from_its_result_to_the_invitation_back(co
     await council.world.keep_house()
     assert (await council.poll.view()).state == "archived"
     assert texts(await council.told()) == texts(named)
-    assert "leave --ends out" in await council.refused(council.id, "--ends", end)
+    assert "the council has recorded" in await council.refused(council.id, "--ends", end)
 
 
 async def test_what_is_printed_is_a_list_and_the_letters(council: Council) -> None:
@@ -301,7 +302,7 @@ async def test_no_action_rolls_nothing_out(council: Council) -> None:
     lines = (await council.gives(council.id)).splitlines()
     assert lines[1].endswith(": no action. There is nothing to roll out.")
     assert "It ends" not in "\n".join(lines)
-    assert "leave --ends out" in await council.refused(council.id, "--ends", "2999-01-01")
+    assert "no measure was decided" in await council.refused(council.id, "--ends", "2999-01-01")
 
 
 class Forging(Bridge):
