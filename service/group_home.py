@@ -120,9 +120,15 @@ def read_chain(home: Path) -> chains.VerifiedChain:
     try:
         stored = msgspec.json.decode(read_whole(home / CHAIN_FILE, MAX_CHAIN_FILE), type=RosterChain)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Refused("chain.json is damaged: restore it from a backup") from None
-    root = rosters.root_of(bytes.fromhex(stored.group), stored.statements)
-    return chains.verify_chain(stored.statements, root, Label.ROSTER)
+        raise Refused(f"{CHAIN_FILE} is damaged: restore it from a backup") from None
+    try:
+        root = rosters.root_of(bytes.fromhex(stored.group), stored.statements)
+        return chains.verify_chain(stored.statements, root, Label.ROSTER)
+    except Refused:  # which speaks of what a server could have forged
+        raise Refused(
+            f"{CHAIN_FILE} is damaged, or somebody changed it: the group's key did not sign it as it stands. Nothing "
+            "of it was used. Restore it from a backup"
+        ) from None
 
 
 def write_chain(home: Path, gid: bytes, chain: chains.VerifiedChain) -> None:
