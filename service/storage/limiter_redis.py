@@ -33,6 +33,9 @@ _AT_ONCE = 64
 """Steps under way together; the others wait. The client's pool refuses what is beyond its 100 connections, and a flood
 would have honest requests refused with it."""
 
+_PROBE = (Bucket("", Rate(1, 1)),)
+"""What a start asks of, taking nothing: no route has an empty name, so it meets no bucket whose debts it would cut."""
+
 _MAY_NOT = "the limiter's Redis user lacks permissions: docs/operating.md says which it needs"
 
 
@@ -226,7 +229,7 @@ async def open_redis_limiter(
         raise UnfitForLimits("set maxmemory-policy noeviction: an evicted mark could be spent again")
     limiter = RedisLimiter(client, entropy, prefix=prefix, clock=clock, ready=ready)
     try:
-        await limiter.debit((Bucket("probe", Rate(1, 1)),), 0)
+        await limiter.debit(_PROBE, 0)
     except BaseException:
         await limiter.close()
         raise

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from abuse.admission import Why
+from abuse.limits import Bucket, Rate
 from abuse.routes import Lane, Route
 from bench.flood import solved
 from crypto.entropy import system
@@ -127,6 +128,25 @@ async def test_a_redis_that_evicts_is_not_used(tmp_path: Path) -> None:
         pytest.raises(UnfitForLimits),
     ):
         await open_redis_limiter(server.url, system)
+
+
+@pytest.mark.redis
+async def test_a_start_meets_no_bucket_and_leaves_none(tmp_path: Path) -> None:
+    """It asks a bucket of its own whether limits can be kept: one of another's name would lose what it owes."""
+    with redis_server(tmp_path / "r", {"appendonly": "no"}) as server:
+        limiter = await open_redis_limiter(server.url, system)
+        with server.client() as client:
+            assert list(client.scan_iter(b"*")) == [b"{sv-limits}:life"]
+        buckets = [
+            (Bucket(name, Rate(3_600_000_000, 1)),) for name in ("probe", "reports", "casts", "mailbox")
+        ]
+        for bucket in buckets:
+            assert (await limiter.debit(bucket)).allowed
+        again = await open_redis_limiter(server.url, system)
+        for bucket in buckets:
+            assert not (await again.debit(bucket)).allowed
+        await limiter.close()
+        await again.close()
 
 
 @pytest.mark.redis
