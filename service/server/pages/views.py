@@ -109,11 +109,14 @@ def takes_reports(found: Found) -> bool:
     roster, other = found.history.latest, found.other
     try:
         chosen = choose(roster.recipients, roster.minimum, roster.alternate, ())
-        if isinstance(chosen, ToAlternate) and other is not None:
-            of_alternate(chosen, other.latest.recipients, other.latest.minimum)
+        if not isinstance(chosen, ToAlternate):
+            return True
+        if other is None:
+            return False
+        of_alternate(chosen, other.latest.recipients, other.latest.minimum)
     except TooFewLeft:
         return False
-    return other is not None or not isinstance(chosen, ToAlternate)
+    return True
 
 
 def as_shown(history: RosterHistory, roster: str) -> bool:
