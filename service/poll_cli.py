@@ -25,7 +25,7 @@ from service.wire.client import Client
 from service.wire.poll_boards import board_of, trustees_listed, trustees_told
 from service.wire.poll_decisions import CouncilsWord, councils_word
 from service.wire.poll_records import gather
-from service.wire.poll_views import PollView, quorum_told, waits_for
+from service.wire.poll_views import PollView, quorum_told, state_told, waits_for
 
 _OVER: Final = ("closed", "decided", "delivered", "acknowledged", "implemented", "archived")
 
@@ -59,7 +59,7 @@ def status(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None
     lines = [
         manifest.question,
         *(f"  {place}. {text}" for place, text in enumerate(manifest.texts)),
-        " ".join(filter(None, (f"State: {view.state}.", waits_for(view)))),
+        " ".join(filter(None, (state_told(view), waits_for(view)))),
         f"Opens {when(manifest.opens_at)}, closes {when(manifest.closes_at)}, "
         f"archived {when(manifest.archive_at)}",
         f"{manifest.electorate_size} members may vote.",

@@ -6,9 +6,9 @@ is replayed message by message; φ is the manifest's digest; heads and outcome c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -105,6 +105,24 @@ def quorum_told(manifest: Manifest) -> str:
     elif manifest.few_may_be_opened:
         said += " So few ballots, opened together, may tell whoever knows who voted how each of them did."
     return said
+
+
+_STATES: Final[Mapping[shapes.PollState, str]] = {
+    "waiting": "waiting, not open yet",
+    "open": "open, members can vote",
+    "closed": "closed, the trustees count",
+    "decided": "decided, the trustees have signed the outcome",
+    "delivered": "delivered, the council was sent the result",
+    "acknowledged": "acknowledged, the council has said that it has the result",
+    "implemented": "implemented, the council has said what it did",
+    "archived": "archived, ballots and summary are destroyed",
+    "lapsed": "lapsed, it did not open",
+}
+
+
+def state_told(view: PollView) -> str:
+    """Say where a poll stands: the state's name, as other sentences and --json have it, and what it means."""
+    return f"State: {_STATES[view.state]}."
 
 
 def waits_for(view: PollView) -> str:

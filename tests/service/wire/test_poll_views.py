@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
@@ -29,6 +29,7 @@ from service.wire.poll_views import (
     board_id,
     quorum_told,
     sign_message,
+    state_told,
     trustee_key_id,
     trustee_signer,
     waits_for,
@@ -110,6 +111,17 @@ def test_what_a_poll_waits_for_is_said(over: Finished, changes: dict[str, Any], 
     """In each state, with the command that brings it on; when all is recorded it waits for nobody."""
     assert said in waits_for(parsed(over, **changes))
     assert waits_for(parsed(over, state="implemented")) == ""
+
+
+def test_where_a_poll_stands_is_said_in_words(over: Finished) -> None:
+    """Each state by the name that other sentences and --json have, with what it means."""
+    states: tuple[shapes.PollState, ...] = get_args(shapes.PollState)
+    for state in states:
+        if state == "archived":
+            continue  # which comes with other parts
+        told = state_told(parsed(over, state=state))
+        assert told.startswith(f"State: {state}, ")
+        assert len(told) > len(f"State: {state}, .")
 
 
 def lies(over: Finished) -> dict[str, dict[str, Any]]:
