@@ -30,13 +30,14 @@ Kind = Literal["measure", "meanwhile", "lifted", "none"]
 """A measure that members decided; one that holds until they have; no action, which lifts that one; no action."""
 
 NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
-    "measure": ("reporter", "concerned", "systems", "goes-on", "back", "systems-open"),
-    "meanwhile": ("reporter", "meanwhile", "systems", "back", "systems-open"),
+    "measure": ("reporter", "concerned", "systems", "goes-on", "reporter-end", "back", "systems-open"),
+    "meanwhile": ("reporter", "meanwhile", "systems", "reporter-end", "back", "systems-open"),
     "lifted": ("reporter", "back", "systems-open"),
     "none": ("reporter",),
 }
 """The letters that each needs, in order; `goes-on` only where a review is ahead."""
 
+_AT_ITS_END: Final = ("reporter-end", "back", "systems-open")
 _TOLD_BEFORE: Final = "Where other councils were told of it, tell them again, with `lifted = true`."
 
 
@@ -67,7 +68,7 @@ class Rollout:
     def letters(self) -> tuple[str, ...]:
         """The names of its letters, in the order in which they are needed."""
         if self.ended:
-            return NEEDED["lifted"]
+            return _AT_ITS_END
         return tuple(one for one in NEEDED[self.kind] if one != "goes-on" or self.review_on is not None)
 
     def values(self) -> dict[str, str | None]:
@@ -148,14 +149,13 @@ def checklist(rollout: Rollout) -> list[str]:
     poll, temporary = rollout.poll, rollout.temporary
     ends = "the day on which it ends" if rollout.ends_on is None else day_told(rollout.ends_on)
     reporter = "A handler tells the reporter: give them `reporter`, for `sottovoce desk reply REPORT`."
-    opening = "lift all of it, and send `back` and `systems-open`"
+    opening = "lift all of it, and send `back` and `systems-open`, once a handler has sent `reporter-end`"
     ended = f"sottovoce desk reviewed {poll} --ended"
     open_ = f"{opening}; then `{ended}`."
     if rollout.ended:
         return [
             f"The council has said in public that it has ended. If that was not done: {opening}.",
             _TOLD_BEFORE,
-            reporter,
         ]
     match rollout.kind:
         case "none":

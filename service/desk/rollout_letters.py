@@ -25,6 +25,7 @@ LETTERS: Final = {
     "meanwhile": "To whom a temporary measure concerns",
     "systems": "To those who run a system",
     "goes-on": "When it was looked at again and goes on",
+    "reporter-end": "To the reporter, by a handler, before it ends",
     "back": "When it ends: an invitation back",
     "systems-open": "To those who run a system, when it ends",
 }

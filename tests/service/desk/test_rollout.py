@@ -126,7 +126,15 @@ async def test_a_measure_is_rolled_out_from_its_result_to_the_invitation_back(co
     assert (told["what"], told["measure"]) == ("measure", "Temporary ban")
     assert (told["closed"], told["review"], told["ends"]) == (day_told(closed), day_told(closed + 90), None)
     letters = texts(told)
-    assert list(letters) == ["reporter", "concerned", "systems", "goes-on", "back", "systems-open"]
+    assert list(letters) == [
+        "reporter",
+        "concerned",
+        "systems",
+        "goes-on",
+        "reporter-end",
+        "back",
+        "systems-open",
+    ]
     assert letters["concerned"].splitlines()[2:11] == [
         "the community's members have decided, in a vote held by Aurora & friends, on what happened in "
         "<place or time, as the summary says it>.",
@@ -151,7 +159,7 @@ async def test_a_measure_is_rolled_out_from_its_result_to_the_invitation_back(co
     await council.poll.implement("They are banned from all places.", closed + 60)
     recorded = await council.told()
     assert texts(recorded) == texts(named)
-    assert list(texts(named)) == ["reporter", "concerned", "systems", "back", "systems-open"]
+    assert list(texts(named)) == ["reporter", "concerned", "systems", "reporter-end", "back", "systems-open"]
     assert "implemented" not in "\n".join(recorded["checklist"])
     council.world.clock.forward(41 * DAY)
     await council.world.keep_house()
@@ -251,7 +259,7 @@ async def test_a_temporary_measure_is_rolled_out_and_lifted(urgent: Council) -> 
     told = await urgent.told()
     assert (told["what"], told["measure"], told["ends"]) == ("meanwhile", "Out of the chat", end)
     letters = texts(told)
-    assert list(letters) == ["reporter", "meanwhile", "systems", "back", "systems-open"]
+    assert list(letters) == ["reporter", "meanwhile", "systems", "reporter-end", "back", "systems-open"]
     assert "What holds until then: Out of the chat." in letters["meanwhile"]
     assert f"It ends on {end}, or before that, when the members have decided." in letters["meanwhile"]
     assert "the measure of <day of the decision> ended today." in letters["back"]
@@ -287,7 +295,8 @@ async def test_the_councils_newest_word_on_the_measure_counts(council: Council) 
     assert f"reviewed {council.id} --again DAY`." in "\n".join(told["checklist"])
     await council.poll.review(2, None)
     ended = await council.told()
-    assert list(texts(ended)) == ["reporter", "back", "systems-open"]
+    assert list(texts(ended)) == ["reporter-end", "back", "systems-open"]
+    assert "It ends on" not in texts(ended)["reporter-end"]
     assert "has said in public that it has ended" in ended["checklist"][0]
     assert ended["measure_file"] is None
     assert "reviewed" not in "\n".join(ended["checklist"])
