@@ -37,3 +37,9 @@ def group(client: Client) -> Group:
     elders.found(client)
     drawn.found(client)
     return drawn
+
+
+@pytest.fixture(params=[False, True], ids=["scripts-off", "scripts-on"])
+def scripts(request: pytest.FixtureRequest) -> bool:
+    """Every journey twice: without the pages' script, and with it."""
+    return bool(request.param)

@@ -15,6 +15,7 @@ from crypto.keyfiles import Stretching, lock
 from crypto.secrets import Passphrase
 from service.cases import rosters
 from service.console import write_private
+from service.desk import actions
 from service.desk.cli import KEY_FILE, SETUP_FILE, STORE_FILE
 from service.desk.keys import KIND, HandlerKey
 from service.desk.session import Session, Setup
@@ -63,6 +64,16 @@ def synced(
 ) -> SyncResult:
     """Sync a desk now."""
     return sync(session, client, int(time.time()) if at_s is None else at_s, unopened=unopened)
+
+
+def answered(desk: Session, client: Client, group: Group, text: str) -> None:
+    """Ask something in the only case of a desk, as a letter to its reporter."""
+    synced(desk, client)
+    (case,) = desk.cases().values()
+    desk.enqueue(
+        actions.write_letter(desk.desk(int(time.time())), case, group.histories, text, question=True)
+    )
+    synced(desk, client)
 
 
 def published(group: Group, client: Client, name: str, key: HandlerKey) -> None:
