@@ -17,6 +17,7 @@ from polls.casting import Receipt, read_receipt
 from polls.manifest import Conduct, Manifest
 from service.booth import voting
 from service.booth.voting import Checked, NotKept, Summary, Unsure
+from service.console import shown
 from service.local_page.serving import NOTHING, Answer, LocalPage, LocalServer
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
@@ -114,6 +115,7 @@ class BoothPage(LocalPage):
             status,
             manifest=self._manifest,
             summary=self._summary,
+            told=shown(self._summary.told()),
             why=why,
             until=self._until,
             sent=self._sent,

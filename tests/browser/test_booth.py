@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
+import msgspec
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser
@@ -52,12 +53,12 @@ LEFT_OUT = "Of the members in the snapshot 'spring', left out: github.com/m0."
 
 
 @contextmanager
-def served(manifest: Manifest, cast: object) -> Iterator[str]:
+def served(manifest: Manifest, cast: object, summary: Summary = SUMMARY) -> Iterator[str]:
     """The page on its own port; gives its address."""
     with LocalServer() as server:
         server.page = BoothPage(
             manifest,
-            SUMMARY,
+            summary,
             cast,  # type: ignore[arg-type]
             host=server.host,
             secret=SECRET,
@@ -155,6 +156,31 @@ def test_a_vote_from_summary_to_receipt(
         assert all(url.startswith((address, "data:")) for url in asked)
         assert not any("option" in url for url in asked)
         context.close()
+
+
+def test_texts_run_as_they_are_written(browser: Browser, world: World) -> None:
+    """From right to left where they are; no character in a summary turns what follows it round, and none runs over."""
+    arabic, long = "\u0645\u0627\u0630\u0627\u061f", "s" * 4_000
+    no, warning, *others = world.manifest.options
+    options = (no, msgspec.structs.replace(warning, text=arabic), *others)
+    manifest = msgspec.structs.replace(world.manifest, question=arabic, options=options)
+    summary = Summary(f"{arabic} (2026).\n\n{long}\n\n\u202eturned round")
+    with served(manifest, None, summary) as address:
+        page = browser.new_page(viewport={"width": 320, "height": 800})
+        page.goto(address)
+
+        def direction(what: str) -> str:
+            found: str = page.locator(what).first.evaluate("one => getComputedStyle(one).direction")
+            return found
+
+        assert [direction(what) for what in ("h1", ".summary p", "label[for=option-1]")] == ["rtl"] * 3
+        assert direction("label[for=option-0]") == "ltr"
+        assert page.locator(".summary p").last.inner_text() == "\ufffdturned round"
+        assert sideways(page) == 0
+        page.locator("label", has_text=arabic).click()
+        page.get_by_role("button", name="Review your choice").click()
+        assert direction(".chosen") == "rtl"
+        page.close()
 
 
 def page_of(world: World) -> BoothPage:

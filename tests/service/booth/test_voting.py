@@ -198,7 +198,9 @@ async def test_who_cannot_open_the_summary_is_told_and_can_vote(server: TimedSer
         voters="",
         board=BOARD,
     ).answer("GET", "/s/", {"host": "h"}, b"")
-    assert 'class="errors"><p>WARNING: the mediator&#39;s summary does not open' in page.body.decode()
+    assert (
+        'class="errors"><p dir="auto">WARNING: the mediator&#39;s summary does not open' in page.body.decode()
+    )
 
 
 async def test_an_urgent_poll_needs_no_summary(server: TimedServer, tmp_path: Path) -> None:
