@@ -16,9 +16,9 @@ from crypto.errors import Refused
 from polls.casting import Receipt, read_receipt
 from polls.manifest import Conduct, Manifest
 from service.booth import voting
-from service.booth.voting import Checked, NotKept, Summary, Unsure
+from service.booth.voting import Checked, NotKept, NotOpen, Summary, Unsure
 from service.console import shown
-from service.local_page.serving import NOTHING, Answer, LocalPage, LocalServer
+from service.local_page.serving import NOTHING, Answer, LocalPage, LocalServer, sentence
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import Client, Declined, Unreachable
@@ -67,7 +67,7 @@ class BoothPage(LocalPage):
                 if option is None:
                     said = "Choose one of the options; abstaining is one of them."
                     return self._page("choose.html", 422, chosen=-1, error=said)
-                return self._page("review.html", chosen=option, error="", unsure=False)
+                return self._review(option)
             case "GET", "/done" if self._last is not None:
                 ballot, page, lost = self._last
                 return self._page("done.html", ballot=ballot, page=page, lost=lost)
@@ -85,14 +85,21 @@ class BoothPage(LocalPage):
             read = read_receipt(self._manifest, lost.receipt)
             self._last = read.ballot, read.page, lost
         except Unsure as unsure:
-            told = f"{unsure} {unsure.cause}"
-            return self._page("review.html", 422, chosen=option, error=told, unsure=True)
+            return self._review(option, f"{unsure} {unsure.cause}", unsure=True)
+        except NotOpen as over:
+            return self._review(option, sentence(over.reason), over=True)
         except (Refused, Declined, Unreachable) as error:
-            return self._page("review.html", 422, chosen=option, error=str(error), unsure=False)
+            return self._review(option, sentence(str(error)))
         else:
             self._last = receipt.ballot, receipt.page, None
         # To a page of its own: reloading it must not cast another ballot.
         return Answer(303, b"", location=f"{self.base}/done")
+
+    def _review(self, option: int, error: str = "", *, unsure: bool = False, over: bool = False) -> Answer:
+        """Show a choice, and what became of casting it. over: nobody can vote any more."""
+        return self._page(
+            "review.html", 422 if error else 200, chosen=option, error=error, unsure=unsure, over=over
+        )
 
     def _option(self, body: bytes) -> int | None:
         try:

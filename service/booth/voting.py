@@ -47,6 +47,10 @@ class NotAVoter(Refused):
     """This member's key is not in the poll's electorate: left out, or registered after it was frozen."""
 
 
+class NotOpen(Refused):
+    """Nobody can vote in the poll now, by its state."""
+
+
 class NotKept(Refused):
     """The ballot is in, but its receipt could not be kept: show it. receipt: its text, checked."""
 
@@ -114,9 +118,9 @@ def check_poll(client: Client, phi: bytes, folder: Path) -> Checked:
 
 
 def check_open(checked: Checked) -> None:
-    """Refuse, by the state's name, a poll in which nobody can vote now."""
+    """Raise NotOpen, which names the state, for a poll in which nobody can vote now."""
     if checked.view.state != "open":
-        raise Refused(f"the poll is {checked.view.state}: nobody can vote in it now")
+        raise NotOpen(f"the poll is {checked.view.state}: nobody can vote in it now")
 
 
 def check_voter(checked: Checked, keys: MemberKeys) -> None:

@@ -37,7 +37,7 @@ from service.desk.subjects import abouts
 from service.desk.subjects_told import names, subject_lines
 from service.desk.touch import by_urgency
 from service.desk.transparency import issues_of
-from service.local_page.serving import NOTHING, Answer, LocalPage, problem
+from service.local_page.serving import NOTHING, Answer, LocalPage, problem, sentence
 from service.wire.client import Declined, Unreachable
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class DeskPage(LocalPage):
             with self._one_at_a_time, self._opened() as session:
                 return self._answer(session, method, path.split("/")[1:], body)
         except Refused as refused:  # the store is damaged, or its disk is full
-            return problem(503, _sentence(refused.reason))
+            return problem(503, sentence(refused.reason))
 
     def _answer(self, session: Session, method: str, path: list[str], body: bytes) -> Answer:
         match method, path:
@@ -148,7 +148,7 @@ class DeskPage(LocalPage):
         try:
             self._said = self._sync(session, self._now_s())
         except Refused as refused:
-            self._said = [_sentence(refused.reason)]
+            self._said = [sentence(refused.reason)]
         except (Declined, Unreachable) as error:
             self._said = [str(error)]
         return self._to("/")
@@ -215,7 +215,7 @@ class DeskPage(LocalPage):
         try:
             session.enqueue(ACTS[act](session, session.still_in(case), form, self._now_s()))
         except Refused as refused:
-            said = _sentence(refused.reason)
+            said = sentence(refused.reason)
             if act == "leave" and not session.stepped_out(case):
                 return self._leaving(case, said, form.text)
             return self._case(session, case, cases, said, {act: form.text})
@@ -249,11 +249,6 @@ def _form(body: bytes) -> Form:
     except ValueError:
         given = {}
     return Form({name: tuple(values) for name, values in given.items()})
-
-
-def _sentence(reason: str) -> str:
-    """Write the reason of a refusal as a line of its own."""
-    return f"{reason[:1].upper()}{reason[1:]}" + ("" if reason.endswith((".", "?", "!")) else ".")
 
 
 def _shown(value: T) -> T:

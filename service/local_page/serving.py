@@ -49,6 +49,11 @@ def problem(status: int, said: str) -> Answer:
     return Answer(status, f"{said}\n".encode(), "text/plain; charset=utf-8")
 
 
+def sentence(reason: str) -> str:
+    """Write the reason of a refusal as a line of its own."""
+    return f"{reason[:1].upper()}{reason[1:]}" + ("" if reason.endswith((".", "?", "!")) else ".")
+
+
 NOTHING: Final = problem(404, "There is nothing here.")
 
 

@@ -23,7 +23,7 @@ from polls.casting import Receipt
 from polls.manifest import Manifest
 from service.booth.page import BoothPage
 from service.booth.vote_cli import SENT, moment
-from service.booth.voting import NotKept, Summary, Unsure
+from service.booth.voting import NotKept, NotOpen, Summary, Unsure
 from service.local_page.serving import LocalServer
 from service.wire.client import Unreachable
 from service.wire.poll_boards import card_words
@@ -94,6 +94,8 @@ def test_a_vote_from_summary_to_receipt(
             raise Unsure(Unreachable())
         if len(cast_for) == 4:
             raise NotKept("the file can't be written: No space left on device", receipt)
+        if len(cast_for) == 5:
+            raise NotOpen("the poll is closed: nobody can vote in it now")
         return Receipt(poll="aa" * 32, ballot="bb" * 32, page=1, signature="cc" * 64)
 
     target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else tmp_path
@@ -152,7 +154,14 @@ def test_a_vote_from_summary_to_receipt(
         assert page.locator(".receipt").inner_text() == receipt.decode()
         assert "nowhere else" in page.content()
         look("not-kept")
-        assert cast_for == [3, 3, 1, 1]
+        page.goto(address)
+        page.locator("label", has_text="Written warning").click()
+        page.get_by_role("button", name="Review your choice").click()
+        page.get_by_role("button", name="Cast the ballot").click()
+        assert "The poll is closed: nobody can vote in it now." in page.locator(".errors").inner_text()
+        assert (page.locator("form").count(), "again" in page.inner_text("main")) == (0, False)
+        look("closed")
+        assert cast_for == [3, 3, 1, 1, 1]
         assert all(url.startswith((address, "data:")) for url in asked)
         assert not any("option" in url for url in asked)
         context.close()
