@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from service.server.serve import GRACE_S
+from service.server.settings import load
 from service.storage.addresses import open_store
 from service.storage.protocol import StoreRefused
 from tests.support.redis_server import INSTALL_HINT, free_port, wait_until
@@ -159,6 +160,22 @@ def test_compose_waits_longer_than_the_server_takes_to_stop() -> None:
     found = re.search(r"^    stop_grace_period: (\d+)s ", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
     assert found is not None
     assert int(found[1]) > GRACE_S
+
+
+def test_the_documented_unit_waits_longer_too_and_does_not_give_up(tmp_path: Path) -> None:
+    """systemd gives up after five starts in ten seconds, and a server that can't start ends in less than one."""
+    section = (ROOT / "docs/operating.md").read_text().split("## Setting it up\n")[1].split("\n## ")[0]
+    (unit,) = re.findall(r"```ini\n(.*?)```", section, re.DOTALL)
+    said = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and line[0] != "#")
+    assert int(said["TimeoutStopSec"]) > GRACE_S
+    assert int(said["RestartSec"]) >= 3
+    assert said["Restart"] == "on-failure"
+    assert said["KillMode"] == "mixed", "the server ends its workers, once they are done"
+    (settings,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "settings.toml").write_text(settings)
+    assert load(tmp_path / "settings.toml", {}).data == f"/var/lib/{said['StateDirectory']}"
+    targets = re.findall(r"^make -C \S+ (.*)$", section, re.MULTILINE)
+    assert [target.split() for target in targets] == [["install", "client"]]
 
 
 def _compose_command() -> str:

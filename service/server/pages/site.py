@@ -18,6 +18,7 @@ from jinja2.bccache import Bucket
 from litestar import Response
 from litestar.datastructures import Cookie
 
+from service.server import events
 from service.server.deps import Deps
 from service.server.forgetting import Collecting
 from service.server.pages import messages
@@ -218,9 +219,13 @@ def _asset(name: str, content: bytes) -> Asset:
 
 
 def _script() -> Asset | None:
-    """The pages' script as the build left it; None when it was not built: the pages work without."""
+    """The pages' script as the build left it; None when it was not built: the pages work without.
+
+    The operator is told then: without it the server sees each report while it seals it.
+    """
     manifest = STATIC / "app" / "manifest.json"
     if not manifest.exists():
+        events.event("serves pages without their script: run `make client`, and start again")
         return None
     built = msgspec.json.decode(manifest.read_bytes())
     entry = built.get("page")

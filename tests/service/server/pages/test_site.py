@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -231,3 +233,14 @@ async def test_a_template_is_compiled_once_for_all_languages(
         assert (await visitor.get("mailbox")).status == 200
     assert "mailbox.html" in compiled
     assert len(compiled) == len(set(compiled))
+
+
+def test_pages_without_their_script_are_told_to_the_operator(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They work, so that nobody would notice; but the server then sees each report while it seals it."""
+    caplog.set_level("INFO", "sottovoce.server")
+    shutil.copytree(site.STATIC, tmp_path / "static", ignore=shutil.ignore_patterns("app"))
+    monkeypatch.setattr(site, "STATIC", tmp_path / "static")
+    assert site.Site(world.deps).script is None
+    assert "make client" in caplog.text
