@@ -23,6 +23,7 @@ from crypto.entropy import Entropy
 from service.storage.limiter import Clock, LimiterUnavailable
 from service.storage.limiter_lua import script_of, sha_of
 from service.storage.protocol import StoreRefused, StoreUnavailable
+from service.storage.redis_settings import what_tls_lacks
 
 Ready = Callable[[], Awaitable[object]]
 
@@ -218,9 +219,10 @@ async def open_redis_limiter(
     except NoPermissionError:
         await client.aclose()
         raise LimiterUnavailable(_MAY_NOT) from None
-    except (RedisError, OSError):
+    except (RedisError, OSError) as unreachable:
         await client.aclose()
-        raise LimiterUnavailable("the limiter's Redis can't be reached") from None
+        why = what_tls_lacks(unreachable) or "Is it running, and is its address right?"
+        raise LimiterUnavailable(f"the limiter's Redis can't be reached. {why}") from None
     if int(str(about["redis_version"]).split(".")[0]) < 7:
         await client.aclose()
         raise UnfitForLimits("the limiter needs Redis 7 or later, or Valkey")

@@ -33,7 +33,7 @@ from redis.exceptions import (
 
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.storage.redis_scripts import Asked, commits_call
-from service.storage.redis_settings import QUESTION, Durability, what_is_wrong
+from service.storage.redis_settings import QUESTION, Durability, what_is_wrong, what_tls_lacks
 
 Command = tuple[bytes | str | int, ...]
 
@@ -48,7 +48,7 @@ _pack: Final = cast(Callable[[Command], bytes], hiredis.pack_command)  # its stu
 
 
 class NotSent(Exception):
-    """The server could not be reached, or is loading its files: nothing was done."""
+    """The server could not be reached, or is loading its files: nothing was done. The message: why, or empty."""
 
 
 class Lost(Exception):
@@ -143,7 +143,7 @@ class Node:
             except BusyLoadingError as loading:
                 raise NotSent from loading
             except (RedisError, OSError) as unreachable:
-                raise NotSent from unreachable
+                raise NotSent(what_tls_lacks(unreachable) or "") from unreachable
             try:
                 yield Conversation(connection)
             finally:

@@ -52,8 +52,8 @@ async def patiently(topology: Topology, where: Any, send: Any) -> Any:
         try:
             server = await where()
             reply = await send(server)
-        except NotSent:
-            reason = NOBODY_ANSWERS
+        except NotSent as failed:
+            reason = str(failed) or NOBODY_ANSWERS
         else:
             if not isinstance(reply, Exception):
                 return reply
@@ -82,7 +82,7 @@ async def translated(work: Any) -> Any:
         result = await work
     except NotSent as failed:
         loading = isinstance(failed.__cause__, BusyLoadingError)
-        raise StoreUnavailable(_LOADING if loading else NOBODY_ANSWERS) from None
+        raise StoreUnavailable(_LOADING if loading else str(failed) or NOBODY_ANSWERS) from None
     except Lost:
         raise StoreUnavailable(UNKNOWN) from None
     except ResponseError as refused:

@@ -8,6 +8,7 @@ the operator chose so, on other machines) before it is acknowledged. design.md Â
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,6 +44,10 @@ UNWATCHED_FAILOVER: Final = (
     "This Redis fails over to replicas, but the service is not told to wait for any, so a failover could lose "
     "what was acknowledged. Ask for as many replicas as there are (at least 1)."
 )
+_UNTRUSTED: Final = (
+    "Redis shows a TLS certificate that can't be trusted: it is of another name, expired, or signed by nobody whom "
+    "this machine knows. Put that right, or name the file of your own authority in SSL_CERT_FILE. Try again."
+)
 INCOMPLETE_CLUSTER: Final = (
     "The Redis cluster does not serve all of its slots. See `redis-cli --cluster check`."
 )
@@ -66,6 +71,15 @@ class Durability:
             raise ValueError("replicas and wait_ms can't be negative")
         if self.every_second and not self.replicas:
             raise ValueError("appendfsync everysec is only accepted together with at least one replica")
+
+
+def what_tls_lacks(failure: BaseException | None) -> str | None:
+    """Say what to change where the server's certificate kept a connection from coming about; else None."""
+    while failure is not None:
+        if isinstance(failure, ssl.SSLCertVerificationError):
+            return _UNTRUSTED
+        failure = failure.__cause__ or failure.__context__  # redis-py raises its own, of the same text
+    return None
 
 
 QUESTION: Final = (b"CONFIG", b"GET", b"maxmemory-policy", b"appendonly", b"appendfsync")

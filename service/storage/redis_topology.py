@@ -144,11 +144,12 @@ class Sentinels(_Known):
         return [await self.server_of("")]
 
     async def _look(self) -> None:
-        unknown = False
+        unknown, why = False, ""
         for place in self._sentinels:
             try:
                 reply = await self._ask(place)
-            except (NotSent, Lost, ResponseError):
+            except (NotSent, Lost, ResponseError) as failed:
+                why = why or (str(failed) if isinstance(failed, NotSent) else "")
                 continue
             if isinstance(reply, list) and len(reply) == 2:
                 self._master = (reply[0].decode(), int(reply[1]))
@@ -160,7 +161,7 @@ class Sentinels(_Known):
             raise StoreRefused(
                 "The Sentinels do not know the service named in the store's address (`sentinel monitor <service> …`)."
             )
-        raise StoreUnavailable("No Sentinel in the store's address answers. Try again.")
+        raise StoreUnavailable(why or "No Sentinel in the store's address answers. Try again.")
 
     async def _ask(self, place: Place) -> object:
         # Sentinels seldom have a password, and refuse one they don't have; so first without.
@@ -211,11 +212,13 @@ class Cluster(_Known):
         return sum(end - start + 1 for start, end in zip(self._starts, self._ends, strict=True)) == 16384
 
     async def _look(self) -> None:
+        why = ""
         for place in dict.fromkeys((*self._places, *self._seeds)):
             node = self._server_at(place).node
             try:
                 reply = await node.ask(b"CLUSTER", b"SLOTS")
-            except (NotSent, Lost):
+            except (NotSent, Lost) as failed:
+                why = why or str(failed)
                 continue
             except ResponseError:
                 raise StoreRefused(
@@ -227,7 +230,7 @@ class Cluster(_Known):
             self._ends = [end for _, end, _ in ranges]
             self._places = [master for _, _, master in ranges]
             return
-        raise StoreUnavailable(NOBODY_ANSWERS)
+        raise StoreUnavailable(why or NOBODY_ANSWERS)
 
     @staticmethod
     def _place(asked: Place, entry: list[bytes | int | None]) -> Place:
