@@ -22,7 +22,10 @@ from service.desk.session import Session
 from service.desk.sync_measures import NOT_COUNCIL, measure_of, measures, of_council
 from service.desk.writing import sure, text_of
 
-_THEN = "When it is done: `sottovoce desk reviewed POLL --ended`, or `--again DAY`."
+_THEN = (
+    "What to do, and the letters for it: `sottovoce desk rollout POLL`. "
+    "When it is done: `sottovoce desk reviewed POLL --ended`, or `--again DAY`."
+)
 
 
 @desk.command("measures")

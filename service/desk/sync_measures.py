@@ -38,7 +38,7 @@ class ResultWaiting:
             return f"A result waits for the council: `sottovoce desk result {self.poll}`, then `acknowledge`."
         return (
             "The council has not said what it did after a poll: "
-            f"`sottovoce desk implemented {self.poll} --text-file …`."
+            f"`sottovoce desk implemented {self.poll} --text-file …`; `desk rollout` has the letters."
         )
 
 

@@ -240,7 +240,8 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert world.does("desk", desk, "acknowledge", phi)["state"] == "acknowledged"
     rollout = world.does("desk", desk, "rollout", phi)
     assert (rollout["measure"], rollout["issues"]) == ("Written warning", ["Harassment"])
-    assert _awaited(world, f"`sottovoce desk implemented {phi} ") == [{"poll": phi, "word": "implemented"}]
+    letters = f"`sottovoce desk implemented {phi} --text-file …`; `desk rollout` has the letters."
+    assert _awaited(world, letters) == [{"poll": phi, "word": "implemented"}]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.desk.polls_cli.sure", _no)
         said = _refused_desk(world, "implemented", phi, "--text-file", str(done))

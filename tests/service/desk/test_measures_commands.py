@@ -88,6 +88,7 @@ def test_measures_are_listed_with_what_is_due(council: Council) -> None:
         f"  to be looked at again on {named(40)}, in 40 days.",
         "  Which action?",
         f"  Poll {LATER}",
+        "What to do, and the letters for it: `sottovoce desk rollout POLL`. "
         "When it is done: `sottovoce desk reviewed POLL --ended`, or `--again DAY`.",
     ]
     assert [(one["poll"], one["due"], one["ahead"]) for one in council.listed()] == [
