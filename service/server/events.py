@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from service.storage.limiter import LimiterUnavailable
 from service.storage.protocol import StoreRefused, StoreUnavailable
 
 _logger = logging.getLogger("sottovoce.server")
@@ -32,8 +33,12 @@ def event(name: str) -> None:
 
 
 def failure(name: str, error: BaseException) -> None:
-    """Write that something failed: the kind of error and where, without its message, which could hold input."""
-    _logger.error("%s %s at %s", name, type(error).__name__, _place(error.__traceback__))
+    """Write that something failed: the kind of error and where, without its message, which could hold input.
+
+    The sentences of a store or a limiter are fixed, and say what to change: these are written too.
+    """
+    said = f": {error}" if isinstance(error, StoreUnavailable | StoreRefused | LimiterUnavailable) else ""
+    _logger.error("%s %s at %s%s", name, type(error).__name__, _place(error.__traceback__), said)
 
 
 @contextmanager

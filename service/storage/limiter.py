@@ -42,7 +42,10 @@ def wall_clock() -> int:
 
 
 class LimiterUnavailable(Exception):
-    """The limiter's state can't be reached. Nothing was let through; the client is told to try again."""
+    """The limiter's state can't be reached. Nothing was let through; the client is told to try again.
+
+    The message goes to the log: it holds no secret and nothing of a request.
+    """
 
 
 class Limiter(Protocol):

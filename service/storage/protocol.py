@@ -40,7 +40,10 @@ SEQUENCE_BYTES: Final = 8
 
 
 class StoreUnavailable(Exception):
-    """The engine failed or did not answer in time. Whether a change was made is unknown: read before repeating it."""
+    """The engine failed or did not answer in time. Whether a change was made is unknown: read before repeating it.
+
+    The message goes to the log: it says what to change, and holds no secret and nothing of a record.
+    """
 
 
 class StoreRefused(Exception):

@@ -10,6 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.wire.client import Client, Declined
+from service.wire.problems import Kind
+from tests.support.groups import Group
 from tests.support.redis_server import redis_server, wait_until
 from tests.support.server import NO_TLS, RunningServer, running_server
 
@@ -48,3 +51,24 @@ def test_a_worker_that_starts_while_redis_is_away_waits_for_it(tmp_path: Path) -
         wait_until(lambda: up(server), what="the server answers")
         assert len(set(server.pids) - before) >= 1
         assert server.stop() == 0
+
+
+def test_the_log_says_what_the_store_lacks(tmp_path: Path) -> None:
+    """In the words that the start has for it: whoever looks there can't read the source. Its password isn't said."""
+    with (
+        redis_server(tmp_path / "redis", {"requirepass": "hunter2"}) as redis,
+        running_server(tmp_path / "server", redis_url=redis.url) as server,
+        Client(server.base) as client,
+    ):
+        group = Group.draw()
+        group.found(client)
+        redis.configure(appendfsync="everysec")
+        with pytest.raises(Declined) as refused:
+            group.file(client)
+        assert refused.value.kind is Kind.UNAVAILABLE
+        wait_until(lambda: "store-unavailable" in server.log, what="a line of the log")
+        line = next(line for line in server.log.splitlines() if "store-unavailable" in line)
+        assert "Set `appendfsync always` in redis.conf" in line
+        assert "hunter2" not in server.log
+        redis.configure(appendfsync="always")
+        group.file(client)
