@@ -46,6 +46,7 @@ class BoothPage(LocalPage):
         secret: str,
         moment: Callable[[int], str],
         sent: str,
+        check: str,
         voters: str,
         board: DefineBoard,
     ) -> None:
@@ -56,6 +57,7 @@ class BoothPage(LocalPage):
         self._voters = voters
         self._manifest, self._summary, self._cast = manifest, summary, cast
         self._until, self._sent, self._moment = moment(manifest.closes_at), sent, moment
+        self._check = check
 
     def respond(self, method: str, path: str, body: bytes) -> Answer:
         """See LocalPage."""
@@ -70,7 +72,7 @@ class BoothPage(LocalPage):
                 return self._review(option)
             case "GET", "/done" if self._last is not None:
                 ballot, page, lost = self._last
-                return self._page("done.html", ballot=ballot, page=page, lost=lost)
+                return self._page("done.html", ballot=ballot, page=page, lost=lost, check=self._check)
             case "POST", "/cast":
                 option = self._option(body)
                 if option is None:
@@ -145,8 +147,12 @@ def serve(
     *,
     moment: Callable[[int], str],
     sent: str,
+    check: str,
 ) -> None:
-    """Serve the page until Ctrl-C or half an hour without a request. Prints the address to open."""
+    """Serve the page until Ctrl-C or half an hour without a request. Prints the address to open.
+
+    check: the command that says what became of the ballots.
+    """
     casting = threading.Lock()
 
     def cast(option: int) -> Receipt:
@@ -164,6 +170,7 @@ def serve(
             secret=secret,
             moment=moment,
             sent=sent,
+            check=check,
             voters=checked.voters.told(),
             board=checked.board,
         )

@@ -90,7 +90,18 @@ def vote(
             summary = voting.read_summary(client, checked, keys)
             if web:
                 sent = SENT.format(n=checked.electorate.size)
-                serve(client, checked, keys, summary, admission, home, click.echo, moment=moment, sent=sent)
+                serve(
+                    client,
+                    checked,
+                    keys,
+                    summary,
+                    admission,
+                    home,
+                    click.echo,
+                    moment=moment,
+                    sent=sent,
+                    check=check_command(poll, server, proxy, home),
+                )
                 return
             click.echo(shown("\n".join(told(checked, summary))), err=True)
             try:

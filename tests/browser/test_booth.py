@@ -49,6 +49,7 @@ BOARD = DefineBoard(
     2,
     tuple(TrusteeCard(name, bytes([n]) * 32) for n, name in enumerate(("Ana", "Ben", "Eva<b>"))),
 )
+CHECK = "sottovoce vote POLL --server https://reports.example --check"
 LEFT_OUT = "Of the members in the snapshot 'spring', left out: github.com/m0."
 
 
@@ -64,6 +65,7 @@ def served(manifest: Manifest, cast: object, summary: Summary = SUMMARY) -> Iter
             secret=SECRET,
             moment=moment,
             sent=SENT.format(n=5),
+            check=CHECK,
             voters=LEFT_OUT,
             board=BOARD,
         )
@@ -142,6 +144,7 @@ def test_a_vote_from_summary_to_receipt(
         page.reload()  # which casts nothing: see cast_for below
         assert "bb" * 32 in page.content()
         assert "vote again until" in page.content()
+        assert page.get_by_text(CHECK).count() == 1
         look("done")
         page.get_by_role("link", name="Vote again").click()
         page.locator("label", has_text="Written warning").click()
@@ -153,6 +156,7 @@ def test_a_vote_from_summary_to_receipt(
         page.get_by_role("button", name="Cast the ballot").click()
         assert page.locator(".receipt").inner_text() == receipt.decode()
         assert "nowhere else" in page.content()
+        assert page.get_by_text(CHECK).count() == 0  # it would find no receipt
         look("not-kept")
         page.goto(address)
         page.locator("label", has_text="Written warning").click()
@@ -204,6 +208,7 @@ def page_of(world: World) -> BoothPage:
         secret=SECRET,
         moment=moment,
         sent="",
+        check=CHECK,
         voters=LEFT_OUT,
         board=BOARD,
     )

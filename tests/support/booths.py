@@ -80,6 +80,7 @@ def page_after_cast(server: TimedServer, poll: ServerPoll, home: Path) -> str:
                 secret="s",
                 moment=str,
                 sent="",
+                check="",
                 voters="",
                 board=BOARD,
             )

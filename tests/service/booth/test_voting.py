@@ -110,7 +110,10 @@ async def test_voting_in_the_page_reaches_the_server(server: TimedServer, tmp_pa
                 with Admission(client, poll.group.id, "casts") as admission:
                     arguments = (client, checked, keys, summary, admission, home, printed.append)
                     thread = threading.Thread(
-                        target=serve, args=arguments, kwargs={"moment": str, "sent": "…"}, daemon=True
+                        target=serve,
+                        args=arguments,
+                        kwargs={"moment": str, "sent": "…", "check": "…"},
+                        daemon=True,
                     )
                     thread.start()
                     while not printed:
@@ -195,6 +198,7 @@ async def test_who_cannot_open_the_summary_is_told_and_can_vote(server: TimedSer
         secret="s",
         moment=str,
         sent="",
+        check="",
         voters="",
         board=BOARD,
     ).answer("GET", "/s/", {"host": "h"}, b"")
