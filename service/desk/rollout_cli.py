@@ -104,7 +104,8 @@ def _give(
         for name, text in files.items():
             write_private(out / name, f"{text}\n".encode())
         view["written"] = [str(out / name) for name in files]
-        emit(view, as_json, shown(f"Written into {out}: {', '.join(files)}.\n{_YOURS}"))
+        then = _YOURS if "poll" in view else "Change them, and give the folder with --letters."
+        emit(view, as_json, shown(f"Written into {out}: {', '.join(files)}.\n{then}"))
     elif alone:
         emit(view, as_json, "".join(texts.values()))
     else:

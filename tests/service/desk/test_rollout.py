@@ -247,7 +247,9 @@ async def test_other_councils_are_told_by_a_file_that_is_half_filled_in(council:
 async def test_the_letters_are_given_to_be_changed(council: Council) -> None:
     """With their fields, without a poll and without a passphrase; and what was written so is taken."""
     out = council.folder / "own"
-    assert "reporter.txt, concerned.txt, meanwhile.txt" in await council.gives("--example", "--out", str(out))
+    written = await council.gives("--example", "--out", str(out))
+    assert "reporter.txt, concerned.txt, meanwhile.txt" in written
+    assert written.endswith("\nChange them, and give the folder with --letters.\n")
     assert load(out) == load()
     assert await council.gives("--example", "--letter", "back") == load()["back"] + "\n"
     assert "give the poll's id" in await council.refused()
