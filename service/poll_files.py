@@ -64,20 +64,30 @@ def verify_files(archive: Path, evidence: Path, manifest: Path, registry: Path) 
 
     Also gives the registry of members by which it was judged: that it is the community's no file can prove.
     """
-    held = read_whole(evidence, MAX_EVIDENCE)
-    stored = verified_chain(registry)
+    held = _read(evidence, MAX_EVIDENCE, "the evidence (NAME.evidence.json, or --evidence)")
+    try:
+        stored = verified_chain(registry)
+    except Refused as refused:
+        raise Refused(f"the registry (--registry): {refused.reason}") from None
     if stored is None:
-        raise Refused("the registry's file is not there")
+        raise Refused("the registry (--registry): the file is not there")
     known = stored.registry
     members = _snapshot_of(known, held)
     report = verify(
         ED25519,
-        read_whole(archive, MAX_ARCHIVE),
+        _read(archive, MAX_ARCHIVE, "the archive (NAME.bel)"),
         held,
-        manifest=read_whole(manifest, 64 * 1_024),
+        manifest=_read(manifest, 64 * 1_024, "the manifest (--manifest)"),
         registry=members,
     )
     return report, known
+
+
+def _read(path: Path, limit: int, what: str) -> bytes:
+    try:
+        return read_whole(path, limit)
+    except Refused as refused:
+        raise Refused(f"{what}: {refused.reason}") from None
 
 
 def _snapshot_of(registry: Registry, evidence: bytes) -> Collection[Point]:
