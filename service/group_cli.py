@@ -24,6 +24,7 @@ from service.chain_files import read_whole
 from service.console import (
     command,
     emit,
+    hex_id,
     json_option,
     passphrase_option,
     read_passphrase,
@@ -96,7 +97,7 @@ def create(
         name=name,
         languages=languages,
         minimum=minimum,
-        alternate=alternate,
+        alternate=None if alternate is None else hex_id(alternate, 16, "a group's id").hex(),
         root=root.verify_key().raw,
     )
     rosters.check_new(None, found)
@@ -183,13 +184,14 @@ def settings(
     if name is None and not languages and minimum is None and alternate is None:
         raise Refused("say what to change: --name, --language, --minimum or --alternate")
     now = verified(read_chain(context.obj[0])).latest
-    kept = now.alternate.hex() if now.alternate else None
+    kept = now.alternate.hex() if now.alternate else "none"
+    named = kept if alternate is None else alternate
     said = statement(
         rosters.Settings,
         name=now.name if name is None else name,
         languages=languages or now.languages,
         minimum=minimum or now.minimum,
-        alternate=None if alternate == "none" else kept if alternate is None else alternate,
+        alternate=None if named == "none" else hex_id(named, 16, "a group's id").hex(),
     )
     append(context, said, as_json)
 
@@ -223,7 +225,8 @@ def members(context: click.Context, registry: str | None, no_registry: bool, as_
     """Name the registry of community members whose voices count for this group."""
     if (registry is None) != no_registry:
         raise Refused("give either --registry or --none")
-    append(context, statement(rosters.Members, registry=registry), as_json)
+    named = None if registry is None else hex_id(registry, 32, "a registry's id").hex()
+    append(context, statement(rosters.Members, registry=named), as_json)
 
 
 @group.command()

@@ -120,7 +120,9 @@ def read_chain(home: Path) -> chains.VerifiedChain:
     try:
         stored = msgspec.json.decode(read_whole(home / CHAIN_FILE, MAX_CHAIN_FILE), type=RosterChain)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Refused(f"{CHAIN_FILE} is damaged: restore it from a backup") from None
+        raise Refused(
+            f"{CHAIN_FILE} is damaged, or no group's: restore it from a backup, or name the group's folder with --home"
+        ) from None
     try:
         root = rosters.root_of(bytes.fromhex(stored.group), stored.statements)
         return chains.verify_chain(stored.statements, root, Label.ROSTER)

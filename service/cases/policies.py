@@ -191,7 +191,9 @@ def decode_policy(raw: bytes) -> Policy:
     """Parse a policy written as JSON (what `sottovoce group policy --file` reads) and check it."""
     try:
         return checked_policy(msgspec.json.decode(decoded(raw), type=Policy))
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise Refused("policy: not a policy file: it is not UTF-8 text") from None
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Refused(f"policy: not a policy file: {error}") from None
 
 

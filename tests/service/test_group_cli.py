@@ -210,15 +210,15 @@ def test_a_key_is_never_overwritten(home: Path) -> None:
         (("add", "--card", "FORGED"), "signature does not hold"),
         (("settings",), "say what to change"),
         (("settings", "--name", ""), "wrong form (name)"),
-        (("settings", "--alternate", ""), "wrong form"),
-        (("settings", "--alternate", "xyz"), "wrong form (alternate)"),
+        (("settings", "--alternate", ""), "a group's id is 32 hexadecimal digits"),
+        (("settings", "--alternate", "xyz"), "a group's id is 32 hexadecimal digits"),
         (("settings", "--alternate", "OWN"), "own alternate"),
         (("settings", "--language", "Klingon!"), "wrong form (languages)"),
-        (("members", "--registry", "ab" * 16), "wrong form"),
-        (("members", "--registry", "AB" * 32), "wrong form"),
+        (("members", "--registry", "ab" * 16), "a registry's id is 64 hexadecimal digits"),
         (("members", "--registry", "ab" * 32, "--none"), "either"),
         (("members",), "either"),
         (("policy", "--file", "NOT A CARD"), "not a policy"),
+        (("policy", "--file", "NOT TEXT"), "it is not UTF-8 text"),
         (("policy", "--file", "LOW"), "baseline"),
     ],
 )
@@ -227,8 +227,9 @@ def test_mistakes_are_explained(home: Path, arguments: tuple[str, ...], said: st
     from service.cases.policies import baseline
 
     group = created(home)
-    nonsense, forged, low = (home.parent / name for name in ("nonsense", "forged", "low"))
+    nonsense, forged, low, binary = (home.parent / name for name in ("nonsense", "forged", "low", "binary"))
     nonsense.write_bytes(b"[]")
+    binary.write_bytes(b"\xff\x00")
     ada = Member.draw("Ada").card()
     forged.write_bytes(msgspec.json.encode(msgspec.structs.replace(ada, pseudonym="Eve")))
     low.write_bytes(msgspec.json.encode(msgspec.structs.replace(baseline(), issues=())))
@@ -236,6 +237,7 @@ def test_mistakes_are_explained(home: Path, arguments: tuple[str, ...], said: st
         "CARD": card(home, "Ada"),
         "MISSING": str(home / "missing"),
         "NOT A CARD": str(nonsense),
+        "NOT TEXT": str(binary),
         "FORGED": str(forged),
         "LOW": str(low),
         "OWN": group,

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from crypto.errors import Refused
+from service.cli import main
 from service.group_home import CHAIN_FILE, read_chain, verified, write_chain
+from service.wire.registry_pins import save_chain
 from service.wire.shapes import RosterChain
 from tests.support.groups import Group
+from tests.support.members import make_keeper
 
 
 @pytest.fixture
@@ -22,6 +26,29 @@ def group(tmp_path: Path) -> Group:
 
 def test_what_is_written_is_read(tmp_path: Path, group: Group) -> None:
     assert verified(read_chain(tmp_path)).latest == group.roster
+
+
+def test_a_registrys_chain_is_not_a_damaged_group(tmp_path: Path) -> None:
+    """Whoever names the registry's folder with --home has nothing to restore."""
+    keeper = make_keeper(3)
+    save_chain(tmp_path / CHAIN_FILE, keeper.id, keeper.statements)
+    with pytest.raises(Refused, match=r"or no group's: .* name the group's folder with --home"):
+        read_chain(tmp_path)
+
+
+def test_ids_are_taken_in_capitals(tmp_path: Path, quick_key_files: None) -> None:
+    """As everywhere else; what is signed has small letters."""
+    (tmp_path / "pass").write_text("correct horse battery staple", encoding="utf-8")
+    group = ["group", "--home", str(tmp_path / "group"), "--passphrase-file", str(tmp_path / "pass")]
+    for typed in (
+        ["create", "--name", "Aurora", "--language", "en", "--alternate", "AB" * 16],
+        ["settings", "--name", "Borealis"],
+        ["members", "--registry", " " + "CD" * 32],
+    ):
+        done = CliRunner().invoke(main, [*group, *typed])
+        assert done.exit_code == 0, done.output
+    now = verified(read_chain(tmp_path / "group")).latest
+    assert (now.name, now.alternate, now.registry) == ("Borealis", b"\xab" * 16, b"\xcd" * 32)
 
 
 def test_a_changed_chain_is_said_to_be_changed(tmp_path: Path, group: Group) -> None:
