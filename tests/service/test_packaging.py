@@ -170,6 +170,7 @@ def test_the_documented_unit_waits_longer_too_and_does_not_give_up(tmp_path: Pat
     assert int(said["TimeoutStopSec"]) > GRACE_S
     assert int(said["RestartSec"]) >= 3
     assert said["Restart"] == "on-failure"
+    assert "time-sync.target" in said["After"], "reports are listed by the time at which they came"
     assert said["KillMode"] == "mixed", "the server ends its workers, once they are done"
     (settings,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
     (tmp_path / "settings.toml").write_text(settings)
