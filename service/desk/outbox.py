@@ -234,6 +234,9 @@ def _readdress(session: Session, item: Waiting, cases: dict[str, Case], result: 
     fresh = session.entropy(16).hex()
     again = msgspec.structs.replace(item, item=fresh, address=case.mailbox_address, covered=False)
     session.vault.put("outbox", bytes.fromhex(again.item), again)
+    result.warnings.append(
+        "a letter waits, since its reporter has a new mailbox by now: sync again to send it there"
+    )
 
 
 def _mailbox_key(item: Waiting, cases: Mapping[str, Case]) -> str | None:

@@ -190,8 +190,9 @@ def test_a_letter_written_before_the_new_code_was_known_follows_the_reporter(
         case = next(iter(ada.cases().values()))
         ada.enqueue(actions.write_letter(ada.desk(NOW + 1), case, group.histories, "are you there?"))
         reporter.burn(reporter.prepared(ReplyCode.draw(system), 0, "one more thing"), 0)
-        synced(ada, client, NOW + 2)
-        synced(ada, client, NOW + 3)
+        [said] = synced(ada, client, NOW + 2).warnings
+        assert "sync again to send it there" in said
+        assert synced(ada, client, NOW + 3).warnings == []
         assert [letter.text for letter in reporter.letters()] == ["are you there?"]
         assert ada.outbox() == []
 
