@@ -26,7 +26,9 @@ from polls.manifest import ABSTAIN, NO_ACTION, Conduct, Manifest, Option, Urgent
 from polls.outcome import Rule
 from polls.transcript import Step
 from service.cases.policies import baseline
+from service.cases.registry import Registry
 from service.cases.rosters import Roster
+from service.cases.snapshots import Snapshot
 from service.cases.summaries import seal_summary
 from service.chain_files import read_whole, write_whole
 from service.console import hex_id
@@ -114,6 +116,7 @@ def _prepare(
     roster: Roster,
     registry: bytes,
 ) -> Prepared:
+    opens_at = _opening(file, client.now_s())
     transcript = client.do(poll_calls.board(board)).transcript
     if not transcript.complete(Step.OUTPUT):
         raise Refused(
@@ -121,8 +124,7 @@ def _prepare(
             "run this again"
         )
     trustees = transcript.board()
-    members = fetch(client, registry, home)
-    snapshot = members.snapshot(file.snapshot)
+    snapshot = _frozen(fetch(client, registry, home), file)
     electorate = Electorate(snapshot.rings(file.left_out))
     if electorate.size > MAX_VOTERS:
         raise Refused(f"a poll has at most {MAX_VOTERS:,} voters; this snapshot gives {electorate.size:,}")
@@ -148,7 +150,7 @@ def _prepare(
         disclosure=disclosure,
         basis=_basis(file, roster),
         summary=hash_hex(summary),
-        opens_at=_seconds(file.opens_at),
+        opens_at=opens_at,
         closes_at=closes_at,
         cooling_off_s=cooling_off_s,
         archive_at=archive_at,
@@ -160,6 +162,29 @@ def _prepare(
         server_key=_server_key(session, client),
     )
     return Prepared(manifest.raw, summary)
+
+
+def _opening(file: PollFile, now_s: int) -> int:
+    """Say when it opens. Refused in the past, where a poll made from the example as it stands would."""
+    opens_at = _seconds(file.opens_at)
+    if opens_at <= now_s:
+        raise Refused("poll.toml: opens_at is over already: trustees show their shares before a poll opens")
+    return opens_at
+
+
+def _frozen(members: Registry, file: PollFile) -> Snapshot:
+    """Find the snapshot that is polled, with all who are left out in it: a mistyped account would let them vote."""
+    found = next((one for one in members.snapshots if one.name == file.snapshot), None)
+    if found is None:
+        known = ", ".join(one.name for one in members.snapshots) or "none: its keeper runs `registry freeze`"
+        raise Refused(f"poll.toml: snapshot: the registry has none of that name; it has {known}")
+    accounts = {each.account for each in found.members}
+    strange = [str(place) for place, account in enumerate(file.left_out, 1) if account not in accounts]
+    if strange:
+        raise Refused(
+            f"poll.toml: left_out: of its accounts, number {', '.join(strange)} is not in the snapshot"
+        )
+    return found
 
 
 def _basis(file: PollFile, roster: Roster) -> Conduct | Urgent:

@@ -11,6 +11,7 @@ from polls.manifest import Conduct, Urgent
 from service.cases.policies import baseline
 from service.desk import polls, polls_file
 from tests.support.groups import Group
+from tests.support.members import SNAPSHOT, make_keeper
 
 
 def read(folder: Path, text: str) -> polls_file.PollFile:
@@ -94,3 +95,27 @@ def test_a_time_without_its_zone_is_refused(tmp_path: Path) -> None:
     file = read(tmp_path, polls_file.example("ab" * 32).replace("12:00:00Z", "12:00:00"))
     with pytest.raises(Refused, match="zone"):
         polls._seconds(file.closes_at)
+
+
+def test_a_poll_that_opened_already_is_not_made(tmp_path: Path) -> None:
+    """The example's own day is in the past: the server names five things that may be wrong, of which this is one."""
+    file = read(tmp_path, polls_file.example("ab" * 32))
+    opens_at = polls._seconds(file.opens_at)
+    assert polls._opening(file, opens_at - 1) == opens_at
+    with pytest.raises(Refused, match=r"poll.toml: opens_at is over already"):
+        polls._opening(file, opens_at)
+
+
+def test_who_is_left_out_is_in_the_snapshot(tmp_path: Path) -> None:
+    """A mistyped account of the accused is told by its place, and a mistyped snapshot with those there are."""
+    registry, text = make_keeper(3).registry, polls_file.example("ab" * 32)
+    (account, *_) = (each.account for each in registry.snapshot(SNAPSHOT).members)
+    text = text.replace('snapshot = ""', f'snapshot = "{SNAPSHOT}"')
+    right = read(tmp_path, text.replace("left_out = []", f'left_out = ["{account}"]'))
+    assert polls._frozen(registry, right).name == SNAPSHOT
+    wrong = read(tmp_path, text.replace("left_out = []", f'left_out = ["{account}", "github.com/nobody"]'))
+    with pytest.raises(Refused, match=r"left_out: of its accounts, number 2 is not in the snapshot"):
+        polls._frozen(registry, wrong)
+    other = read(tmp_path, text.replace(f'"{SNAPSHOT}"', '"other"'))
+    with pytest.raises(Refused, match=f"snapshot: the registry has none of that name; it has {SNAPSHOT}$"):
+        polls._frozen(registry, other)
