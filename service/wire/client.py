@@ -31,6 +31,9 @@ T = TypeVar("T")
 CONNECT_S = 60.0  # a Tor circuit may take this long
 READ_S = 120.0
 PROBLEM_CAP = 4_096
+PROXY_ERRORS = (502, 503, 504)
+_AWAY = "The server is away at the moment, says what stands in front of it. Try again in a while."
+_UNKNOWN = "The server refused, with a reason this version doesn't know."
 MAX_RETRY_AFTER_S = 86_400
 
 
@@ -50,8 +53,8 @@ class Declined(Exception):
     def __init__(
         self, kind: Kind | None, status: int, retry_after_s: int | None = None, words: str = ""
     ) -> None:
-        title = kind.title if kind else "The server refused, with a reason this version doesn't know."
-        super().__init__(words or title)
+        unknown = _AWAY if status in PROXY_ERRORS else _UNKNOWN
+        super().__init__(words or (kind.title if kind else unknown))
         self.kind = kind
         self.status = status
         self.retry_after_s = retry_after_s

@@ -15,6 +15,7 @@ import pytest
 from abuse import puzzle
 from abuse.routes import AdmissionKey, Route
 from crypto.entropy import system
+from service.wire import calls
 from service.wire.admitting import MARGIN_S, PARTS, Admission
 from service.wire.calls import Call
 from service.wire.client import Client, Declined, Unreachable
@@ -248,3 +249,20 @@ def test_a_reporter_who_leaves_leaves_no_work_behind() -> None:
         admission.close()
         assert monotonic() - since < 2
         assert all(thread.name != "puzzle" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_whose_server_is_away_is_not_taken_for_one_that_refuses(status: int) -> None:
+    """As nginx answers while the server starts again: with a page of its own. What was sent may have arrived."""
+
+    def nginx(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, stream=httpx.ByteStream(b"<html><h1>Bad Gateway</h1></html>"))
+
+    attempts = Attempts(lambda _token: calls.server_info())
+    with (
+        Client("http://localhost", transport=httpx.MockTransport(nginx)) as client,
+        pytest.raises(Declined, match="The server is away at the moment") as declined,
+    ):
+        attempts.send(client, "")
+    assert declined.value.kind is None
+    assert attempts.may_have_arrived
