@@ -156,7 +156,10 @@ def load_chain(path: Path) -> tuple[bytes, tuple[bytes, ...]] | None:
     try:
         stored = msgspec.json.decode(raw, type=_ChainFile)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise Refused("The file of a registry's chain is damaged. Restore it from a backup.") from None
+        raise Refused(
+            "The file of a registry's chain is damaged, or is none: restore it from a backup, or name the folder that "
+            "has it."
+        ) from None
     return bytes.fromhex(stored.registry), stored.statements
 
 
