@@ -57,6 +57,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             fail(f"{error}{later}", DECLINED)
         except Unwritten as error:
             fail(f"standard output takes nothing: {error}", UNWRITTEN)
+        except PermissionError:  # of a folder that this user may not enter: even asking what is in it raises
+            fail("this user may not enter or read a folder that this needs, such as that of --home", REFUSED)
         except (click.Abort, KeyboardInterrupt):
             fail_interrupted("interrupted")
 
