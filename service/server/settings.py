@@ -17,9 +17,11 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Onion = Annotated[str, Meta(max_length=100, pattern=r"^(https?://)?([a-z0-9-]+\.)+onion(:[0-9]{1,5})?/?\Z")]
 PerHour = Annotated[int, Meta(ge=60, le=36_000_000)]
 Burst = Annotated[int, Meta(ge=4, le=4_096)]
 LetterBurst = Annotated[int, Meta(ge=64, le=4_096)]  # a batch of 64 letters must fit
@@ -88,8 +90,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How long reports are gathered before handlers see them. 0: at once, for demonstrations and tests."""
     paging: str | None = None
     """A program that calls people when someone is in danger; see service.server.paging."""
-    onion: Annotated[str, Meta(max_length=100)] | None = None
-    """The onion address to show, if there is one."""
+    onion: Onion | None = None
+    """The onion address to show, if there is one. `load` puts `http://` before a bare name, as Tor's file has it."""
     exit_url: Annotated[str, Meta(max_length=200, pattern=r"^https://[^\s\"'<>]+\Z")] = (
         "https://www.wikipedia.org/"
     )
@@ -136,6 +138,8 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
         raise SettingsRefused(f"A setting is wrong: {_place(refused, values)}.") from None
     if settings.store == "sqlite" and settings.workers != 1:
         raise SettingsRefused("SQLite takes one worker. Use Redis for more.")
+    if settings.onion is not None and "://" not in settings.onion:
+        return replace(settings, onion=f"http://{settings.onion}")
     return settings
 
 

@@ -227,3 +227,26 @@ def test_the_advice_on_the_proxy_keeps_addresses_and_answers_off_its_disk() -> N
         "proxy_buffering off;",
     ):
         assert needed in advice
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("sottovoceexample.onion", "http://sottovoceexample.onion"),
+        ("http://sottovoceexample.onion/", "http://sottovoceexample.onion/"),
+        ("https://www.sottovoceexample.onion:8443", "https://www.sottovoceexample.onion:8443"),
+    ],
+)
+def test_an_onion_address_is_one_that_can_be_opened(given: str, shown: str) -> None:
+    """Tor's `hostname` file has the name alone, which in a link would be a page of ours."""
+    assert load(None, {"SOTTOVOCE_DATA": "x", "SOTTOVOCE_ONION": given}).onion == shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["example.org", "https://example.org/x.onion", ".onion", "a.onion b", "javascript:a.onion", "a.onion\n"],
+)
+def test_what_is_no_onion_address_is_refused(given: str) -> None:
+    """It would be shown on every page, and in a header."""
+    with pytest.raises(SettingsRefused, match="see onion"):
+        load(None, {"SOTTOVOCE_DATA": "x", "SOTTOVOCE_ONION": given})
