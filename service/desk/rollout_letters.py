@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto.errors import Refused
-from service.cases.texts import tidy
+from service.cases.texts import decoded, tidy
 from service.chain_files import read_whole
 from service.console import one_line, shown
 
@@ -76,7 +76,7 @@ def blanks(text: str) -> list[str]:
 
 def _read(path: Path) -> str:
     try:
-        text = tidy(read_whole(path, _MAX_FILE).decode())
+        text = tidy(decoded(read_whole(path, _MAX_FILE)))
     except Refused as refused:
         raise Refused(f"{path.name}: {refused.reason}") from None
     except UnicodeDecodeError:

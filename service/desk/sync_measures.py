@@ -20,7 +20,8 @@ from service.wire.poll_shapes import PollEntry
 from service.wire.poll_views import PollView
 
 NOT_COUNCIL = (
-    "measures are followed at the desks of the council, and as of its last sync this is none of them"
+    "measures are followed at the desks of the council, and by your group's list, as this desk knows it, this is none "
+    "of them: if you are on the council, run `sottovoce desk sync`"
 )
 _GONE = "it is listed, and not there"
 
