@@ -74,6 +74,11 @@ def check(home: MemberHome, server: str, proxy: str | None, as_json: bool) -> No
             "folder; if not, somebody joined in your name: tell the registry's keeper and everyone."
         )
     speaks = [s.name for s in registry.snapshots if any(m.member_key == state.public for m in s.members)]
+    earlier = [
+        s.name
+        for s in registry.snapshots
+        if s.name not in speaks and home.keeps_old_of(m.member_key for m in s.members)
+    ]
     result = {
         "status": status,
         "registry": rid.hex(),
@@ -83,12 +88,17 @@ def check(home: MemberHome, server: str, proxy: str | None, as_json: bool) -> No
         "head": registry.head.hex(),
         "members": len(registry.members),
         "snapshots": speaks,
+        "snapshots_with_old_keys": earlier,
     }
     lines = [
         text,
         *registry_lines(registry),
         f"Snapshots with you: {', '.join(speaks) or 'none yet; voices and polls go by snapshots'}.",
     ]
+    if earlier:
+        lines.append(
+            f"Snapshots with a key that you replaced: {', '.join(earlier)}. `vote` finds it here by itself."
+        )
     emit(result, as_json, shown("\n".join(lines)))
 
 

@@ -8,7 +8,7 @@ replace them; `<registry>.json` is the chain as last accepted, which is what lat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -97,6 +97,11 @@ class MemberHome:
                 "there is no member's key file in that folder: name the one that has yours with --home, or make keys "
                 "with `sottovoce member new`"
             )
+
+    def keeps_old_of(self, listed: Iterable[Point]) -> bool:
+        """Whether one of these keys was replaced and is here still: polls that list it are voted in with it."""
+        old = set(self._old_files())
+        return bool(old) and any(self._old_file(each.raw.hex()) in old for each in listed)
 
     def has_next(self) -> bool:
         """Whether there are keys that are to replace those in force."""

@@ -79,6 +79,8 @@ def test_members_join_by_invitation_and_by_ssh_rotate_and_leave(
     keeper.does("registry", "publish", *at)
     checked = ann.does("member", "check", *at)
     assert (checked["status"], checked["snapshots"]) == ("rotated", [])
+    assert checked["snapshots_with_old_keys"] == ["2026-q1"]
+    assert "key that you replaced: 2026-q1." in ann.run("member", "check", *at).output
     after = member_keys.read(ann.home / member_keys.FILE, Passphrase(PASSPHRASE))
     assert after.member != before.member
     (old,) = ann.home.glob("old-*.key")
