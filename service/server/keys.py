@@ -9,14 +9,19 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from abuse.routes import AdmissionKey
 from crypto.entropy import Entropy
 from crypto.secrets import Secret, SymmetricKey
 from crypto.signatures import SigningKey
+from service.server.settings import DATABASE
 
-SIZE = 32
+SIZE: Final = 32
+# The others may be deleted, and are made anew. With another of these, receipts would no longer hold, and repeats of a
+# report would be stored twice.
+_LASTING: Final = ("receipts.key", "filler.key")
+_LOST: Final = "The data folder holds a database, and not its {}. Restore the keys too, from the same backup."
 S = TypeVar("S", bound=Secret)
 
 
@@ -39,12 +44,14 @@ class ServerKeys:
 
 
 def load_or_make(folder: Path, entropy: Entropy) -> ServerKeys:
-    """Read the keys, making those that are missing.
+    """Read the keys, making those that are missing; of a server that has a database already, only what may change.
 
-    Raises KeysRefused when a file is damaged, others can read it, or the folder can't be written.
+    Raises KeysRefused when a file is damaged or lost, others can read it, or the folder can't be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if (folder / DATABASE).exists() and (lost := [n for n in _LASTING if not (folder / n).exists()]):
+            raise KeysRefused(_LOST.format(", ".join(lost)))
         return ServerKeys(
             admission=_key(folder / "admission.key", AdmissionKey, entropy),
             receipts=_key(folder / "receipts.key", SigningKey, entropy),

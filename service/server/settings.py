@@ -29,6 +29,8 @@ EntryBurst = Annotated[int, Meta(ge=1_024, le=4_096)]  # a batch of 64 entries o
 Work = Annotated[int, Meta(ge=1, le=131_072)]
 WaitS = Annotated[int, Meta(ge=0, le=600)]
 ENV = "SOTTOVOCE_"
+DATABASE = "store.db"
+"""SQLite's file in the data folder."""
 
 
 class SettingsRefused(Exception):
@@ -165,7 +167,7 @@ def store_url(settings: Settings, environment: Mapping[str, str] | None = None) 
     """Give the store's address as service.storage.addresses reads it. It may hold a password: never print it."""
     environment = os.environ if environment is None else environment
     if settings.store == "sqlite":
-        return f"sqlite://{(settings.folder / 'store.db').absolute()}"
+        return f"sqlite://{(settings.folder / DATABASE).absolute()}"
     if url := environment.get(ENV + "REDIS_URL"):
         return url
     if settings.redis_url_file is None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from crypto.entropy import system
+from service.server.keys import load_or_make
 from service.server.settings import Settings, SettingsRefused, check_names, limiter_url, load, store_url
 from tests.support.redis_server import free_port
 from tests.support.server import ending
@@ -175,6 +177,29 @@ def test_serve_refuses_a_readable_key(tmp_path: Path) -> None:
     refused = ending("--data", str(data), "--port", str(free_port()))
     assert refused.returncode == 3
     assert "0600" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["receipts.key", "filler.key"])
+def test_serve_makes_no_new_key_beside_an_old_database(tmp_path: Path, name: str) -> None:
+    """As after a restore that forgot the keys: receipts given before would hold no longer."""
+    data = tmp_path / "data"
+    load_or_make(data, system)
+    (data / "store.db").touch()
+    (data / name).unlink()
+    refused = ending("--data", str(data), "--port", str(free_port()))
+    assert (refused.returncode, f"not its {name}. Restore" in refused.stderr) == (3, True), refused.stderr
+    assert not (data / name).exists()
+
+
+def test_keys_that_may_change_are_made_anew(tmp_path: Path) -> None:
+    """service/DATA.md says which an operator may delete."""
+    made = load_or_make(tmp_path, system)
+    (tmp_path / "store.db").touch()
+    for name in ("admission.key", "cookie.key"):
+        (tmp_path / name).unlink()
+    again = load_or_make(tmp_path, system)
+    assert again.receipts.verify_key() == made.receipts.verify_key()
+    assert again.admission.reveal() != made.admission.reveal()
 
 
 def test_an_empty_text_is_not_set() -> None:
