@@ -85,6 +85,8 @@ def notice_of(session: Session, path: Path, to: bytes, now_s: int) -> Notice:
         file = msgspec.convert(tomllib.loads(decoded(read_whole(path, _MAX_FILE))), NoticeFile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(f"measure.toml: {error}") from None
+    except ValueError:  # a number of over 4,300 digits
+        raise Refused("measure.toml: it holds a huge number") from None
     for account in file.about:
         read_subject(account)
     if file.until is not None and file.until < file.since:

@@ -232,6 +232,7 @@ def test_a_damaged_file_is_refused(councils: Councils) -> None:
         ('"Temporary ban"', '"Turned\\u202eround"', "control character"),
         ('"All places and events of Aurora"', '"' + "x" * 3_000 + '"', "where"),
         ("name", '"', "measure.toml"),
+        ("since = 2026-03-09", "since = " + "9" * 4_301, "a huge number"),
     ],
 )
 def test_a_measure_that_cannot_be_is_refused(councils: Councils, was: str, now: str, words: str) -> None:
