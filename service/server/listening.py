@@ -39,13 +39,13 @@ def check_free(host: str, port: int) -> None:
 
 @contextmanager
 def kept(folder: Path) -> Iterator[None]:
-    """Keep a data folder for this process; Refused when another has it. However that one ends, the folder is free.
+    """Keep a data folder for this process and its workers; Refused when others have it. Free once all of them ended.
 
     Where a file system knows no locks, nothing is kept. Refused too when the folder can't be made or read.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # no process that this one starts has it
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # programs don't inherit it, workers do
     except OSError as error:
         raise Refused(f"the data folder can't be read or written: {error.strerror}") from None
     try:
