@@ -2,182 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from crypto.entropy import system
 from crypto.errors import Refused
 from polls.archive import read
-from polls.casting import make_cast
 from polls.encoding import hash_hex
-from polls.manifest import election_of
 from service.booth.trustees import Contradiction, TrusteeHome
-from service.cases.rosters import Members
-from service.cli import main
-from service.wire import calls, poll_calls
 from service.wire.client import AsyncClient, Client
-from service.wire.puzzles import solve
 from service.wire.registry_pins import load_chain, save_chain
 from tests.support import belenios
 from tests.support.desks import home_of
-from tests.support.groups import Group
-from tests.support.server_polls import DAY, Community
-from tests.support.timed_server import TimedServer, timed_server
-
-PASSPHRASE = "correct horse battery staple"
-MEMBERS = 7
-
-POLL = """\
-question = "Which action, if any, should the council take?"
-matter = "{matter}"
-board = "{board}"
-snapshot = "spring"
-left_out = ["github.com/m0"]
-summary = "summary.txt"
-conduct = ["harassment"]
-quorum = {quorum}
-opens_at = {opens}
-closes_at = {closes}
-[[measures]]
-text = "Written warning"
-review_after_days = 90
-[[measures]]
-text = "Three-month suspension"
-review_after_days = 100
-"""
-
-
-class World:
-    """A server, a council with desks, three trustees with folders, and everybody's passphrase in a file."""
-
-    def __init__(self, server: TimedServer, folder: Path, members: int) -> None:
-        self.server, self.folder = server, folder
-        self.password = folder / "pass"
-        self.password.write_text(PASSPHRASE, encoding="utf-8")
-        self.community = Community.draw(members)
-        self.group = Group.draw(council=["Zoe", "Yan"])
-        self.group.say(Members(registry=self.community.id.hex()))
-        asyncio.run(self._publish())
-        with Client(server.base) as client:
-            self.group.found(client)
-        self.desk = home_of(folder / "zoe", server.base, self.group, "Zoe", PASSPHRASE)
-        self.does("desk", self.desk, "sync")
-
-    async def _publish(self) -> None:
-        async with AsyncClient(self.server.base) as client:
-            await self.community.publish(client)
-
-    def run(self, face: str, home: Path, *arguments: str) -> Result:
-        """Run `sottovoce FACE --home … arguments`."""
-        return CliRunner().invoke(
-            main, [face, "--home", str(home), "--passphrase-file", str(self.password), *arguments]
-        )
-
-    def does(self, face: str, home: Path, *arguments: str) -> dict[str, Any]:
-        """Run it with --json; it has to succeed."""
-        done = self.run(face, home, *arguments, "--json")
-        assert done.exit_code == 0, done.output
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
-
-    def at(self, face: str, home: Path, *arguments: str) -> dict[str, Any]:
-        """The same, with the server's address."""
-        return self.does(face, home, *arguments, "--server", self.server.base)
-
-    def refused(self, face: str, home: Path, *arguments: str) -> str:
-        """Run it; it has to be refused. Gives the sentence."""
-        done = self.run(face, home, *arguments, "--server", self.server.base)
-        assert done.exit_code == 3, done.output
-        return done.stderr
-
-    def trustee(self, place: int) -> Path:
-        return self.folder / f"trustee-{place}"
-
-    def ceremony(self) -> str:
-        """Make a board of 2 of 3, each trustee stepping until nothing is waited for."""
-        cards = [self.does("trustee", self.trustee(n), "new", "--name", f"T{n}")["card"] for n in (1, 2, 3)]
-        named = [part for card in cards for part in ("--card", card)]
-        made = self.does("poll", self.desk, "board", "--name", "The board", "--threshold", "2", *named)
-        board: str = made["board"]
-        assert [trustee["name"] for trustee in made["trustees"]] == ["T1", "T2", "T3"]
-        file = self.folder / "early.toml"
-        poll = POLL.format(
-            matter="ab" * 32,
-            board=board,
-            quorum=3,
-            opens="2100-01-01T00:00:00Z",
-            closes="2100-01-02T00:00:00Z",
-        )
-        file.write_text(poll.replace('summary = "summary.txt"', ""), encoding="utf-8")
-        assert "each trustee runs" in self.run("poll", self.desk, "create", "--file", str(file)).output
-        for _ in range(4):
-            told = [self.at("trustee", self.trustee(n), "step", "--board", board) for n in (1, 2, 3)]
-        again = self.at("trustee", self.trustee(1), "step", "--board", board)
-        self.shows_trustees("trustee", self.trustee(1), "step", "--board", board)
-        assert told[-1]["waits"] == again["waits"] == []
-        return board
-
-    def shows_trustees(self, face: str, home: Path, *arguments: str) -> None:
-        """Run it: everybody who holds the key is there, by name, under the words that are on their own card."""
-        told, shown = (
-            self.at(face, home, *arguments),
-            self.run(face, home, *arguments, "--server", self.server.base),
-        )
-        own = [self.does("trustee", self.trustee(n), "status") for n in (1, 2, 3)]
-        assert told["threshold"] == 2
-        assert [(each["name"], each["key"], each["words"]) for each in told["trustees"]] == [
-            (each["name"], each["key"], each["fingerprint"]) for each in own
-        ]
-        assert "2 of these 3 trustees together can open ballots" in shown.output
-        for place, each in enumerate(own, 1):
-            assert f"\n  {place}. {each['fingerprint']}\n     named {each['name']}\n" in shown.output
-
-    def create(self, board: str, quorum: int) -> str:
-        """Create a poll that opens in ten minutes and closes a day later, and let the trustees prove."""
-        opens = int(self.server.clock()) + 600
-        file = self.folder / f"poll-{quorum}.toml"
-        times = [datetime.fromtimestamp(at, UTC).isoformat() for at in (opens, opens + DAY)]
-        matter = system(32).hex()
-        file.write_text(
-            POLL.format(matter=matter, board=board, quorum=quorum, opens=times[0], closes=times[1]),
-            encoding="utf-8",
-        )
-        (self.folder / "summary.txt").write_text("What happened.", encoding="utf-8")
-        made = self.does("poll", self.desk, "create", "--file", str(file))
-        again = self.does("poll", self.desk, "create", "--file", str(file))
-        assert made == again  # a repeat makes no second poll
-        phi: str = made["poll"]
-        for n in (1, 2, 3):
-            waits = [f"Waits for {3 - n} more trustees."] if n < 3 else []
-            shown = self.at("trustee", self.trustee(n), "prove", "--poll", phi)
-            assert shown["waits"] == waits
-            assert self.at("trustee", self.trustee(n), "prove", "--poll", phi)["waits"] == waits
-            assert shown["did"][-1].endswith("left out: github.com/m0.")
-            assert "members of the registry 'Example project'" in shown["did"][-1]
-        return phi
-
-    def vote(self, phi: str, account: str, option: int) -> bytes:
-        """Cast as a member; gives the receipt."""
-        with Client(self.server.base) as client:
-            view = client.do(poll_calls.poll(bytes.fromhex(phi)))
-            electorate = client.do(poll_calls.electorate(view.manifest)).electorate
-            election = election_of(view.manifest, view.trustees)
-            key = self.community.keys[account][0]
-            raw = make_cast(view.manifest, election, electorate, key, option, system)
-            token = solve(client.do(calls.challenge(self.group.id, "casts")))
-            return client.do(poll_calls.cast(view.manifest, raw, admission=token))
+from tests.support.poll_commands import MEMBERS, PASSPHRASE, PollTypists
+from tests.support.server_polls import DAY
+from tests.support.timed_server import timed_server
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[World]:
+def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[PollTypists]:
     """A world whose commands share the server's clock, and stretch passphrases little."""
     from crypto import keyfiles
 
@@ -192,11 +41,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
             assert made.__kwdefaults__ is not None
             monkeypatch.setitem(made.__kwdefaults__, "clock", now)
         monkeypatch.setattr("service.booth.trustee_cli.now_s", lambda: int(now()))
-        yield World(server, tmp_path, getattr(request, "param", MEMBERS))
+        yield PollTypists(server, tmp_path, getattr(request, "param", MEMBERS))
 
 
 @pytest.mark.slow
-def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World, tmp_path: Path) -> None:
+def test_from_keys_to_an_acknowledged_result_and_a_verified_export(
+    world: PollTypists, tmp_path: Path
+) -> None:
     """Each command does its part, says what it waits for, and refuses by name what isn't due."""
     desk, server = world.desk, world.server
     phi = world.create(world.ceremony(), quorum=3)
@@ -280,7 +131,7 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(world: World,
     assert "server" not in said
 
 
-def _the_measure_ends(world: World, phi: str) -> None:
+def _the_measure_ends(world: PollTypists, phi: str) -> None:
     """One member of the council says it in public, after a look at what everybody will see; all others learn it."""
     zoe, yan = world.desk, home_of(world.folder / "yan", world.server.base, world.group, "Yan", PASSPHRASE)
     world.does("desk", yan, "sync")
@@ -308,7 +159,7 @@ def _the_measure_ends(world: World, phi: str) -> None:
     assert stranger.endswith("\n  Welcome back.\n")
 
 
-def test_a_damaged_prepared_poll_and_a_path_without_a_name_are_refused(world: World) -> None:
+def test_a_damaged_prepared_poll_and_a_path_without_a_name_are_refused(world: PollTypists) -> None:
     """A sentence and an exit code; the damaged file stays, since the server may have its poll."""
     world.create(world.ceremony(), quorum=3)
     (kept,) = (world.desk / "polls").iterdir()
@@ -324,7 +175,7 @@ def test_a_damaged_prepared_poll_and_a_path_without_a_name_are_refused(world: Wo
 
 
 @pytest.mark.slow
-def test_below_the_quorum_trustees_decrypt_nothing(world: World) -> None:
+def test_below_the_quorum_trustees_decrypt_nothing(world: PollTypists) -> None:
     """They verify, decrypt nothing, and sign that no action is the outcome."""
     phi = world.create(world.ceremony(), quorum=4)
     world.server.forward(700)
@@ -340,7 +191,7 @@ def test_below_the_quorum_trustees_decrypt_nothing(world: World) -> None:
     assert (status["agreed"], status["decrypted"]) == ([], [])
 
 
-def _twenty_vote(world: World) -> str:
+def _twenty_vote(world: PollTypists) -> str:
     """Hold a poll of twenty to its end; gives its id."""
     phi = world.create(world.ceremony(), quorum=3)
     world.server.forward(700)
@@ -353,7 +204,7 @@ def _twenty_vote(world: World) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", [21], indirect=True)
-def test_of_twenty_members_the_council_alone_learns_the_counts(world: World, tmp_path: Path) -> None:
+def test_of_twenty_members_the_council_alone_learns_the_counts(world: PollTypists, tmp_path: Path) -> None:
     """In a sentence and a plot, and in its export with decryptions."""
     desk = world.desk
     phi = _twenty_vote(world)
@@ -391,7 +242,9 @@ def ed25519_tool() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", [21], indirect=True)
-def test_belenios_tool_accepts_what_is_exported(ed25519_tool: str, world: World, tmp_path: Path) -> None:
+def test_belenios_tool_accepts_what_is_exported(
+    ed25519_tool: str, world: PollTypists, tmp_path: Path
+) -> None:
     """Everybody's export, and the council's with its decryptions."""
     phi = _twenty_vote(world)
     for name, more in (("everyone", ()), ("council", ("--council",))):
@@ -419,7 +272,7 @@ def test_a_trustee_says_nothing_twice_in_two_ways(tmp_path: Path) -> None:
         again.will_tell(bytes(32), outcome=other)
 
 
-def _all_agree_before_one_decrypts(world: World, phi: str) -> None:
+def _all_agree_before_one_decrypts(world: PollTypists, phi: str) -> None:
     """Of two of three all three have to verify the same board; the words are the same for all, and shown again."""
     told = [world.at("trustee", world.trustee(n), "decrypt", "--poll", phi) for n in (1, 3)]
     assert [each["waits"] for each in told] == [
@@ -444,7 +297,7 @@ def _all_agree_before_one_decrypts(world: World, phi: str) -> None:
     }
 
 
-def _two_go_on_without_the_third(world: World, phi: str) -> None:
+def _two_go_on_without_the_third(world: PollTypists, phi: str) -> None:
     """One trustee's seed is lost. The others read the words to each other, and each of them says so."""
     command = ("decrypt", "--poll", phi)
     assert "not shown here yet" in world.refused("trustee", world.trustee(2), *command, "--words-compared")
@@ -457,7 +310,7 @@ def _two_go_on_without_the_third(world: World, phi: str) -> None:
     assert world.at("trustee", world.trustee(2), *command)["waits"] == []
 
 
-def _files_a_report(world: World, phi: str, folder: Path) -> None:
+def _files_a_report(world: PollTypists, phi: str, folder: Path) -> None:
     """A verifier's report is kept word for word, once; what is no report is refused before anything is sent."""
     assert world.at("poll", world.desk, "reports", phi)["reports"] == []
     report = folder / "report.txt"
@@ -472,7 +325,7 @@ def _files_a_report(world: World, phi: str, folder: Path) -> None:
     assert told_again == ["All of it holds.\n-----BEGIN SSH SIGNATURE-----\n"]
 
 
-def _awaited(world: World, said: str) -> list[dict[str, str]]:
+def _awaited(world: PollTypists, said: str) -> list[dict[str, str]]:
     """Sync the council's desk, see that it says so, and give what waits for the council."""
     assert said in world.run("desk", world.desk, "sync").output
     found: list[dict[str, str]] = world.does("desk", world.desk, "sync")["results_waiting"]
@@ -483,7 +336,7 @@ def _no(_question: str) -> None:
     raise Refused("nothing was done")
 
 
-def _refused_desk(world: World, *arguments: str) -> str:
+def _refused_desk(world: PollTypists, *arguments: str) -> str:
     done = world.run("desk", world.desk, *arguments)
     assert done.exit_code == 3, done.output
     return done.stderr
