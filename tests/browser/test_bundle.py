@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from abuse import puzzle
 from abuse.admission import encode
@@ -24,6 +24,7 @@ from crypto.entropy import system
 from crypto.envelope import parse_envelope
 from crypto.opening import open_report
 from service.cases.reports import Report, Unsealed
+from tests.support.browsers import chromium
 from tests.support.groups import Group
 from tests.support.typescript import ROOT, bundle
 
@@ -57,11 +58,7 @@ def page() -> Iterator[Page]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(bundle())))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path="/usr/bin/chromium",
-                args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"],
-            )
+        with chromium(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as browser:
             page = browser.new_page()
             problems: list[str] = []
             page.on("pageerror", lambda error: problems.append(str(error)))
@@ -71,7 +68,6 @@ def page() -> Iterator[Page]:
             page.goto(f"http://{HOST}:{server.server_address[1]}/")
             assert page.evaluate("[isSecureContext, typeof crypto.subtle]") == [False, "undefined"]
             yield page
-            browser.close()
             assert not [text for text in problems if "favicon" not in text]
     finally:
         server.shutdown()
