@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -38,11 +39,11 @@ _ROUTES = (about, groups, reports, desk, mailboxes, polls, polls_desk, polls_tru
 def create_app(deps: Deps) -> Litestar:
     """Make the application: the API and the reporter's pages."""
     handlers: list[HTTPRouteHandler] = [handler for module in _ROUTES for handler in module.handlers(deps)]
-    description = openapi.document(handlers)
+    description = functools.cache(lambda: openapi.document(handlers))  # written once somebody asks for it
 
     @get("/v1/openapi.json")
     async def described() -> Response[bytes]:
-        return Response(description, media_type=http.JSON)
+        return Response(description(), media_type=http.JSON)
 
     @asynccontextmanager
     async def housekept(_app: Litestar) -> AsyncIterator[None]:

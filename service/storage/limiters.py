@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crypto.entropy import Entropy, system
 from service.storage.limiter import InProcessLimiter, Limiter, steady_clock, wall_clock
-from service.storage.limiter_redis import Ready, open_redis_limiter
 from service.storage.limiter_sqlite import SqliteLimiter
+
+if TYPE_CHECKING:  # with the Redis client, which a server without Redis never needs
+    from service.storage.limiter_redis import Ready
 
 _CLUSTER = "redis+cluster://"
 _KINDS = "the limiter's address is memory:, sqlite:PATH, redis://HOST:PORT/DB or redis+cluster://HOST:PORT"
@@ -33,6 +36,8 @@ async def open_limiter(address: str, entropy: Entropy = system, *, ready: Ready 
         return SqliteLimiter(Path(address.removeprefix("sqlite:")), wall_clock, entropy)
     cluster = address.startswith(_CLUSTER)
     if cluster or address.startswith(("redis://", "rediss://", "unix://")):
+        from service.storage.limiter_redis import open_redis_limiter
+
         try:
             return await open_redis_limiter(
                 address.replace(_CLUSTER, "redis://", 1), entropy, cluster=cluster, ready=ready
