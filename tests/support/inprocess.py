@@ -8,6 +8,7 @@ async with in_process(tmp_path) as world:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from service.server.gate import Gate, limits_of
 from service.server.keys import load_or_make
 from service.server.settings import AdmissionSettings, Settings
 from service.storage.addresses import open_store
-from service.storage.limiters import open_limiter
+from service.storage.limiter import InProcessLimiter, steady_clock
 from service.storage.protocol import Store
 from service.wire import calls
 from service.wire.calls import Call
@@ -56,6 +57,24 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now += seconds
+
+
+class Patience:
+    """The time of admission: the machine's own, in which what a page waits for is there at once."""
+
+    def __init__(self) -> None:
+        self._steady = steady_clock()
+        self._waited_us = 0
+
+    def __call__(self) -> int:
+        """Give microseconds, for the limiter."""
+        return self._steady() + self._waited_us
+
+    async def wait(self, seconds: float) -> None:
+        """Let others go on, then be there."""
+        until = self() + round(seconds * 1_000_000)
+        await asyncio.sleep(0)
+        self._waited_us += max(0, until - self())
 
 
 @dataclass
@@ -183,8 +202,18 @@ async def in_process(
     keys = load_or_make(folder, system)
     opened = await open_store(url or f"sqlite://{folder / 'store.db'}", clock=clock)
     store = cast("Store", Timed(opened, clock))
-    limiter = await open_limiter("memory:")
-    gate = Gate(Admission(keys.admission, limiter, limits_of(settings.admission)))
+    patience = Patience()
+    limiter = InProcessLimiter(patience, system)
+    limits = limits_of(settings.admission)
+    gate = Gate(
+        Admission(
+            keys.admission,
+            limiter,
+            limits,
+            monotonic_s=lambda: patience() / 1_000_000,
+            sleep=patience.wait,
+        )
+    )
     deps = Deps(settings, store, keys, gate, clock, system)
     transport = httpx.ASGITransport(app=create_app(deps), raise_app_exceptions=False)  # type: ignore[arg-type]
     try:
