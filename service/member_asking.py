@@ -98,11 +98,15 @@ def apply_(
         if ssh_key is None or published_at is None:
             raise Refused("a signature needs --ssh-key and --published-at")
         _destination(server, out)
+        armored = _text(signature, MAX_ARMOR, "--signature")
+        line = _text(ssh_key, MAX_LINE, "--ssh-key")
+        if "PRIVATE KEY" in line:
+            raise Refused(
+                "--ssh-key: that is the private key; the file beside it that ends in .pub is wanted"
+            )
         application = home.prepared()
-        key = SshKey.parse_line(_text(ssh_key, MAX_LINE).strip())
-        identity: BySsh = built(
-            BySsh, key=key.line, published_at=published_at, signature=_text(signature, MAX_ARMOR)
-        )
+        key = SshKey.parse_line(line.strip())
+        identity: BySsh = built(BySsh, key=key.line, published_at=published_at, signature=armored)
         checked_ssh(application, identity)
         rid = bytes.fromhex(application.registry)
         home.belongs(rid, application.account)
@@ -191,13 +195,20 @@ def _deliver(
 
 def _invitation(path: Path) -> InvitationFile:
     try:
-        return msgspec.json.decode(read_whole(path, MAX_SMALL), type=InvitationFile)
+        return msgspec.json.decode(_read(path, MAX_SMALL, "--invitation"), type=InvitationFile)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise Refused("that is not an invitation: it is the file of `sottovoce registry invite`") from None
 
 
-def _text(path: Path, limit: int) -> str:
+def _read(path: Path, limit: int, option: str) -> bytes:
     try:
-        return read_whole(path, limit).decode("ascii")
+        return read_whole(path, limit)
+    except Refused as refused:
+        raise Refused(f"{option}: {refused.reason}") from None
+
+
+def _text(path: Path, limit: int, option: str) -> str:
+    try:
+        return _read(path, limit, option).decode("ascii")
     except UnicodeDecodeError:
-        raise Refused("a key or signature file is not text") from None
+        raise Refused(f"{option}: the file is not text") from None

@@ -148,6 +148,9 @@ def test_a_registry_is_not_founded_without_a_name(tmp_path: Path, name: str) -> 
     assert not keeper.home.exists()
 
 
+PROOF = ("--ssh-key", "PUB", "--published-at", "x")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -158,10 +161,13 @@ def test_a_registry_is_not_founded_without_a_name(tmp_path: Path, name: str) -> 
         (("apply", "--invitation", "NONSENSE", "--out", "OUT"), "not an invitation"),
         (("apply", "--invitation", "MOVED", "--out", "OUT"), "signature does not hold"),
         (("apply", "--invitation", "INVITATION"), "where the request goes"),
+        (("apply", "--invitation", "NOWHERE", "--out", "OUT"), "--invitation: a file can't be read: No such"),
+        (("apply", "--signature", "NOWHERE", *PROOF, "--out", "OUT"), "--signature: a file can't be read"),
         (
-            ("apply", "--signature", "NONSENSE", "--ssh-key", "PUB", "--published-at", "x", "--out", "OUT"),
-            "prepare",
+            ("apply", "--signature", "NONSENSE", "--ssh-key", "PRIVATE", *PROOF[2:], "--out", "OUT"),
+            "ends in .pub",
         ),
+        (("apply", "--signature", "NONSENSE", *PROOF, "--out", "OUT"), "prepare"),
         (("leave", "--out", "OUT"), "no registry yet"),
         (("rotate", "--out", "OUT"), "no registry yet"),
         (("check", "--server", "http://127.0.0.1:1"), "no registry yet"),
@@ -182,6 +188,7 @@ def test_members_mistakes_are_explained(
         "MOVED": str(tmp_path / "moved"),
         "INVITATION": str(invitation),
         "PUB": str(ssh.public),
+        "PRIVATE": str(ssh.path),
     }
     assert said in ann.refused("member", *(names.get(each, each) for each in arguments))
     assert not (tmp_path / "out.json").exists()
