@@ -29,7 +29,7 @@ install: $(VENV)/runtime.stamp ## Set up the command alone, .venv/bin/sottovoce:
 run: $(VENV)/runtime.stamp client ## Start the demonstration: a server, a group with keys, a poll, three walk-throughs
 	@$(BIN)/sottovoce demo
 
-test: system $(VENV)/python.stamp ## Check everything: style, types, layers, browser code, all tests
+test: system $(VENV)/dev.stamp ## Check everything: style, types, layers, browser code, all tests
 	@$(MAKE) -j 2 types client-test lint imports
 	@$(BIN)/pytest $(PYTEST_FLAGS)
 
