@@ -11,6 +11,8 @@ made known, with the place of whoever sent it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from crypto.errors import Refused
 from crypto.hashing import digest
@@ -109,6 +111,12 @@ def make_certificate(
 
 def read_certificates(group: Group[E, S], raws: Sequence[bytes]) -> tuple[Certificate[E], ...]:
     """Read all certificates, in order of place, and check them together."""
+    return _certificates(group, tuple(raws))  # type: ignore[arg-type]  # groups are frozen values
+
+
+# Each message of the later steps is checked against the same certificates.
+@lru_cache(maxsize=8)
+def _certificates(group: Group[Any, Any], raws: tuple[bytes, ...]) -> tuple[Certificate[Any], ...]:
     return check_certificates(group, [decode(raw, SignedWire, "certificate") for raw in raws])
 
 

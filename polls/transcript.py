@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Generic
+from typing import Any, Generic
 
 from crypto.errors import Refused
 from polls.ceremony import (
@@ -165,7 +166,8 @@ class Transcript(Generic[E, S]):
             case Step.POLYNOMIAL:
                 if commitment_to(message) != self.said[Step.COMMITMENT][index]:
                     raise Refused(f"ceremony: trustee {index} shows another polynomial than committed to")
-                check_polynomial(group, self.certificates(), index, message)
+                known = tuple(self.ordered(Step.CERTIFICATE))
+                _polynomial(group, known, index, message)  # type: ignore[arg-type]  # groups are frozen values
             case Step.OUTPUT:
                 certificates = self.certificates()
                 wire = decode(message, OutputWire, "ceremony output")
@@ -176,9 +178,9 @@ class Transcript(Generic[E, S]):
                 raise Refused("ceremony: no such step or place")
 
     def _polynomials(self) -> list[tuple[E, ...]]:
-        certificates = self.certificates()
+        certificates = tuple(self.ordered(Step.CERTIFICATE))
         return [
-            check_polynomial(self.group, certificates, place, raw)
+            _polynomial(self.group, certificates, place, raw)  # type: ignore[arg-type]  # groups are frozen values
             for place, raw in enumerate(self.ordered(Step.POLYNOMIAL), 1)
         ]
 
@@ -204,3 +206,11 @@ class Transcript(Generic[E, S]):
         if self.group.text(self.group.base(share)) != wire.public_key.public_key:
             raise Refused("decryption key: not the one published")
         return share
+
+
+# Whoever replays a ceremony needs every polynomial again for each output; a board has 32 at most.
+@lru_cache(maxsize=64)
+def _polynomial(
+    group: Group[Any, Any], certificates: tuple[bytes, ...], place: int, raw: bytes
+) -> tuple[Any, ...]:
+    return check_polynomial(group, read_certificates(group, certificates), place, raw)

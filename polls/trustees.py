@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Literal
+from functools import lru_cache
+from typing import Any, Final, Generic, Literal
 
 from crypto.errors import Refused
 from polls.channels import SignedWire, check_signature, open_signed
@@ -164,35 +165,39 @@ class Trustees(Generic[E, S]):
 
         signed_keys: whether each verification key must be signed by its trustee, as Belenios does from 3.3 on.
         """
-        items = decode(raw, list[tuple[Literal["Pedersen"], ThresholdWire]], "trustees")
-        if len(items) != 1:
-            raise Refused("trustees: not exactly one threshold board")
-        wire = items[0][1]
-        certificates = check_certificates(group, wire.certs)
-        size = len(certificates)
-        if wire.threshold != certificates[0].threshold:
-            raise Refused("trustees: another threshold than the certificates'")
-        if not size == len(wire.coefexps) == len(wire.signatures) == len(wire.verification_keys):
-            raise Refused("trustees: lists of different length")
-        polynomials: list[tuple[E, ...]] = []
-        for certificate, commitments, signature in zip(
-            certificates, wire.coefexps, wire.signatures, strict=True
+        return _checked(group, raw, signed_keys)  # type: ignore[arg-type]  # groups are frozen values
+
+
+# Every view of a poll has its trustees once more, and checking five takes 30 ms. What is refused is checked again.
+@lru_cache(maxsize=8)
+def _checked(group: Group[Any, Any], raw: bytes, signed_keys: bool) -> Trustees[Any, Any]:
+    items = decode(raw, list[tuple[Literal["Pedersen"], ThresholdWire]], "trustees")
+    if len(items) != 1:
+        raise Refused("trustees: not exactly one threshold board")
+    wire = items[0][1]
+    certificates = check_certificates(group, wire.certs)
+    size = len(certificates)
+    if wire.threshold != certificates[0].threshold:
+        raise Refused("trustees: another threshold than the certificates'")
+    if not size == len(wire.coefexps) == len(wire.signatures) == len(wire.verification_keys):
+        raise Refused("trustees: lists of different length")
+    polynomials: list[tuple[Any, ...]] = []
+    for certificate, commitments, signature in zip(certificates, wire.coefexps, wire.signatures, strict=True):
+        elements, texts = read_commitments(group, certificate, commitments)
+        statement = statement_of(certificates, texts)
+        if not check_signature(
+            group, certificate.verification, statement, Proof.parse(signature, group.order)
         ):
-            elements, texts = read_commitments(group, certificate, commitments)
-            statement = statement_of(certificates, texts)
-            if not check_signature(
-                group, certificate.verification, statement, Proof.parse(signature, group.order)
-            ):
-                raise Refused("trustees: a signature over the certificates does not verify")
-            polynomials.append(elements)
-        keys = tuple(
-            check_public_key(group, certificate, polynomials, key, signed=signed_keys)
-            for certificate, key in zip(certificates, wire.verification_keys, strict=True)
-        )
-        public_key = group.product(polynomial[0] for polynomial in polynomials)
-        # An identity would make every ballot readable.
-        group.parse(group.text(public_key))
-        return cls(group, raw, wire.threshold, certificates, keys, public_key)
+            raise Refused("trustees: a signature over the certificates does not verify")
+        polynomials.append(elements)
+    keys = tuple(
+        check_public_key(group, certificate, polynomials, key, signed=signed_keys)
+        for certificate, key in zip(certificates, wire.verification_keys, strict=True)
+    )
+    public_key = group.product(polynomial[0] for polynomial in polynomials)
+    # An identity would make every ballot readable.
+    group.parse(group.text(public_key))
+    return Trustees(group, raw, wire.threshold, certificates, keys, public_key)
 
 
 def check_public_key(
