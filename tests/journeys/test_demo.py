@@ -1,4 +1,8 @@
-"""`make run` as a newcomer meets it: it starts, its desk reads a report, and it stops without leaving a process."""
+"""`make run` as a newcomer meets it: it starts, its desk reads a report, and it stops without leaving a process.
+
+The demonstration is a process of its own. Of the commands that people type then, each face is started once as they
+do; the others run in this process, which spares each of them the start of Python and all imports.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from service.cli import main
 from tests.support.redis_server import free_port
 from tests.support.server import ROOT
 
@@ -90,9 +97,18 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
         process.kill()
 
 
-def sottovoce(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Told:
+    """What a command answered."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def started(folder: Path, *arguments: str, stdin: str = "") -> Told:
     """Run the command as a person does."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "service.cli", *arguments],
         cwd=folder,
         env=ENVIRONMENT,
@@ -102,19 +118,33 @@ def sottovoce(folder: Path, *arguments: str, stdin: str = "") -> subprocess.Comp
         timeout=120,
         check=False,
     )
+    return Told(done.returncode, done.stdout, done.stderr)
 
 
-def desk(folder: Path, name: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def sottovoce(folder: Path, *arguments: str, stdin: str = "") -> Told:
+    """Run the command in this process."""
+    with chdir(folder):
+        done = CliRunner().invoke(main, arguments, input=stdin)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return Told(done.exit_code, done.stdout, done.stderr)
+
+
+def of_desk(name: str, *arguments: str) -> tuple[str, ...]:
+    """The whole command line of one of the demonstration's handlers."""
+    return ("desk", "--home", f"my data/{name}", "--passphrase-file", "my data/passphrase.txt", *arguments)
+
+
+def desk(folder: Path, name: str, *arguments: str) -> Told:
     """Run a desk command of one of the demonstration's handlers."""
-    home = ("desk", "--home", f"my data/{name}", "--passphrase-file", "my data/passphrase.txt")
-    return sottovoce(folder, *home, *arguments, stdin=stdin)
+    return sottovoce(folder, *of_desk(name, *arguments))
 
 
 def test_the_walk_through_works_as_printed(demonstration: Demonstration) -> None:
     """Record, sync, list, show, ask, note, state: what the demonstration tells people to type."""
     folder = demonstration.folder
     (folder / "letter.txt").write_text("Are you safe now?")
-    recorded = desk(folder, "ada", "record", "--file", "report.toml", "--leave-out", "cy", "--json")
+    recording = ("record", "--file", "report.toml", "--leave-out", "cy", "--json")
+    recorded = started(folder, *of_desk("ada", *recording))
     assert recorded.returncode == 0, recorded.stderr
     assert len(json.loads(recorded.stdout)["code"]) == 12
     assert json.loads(desk(folder, "ada", "sync", "--json").stdout)["new_reports"] == 1
@@ -155,22 +185,22 @@ def test_members_of_the_demonstration_speak_and_vote(demonstration: Demonstratio
         time.sleep(0.5)
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["poll"] == made["poll"]
-    refused = _vote(folder, made["poll"], *member("cy"))
+    refused = started(folder, "vote", made["poll"], *member("cy"), "--yes", "--json", stdin="1\n")
     assert (refused.returncode, "left out" in refused.stderr) == (3, True)
     early = desk(folder, "gil", "result", made["poll"])
     assert (early.returncode, "it is open" in early.stderr) == (3, True)
-    status = sottovoce(folder, "poll", "status", made["poll"], "--server", base, "--json")
+    status = started(folder, "poll", "status", made["poll"], "--server", base, "--json")
     assert json.loads(status.stdout)["state"] == "open"
     with_voice = ("--voice", "my data/members/ida/member.key", *unlocked)
     report = ("report", "--server", base, "--group", group, "--file", "report.toml", "--yes", "--json")
-    filed = sottovoce(folder, *report, *with_voice)
+    filed = started(folder, *report, *with_voice)
     assert filed.returncode == 0, filed.stderr
     assert desk(folder, "ada", "sync").returncode == 0
     [about] = json.loads(desk(folder, "ada", "subjects", "--json").stdout)
     assert (about["score"]["voiced"], about["score"]["members"]) == (1, 1)
 
 
-def _vote(folder: Path, poll: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _vote(folder: Path, poll: str, *arguments: str) -> Told:
     return sottovoce(folder, "vote", poll, *arguments, "--yes", "--json", stdin="1\n")
 
 
@@ -179,7 +209,7 @@ def test_wrong_input_gets_a_sentence_and_a_code(demonstration: Demonstration) ->
     folder = demonstration.folder
     (folder / "wrong.txt").write_text("not it")
     (folder / "bad.toml").write_text('what = "x"\nwhatt = "y"\n')
-    wrong = sottovoce(folder, "desk", "--home", "my data/ada", "--passphrase-file", "wrong.txt", "list")
+    wrong = started(folder, "desk", "--home", "my data/ada", "--passphrase-file", "wrong.txt", "list")
     assert (wrong.returncode, wrong.stdout) == (4, "")
     assert "passphrase is wrong" in wrong.stderr
     assert "not it" not in wrong.stderr
@@ -197,6 +227,6 @@ def test_wrong_input_gets_a_sentence_and_a_code(demonstration: Demonstration) ->
         assert told in answer.stderr
         assert "Traceback" not in answer.stderr
     demonstration.stop()
-    gone = desk(folder, "ada", "sync")
+    gone = started(folder, *of_desk("ada", "sync"))
     assert gone.returncode == 5
     assert "can't be reached" in gone.stderr
