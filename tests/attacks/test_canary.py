@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -69,25 +70,41 @@ def told_on(base: str) -> Client:
     return client
 
 
-def traffic(client: Client, group: Group) -> tuple[list[bytes], list[bytes]]:
-    """File the reports and write the letters; give the sealed bytes of both."""
-    to, key = recipients(group), server_key(client)
+@dataclass(frozen=True)
+class Sealed:
+    """A group, the reports to it, and a letter to each report's mailbox, by its address."""
+
+    group: Group
+    envelopes: list[bytes]
+    letters: list[tuple[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def sealed() -> Sealed:
+    """Sealed once: each server gets the same bytes."""
+    group = Group.draw()
+    to = recipients(group)
     envelopes, letters = [], []
     for number in range(COUNT):
         answers = Answers(what=f"{WORD} {number}", who=(Person(platform="irc", handle=NAME),))
         code = ReplyCode.draw(system)
         filed = file_report(answers.to_report((), TODAY), (), to, code, system)
-        token = admitted(client, group.id)
-        client.do(calls.submit(group.id, filed.envelope, key, admission=token))
         envelopes.append(filed.envelope)
         letter = seal_letter(mailbox_of(code).public_key(), f"{WORD} {NAME}".encode())
         letters.append((address_of(claim_of(code)).hex(), letter))
+    return Sealed(group, envelopes, letters)
+
+
+def traffic(client: Client, sealed: Sealed) -> None:
+    """File the reports and write the letters."""
+    group, key = sealed.group, server_key(client)
+    for envelope in sealed.envelopes:
+        client.do(calls.submit(group.id, envelope, key, admission=admitted(client, group.id)))
     for start in range(0, COUNT, shapes.MAX_ACTIONS):
-        piece = letters[start : start + shapes.MAX_ACTIONS]
+        piece = sealed.letters[start : start + shapes.MAX_ACTIONS]
         actions = [shapes.PostLetter(system(16).hex(), address, letter) for address, letter in piece]
         answer = client.do(calls.batch(group.signer("Ada"), actions))
         assert {outcome.outcome for outcome in answer.outcomes} == {"done"}
-    return envelopes, [letter for _, letter in letters]
 
 
 def test_heads_that_came_in_pieces_are_forgotten(tmp_path: Path) -> None:
@@ -110,16 +127,18 @@ def test_heads_that_came_in_pieces_are_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_seized_server_holds_no_word_name_or_address(place: tuple[RunningServer, Path]) -> None:
+def test_a_seized_server_holds_no_word_name_or_address(
+    place: tuple[RunningServer, Path], sealed: Sealed
+) -> None:
     """Data folder, Redis dump and append-only file, logs and memory: searched for all canaries, none is there."""
     server, folder = place
-    group = Group.draw()
+    group = replace(sealed.group, sent=0)
     with Client(server.base) as plain:
         group.found(plain)
     with told_on(server.base) as client:
-        envelopes, letters = traffic(client, group)
+        traffic(client, sealed)
     with Client(server.base) as plain:  # life goes on: what was freed is used again
-        for _ in range(200):
+        for _ in range(20):
             plain.do(calls.server_info())
             plain.do(calls.feed(group.signer("Ada")))
 
@@ -134,8 +153,10 @@ def test_a_seized_server_holds_no_word_name_or_address(place: tuple[RunningServe
     secrets = held_by(server)
     assert len(secrets) >= 4
     sample = slice(None, None, 100)
-    assert not any(opens(secret, parse_envelope(raw)) for secret in secrets for raw in envelopes[sample])
-    assert not any(opens_letter(secret, raw) for secret in secrets for raw in letters[sample])
+    assert not any(
+        opens(secret, parse_envelope(raw)) for secret in secrets for raw in sealed.envelopes[sample]
+    )
+    assert not any(opens_letter(secret, raw) for secret in secrets for _, raw in sealed.letters[sample])
 
 
 def held_by(server: RunningServer) -> list[bytes]:
