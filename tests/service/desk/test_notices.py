@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import msgspec
@@ -72,9 +74,19 @@ class Councils:
         return found
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory, server: RunningServer) -> Councils:
+    """Where nothing was told yet."""
+    with Client(server.base) as client:
+        return Councils(tmp_path_factory.mktemp("councils"), server, client)
+
+
 @pytest.fixture
-def councils(tmp_path: Path, server: RunningServer, client: Client) -> Councils:
-    return Councils(tmp_path, server, client)
+def councils(tmp_path: Path, founded: Councils) -> Councils:
+    """Desks of one's own; the groups, and what the server knows of them, are everybody's."""
+    here = copy(founded)
+    here.folder = copytree(founded.folder, tmp_path / "councils")
+    return here
 
 
 def test_a_council_finds_what_another_project_decided(councils: Councils) -> None:
@@ -185,8 +197,12 @@ def test_what_the_telling_council_did_not_sign_is_not_believed(councils: Council
     assert councils.in_force("Zoe", "github:alice")[0]["until"] == "day 4294967295 since 1970"
 
 
-def test_what_former_keys_signed_is_not_believed(councils: Councils, client: Client) -> None:
+@pytest.mark.usefixtures("quick_key_files")
+def test_what_former_keys_signed_is_not_believed(
+    tmp_path: Path, server: RunningServer, client: Client
+) -> None:
     """They may have been changed because somebody else has them; with the new ones it is told again."""
+    councils = Councils(tmp_path, server, client)
     councils.share("Gil", councils.boreal, BAN, "before")
     options = ("--new-passphrase-file", str(councils.folder / "passphrase"))
     assert councils("Gil", "rotate", *options).exit_code == 0
