@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 
 import pytest
+from click.testing import CliRunner
 
 from crypto.errors import Refused
+from service.cli import main
 from service.wire.client import checked_proxy
 
 PASSPHRASE = "correct horse battery staple"
@@ -33,13 +35,14 @@ def sottovoce(
 
 
 @pytest.fixture(scope="module")
-def keeper(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def keeper(tmp_path_factory: pytest.TempPathFactory, quick_key_files: None) -> tuple[str, ...]:
     """The options of a group whose name few encodings have."""
     folder = tmp_path_factory.mktemp("keeper")
     (folder / "pass").write_text(PASSPHRASE + "\n")
     options = ("group", "--home", str(folder / "home"), "--passphrase-file", str(folder / "pass"))
-    made = sottovoce(*options, "create", "--name", "فريق", "--language", "ar", "--minimum", "1")
-    assert made.returncode == 0, made.stderr
+    create = ("create", "--name", "فريق", "--language", "ar", "--minimum", "1")
+    made = CliRunner().invoke(main, [*options, *create])
+    assert made.exit_code == 0, made.output
     return options
 
 
@@ -72,7 +75,7 @@ def test_a_closed_standard_input_is_nobody_to_ask(
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
 def test_a_passphrase_of_another_encoding_is_said(keeper: tuple[str, ...], errors: str) -> None:
     """Typed on a real terminal that sends Latin-1. errors: how Python reads it, which depends on the locale."""
-    main, other = pty.openpty()
+    ours, other = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "service.cli", *keeper[:3], "members", "--none"],
         stdin=other,
@@ -86,15 +89,15 @@ def test_a_passphrase_of_another_encoding_is_said(keeper: tuple[str, ...], error
         told, until = b"", time.monotonic() + 60
         while b"Passphrase:" not in told:
             assert time.monotonic() < until
-            told += os.read(main, 1_024)
-        os.write(main, b"caf\xe9\n")
+            told += os.read(ours, 1_024)
+        os.write(ours, b"caf\xe9\n")
         while time.monotonic() < until:
             try:
-                told += os.read(main, 1_024)
+                told += os.read(ours, 1_024)
             except OSError:  # the other end is closed
                 break
     finally:
-        os.close(main)
+        os.close(ours)
         code = process.wait(60)
     assert (code, b"UTF-8" in told) == (3, True), told
     assert b"Traceback" not in told

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from service.cli import main
 
 PASSPHRASE = b"correct horse battery staple\n"
 KEYS = (
@@ -34,14 +37,14 @@ def started(home: Path, face: str, passphrase: Path, *arguments: str) -> subproc
     return subprocess.Popen([*whole, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def does(home: Path, face: str, passphrase: Path, *arguments: str) -> str:
-    """Run it to its end; it has to work."""
-    process = started(home, face, passphrase, *arguments)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    return said
+def does(home: Path, face: str, passphrase: Path, *arguments: str) -> None:
+    """Run it to its end, beside what was started; it has to work."""
+    whole = [face, "--home", str(home), "--passphrase-file", str(passphrase), *arguments]
+    result = CliRunner().invoke(main, whole)
+    assert result.exit_code == 0, result.output
 
 
+@pytest.mark.usefixtures("quick_key_files")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("face", "founding", "first", "second"),

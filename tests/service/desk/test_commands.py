@@ -272,6 +272,7 @@ def test_wrong_input_gets_a_sentence_and_changes_nothing(ada: Handler) -> None:
     assert ada.type("list").exit_code == 4
 
 
+@pytest.mark.usefixtures("quick_key_files")
 def test_a_desk_is_made_once(ada: Handler, server: RunningServer) -> None:
     """Key file and card; a second time nothing is touched; an unsafe address is refused before anything is written."""
     options = ("--server", server.base, "--group", ada.group.id.hex(), "--name", "New")

@@ -121,6 +121,7 @@ def test_accounts_that_no_report_names_are_not_merged(home: Path) -> None:
     assert again == {"queued": 1, "unreported": []}
 
 
+@pytest.mark.usefixtures("quick_key_files")
 def test_a_name_that_is_none_leaves_no_key_behind(tmp_path: Path, server: RunningServer) -> None:
     """Nobody typed a passphrase for nothing, and the next try makes the key."""
     (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 
 from service.cases.answers import Answers
 from service.cases.consultations import (
@@ -91,6 +92,7 @@ def test_advice_of_who_was_not_asked_is_not_taken(world: World) -> None:
     assert world.does("Ada", "take-advice", forged("Gil"))["queued"] == 1
 
 
+@pytest.mark.usefixtures("quick_key_files")
 def test_what_former_keys_signed_is_not_believed(world: World) -> None:
     """They may have been changed because somebody else has them; who has new ones is asked, and answers, with those."""
     group = world.group_with("Olga", "Pia")
