@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from crypto.errors import Refused
-from polls.manifest import Conduct, Manifest, Option, Urgent
+from polls.manifest import Conduct, Manifest, Urgent
 from service.cases.receipts import day_told
 from service.cli import main
 from service.desk.notices import example_of
@@ -28,19 +28,36 @@ from service.wire.poll_decisions import CouncilsWord, Said
 from service.wire.poll_views import PollView
 from tests.support.desks import home_of
 from tests.support.groups import Group
-from tests.support.inprocess import World, in_process
+from tests.support.inprocess import World
 from tests.support.poll_trustees import Bridge
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.rollouts import Made, acknowledged, made, vote
+from tests.support.server_polls import DAY, ServerPoll
 
 PASSPHRASE = "open sesame"
-OPTIONS = (Option("No action", 0), Option("Temporary ban", 90), Option("Abstain", 0))
 ACKNOWLEDGED = CouncilsWord(Said("Zoe", 1))
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with in_process(tmp_path / "server") as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def because_of_conduct(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Of two issues."""
+    issues = Conduct(("Harassment", "Threats and violence"))
+    return asyncio.run(made(tmp_path_factory.mktemp("conduct"), lambda world: issues))
+
+
+@pytest.fixture(scope="module")
+def because_of_urgency(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Where something holds until the members have decided."""
+
+    def basis(world: World) -> Urgent:
+        return Urgent("Out of the chat", int(world.clock()) + 20 * DAY)
+
+    return asyncio.run(made(tmp_path_factory.mktemp("urgency"), basis))
+
+
+@pytest.fixture(scope="module")
+def ban(tmp_path_factory: pytest.TempPathFactory, because_of_conduct: Made) -> Made:
+    """What the poll about conduct decided, acknowledged."""
+    return asyncio.run(acknowledged(because_of_conduct, tmp_path_factory.mktemp("ban") / "server"))[0]
 
 
 class Council:
@@ -77,38 +94,30 @@ class Council:
         return result.stderr
 
     async def vote(self, option: int) -> None:
-        """Let a member vote, and the trustees decide it and send it."""
-        self.world.clock.forward(61)
-        await self.poll.cast("github.com/m1", option)
-        self.world.clock.forward(DAY)
-        await self.poll.decide((1, 2))
-        await self.poll.deliver((1, 2))
-
-
-async def council_of(
-    folder: Path, world: World, patch: pytest.MonkeyPatch, basis: Conduct | Urgent
-) -> Council:
-    community = Community.draw(8)
-    group = community.group("Aurora & friends", council=["Zoe"])
-    await world.know(community)
-    await world.found(group)
-    changes = {"quorum": 1, "basis": basis, "options": OPTIONS}
-    poll = await ServerPoll.ready(world.client, world.clock, group, community, manifest=changes)
-    return Council(folder, world, poll, patch)
+        await vote(self.world, self.poll, option)
 
 
 @pytest.fixture
-async def council(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Council:
-    """Because of two conduct issues."""
-    issues = Conduct(("Harassment", "Threats and violence"))
-    return await council_of(tmp_path, world, monkeypatch, issues)
+async def council(
+    tmp_path: Path, because_of_conduct: Made, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Council]:
+    async with because_of_conduct.opened(tmp_path / "server") as (world, poll):
+        yield Council(tmp_path, world, poll, monkeypatch)
 
 
 @pytest.fixture
-async def urgent(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Council:
-    """Where something holds until the members have decided."""
-    basis = Urgent("Out of the chat", int(world.clock()) + 20 * DAY)
-    return await council_of(tmp_path, world, monkeypatch, basis)
+async def banning(tmp_path: Path, ban: Made, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Council]:
+    """A council that has acknowledged a ban."""
+    async with ban.opened(tmp_path / "server") as (world, poll):
+        yield Council(tmp_path, world, poll, monkeypatch)
+
+
+@pytest.fixture
+async def urgent(
+    tmp_path: Path, because_of_urgency: Made, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Council]:
+    async with because_of_urgency.opened(tmp_path / "server") as (world, poll):
+        yield Council(tmp_path, world, poll, monkeypatch)
 
 
 def texts(told: dict[str, Any]) -> dict[str, str]:
@@ -168,12 +177,10 @@ async def test_a_measure_is_rolled_out_from_its_result_to_the_invitation_back(co
     assert "the council has recorded" in await council.refused(council.id, "--ends", end)
 
 
-async def test_what_is_printed_is_a_list_and_the_letters(council: Council) -> None:
+async def test_what_is_printed_is_a_list_and_the_letters(banning: Council) -> None:
     """In the order of their use; one letter alone is just its text; nothing is sent, and that is said."""
-    await council.vote(1)
-    await council.poll.acknowledge()
-    lines = (await council.gives(council.id)).splitlines()
-    closed = council.poll.manifest.closes_at // DAY
+    lines = (await banning.gives(banning.id)).splitlines()
+    closed = banning.poll.manifest.closes_at // DAY
     assert lines[:2] == [
         "Which action, if any, should the council take?",
         f"Decided on {day_told(closed)}: Temporary ban; it is looked at again on {day_told(closed + 90)}.",
@@ -182,57 +189,53 @@ async def test_what_is_printed_is_a_list_and_the_letters(council: Council) -> No
     assert lines[11] == "Nothing is sent or changed by this command: you do, with every <…> filled in."
     heads = [line for line in lines if line.startswith("== ")]
     assert heads[1] == "== concerned: To whom it concerns"
-    alone = await council.gives(council.id, "--letter", "systems-open")
+    alone = await banning.gives(banning.id, "--letter", "systems-open")
     assert alone.splitlines() == [
         "Please open the account <handle> on <system> again, today, and answer when it is done.",
-        f"It was closed by a decision of Aurora & friends, poll {council.id[:8]}.",
+        f"It was closed by a decision of Aurora & friends, poll {banning.id[:8]}.",
     ]
-    assert "isn't needed here; these are: reporter, " in await council.refused(
-        council.id, "--letter", "meanwhile"
+    assert "isn't needed here; these are: reporter, " in await banning.refused(
+        banning.id, "--letter", "meanwhile"
     )
 
 
-async def test_letters_are_written_for_their_owner_only_and_over_nothing(council: Council) -> None:
+async def test_letters_are_written_for_their_owner_only_and_over_nothing(banning: Council) -> None:
     """Into a folder that wasn't there; a community's own letters take the place of ours, all or none."""
-    await council.vote(1)
-    await council.poll.acknowledge()
-    out, own = council.folder / "out", council.folder / "own"
+    out, own = banning.folder / "out", banning.folder / "own"
     copytree(OURS, own)
     (own / "back.txt").write_text("Willkommen zurück bei {group}, <name>.\n", encoding="utf-8")
-    told = await council.told("--letters", str(own), "--out", str(out))
+    told = await banning.told("--letters", str(own), "--out", str(out))
     letters = [f"{name}.txt" for name in ("checklist", *texts(told))]
     assert told["written"] == [str(out / name) for name in (*letters, "measure.toml")]
     assert (out.stat().st_mode & 0o777, (out / "back.txt").stat().st_mode & 0o777) == (0o700, 0o600)
     back = (out / "back.txt").read_text(encoding="utf-8")
     assert back == "Willkommen zurück bei Aurora & friends, <name>.\n"
     assert "1. First the people" in (out / "checklist.txt").read_text(encoding="utf-8")
-    assert "name a new folder" in await council.refused(council.id, "--out", str(out), "--letter", "back")
+    assert "name a new folder" in await banning.refused(banning.id, "--out", str(out), "--letter", "back")
     (own / "reporter.txt").unlink()
-    gone = council.folder / "gone"
-    assert "reporter.txt: " in await council.refused(
-        council.id, "--letters", str(own), "--out", str(gone), "--letter", "back"
+    gone = banning.folder / "gone"
+    assert "reporter.txt: " in await banning.refused(
+        banning.id, "--letters", str(own), "--out", str(gone), "--letter", "back"
     )
     (own / "reporter.txt").write_text("{victim}")
-    assert "no field {victim}" in await council.refused(council.id, "--letters", str(own))
+    assert "no field {victim}" in await banning.refused(banning.id, "--letters", str(own))
     assert not gone.exists()
 
 
-async def test_other_councils_are_told_by_a_file_that_is_half_filled_in(council: Council) -> None:
+async def test_other_councils_are_told_by_a_file_that_is_half_filled_in(banning: Council) -> None:
     """With what was decided and its days; it is refused until a person put the rest in, and then taken as it is."""
-    await council.vote(1)
-    await council.poll.acknowledge()
-    file, notice = council.folder / "measure.toml", council.folder / "notice"
+    file, notice = banning.folder / "measure.toml", banning.folder / "notice"
 
     async def share(text: str) -> Result:
         file.write_text(text, encoding="utf-8")
-        zoe = ("--home", str(council.folder / "Zoe"), "--passphrase-file", str(council.folder / "passphrase"))
-        to = ("--to-group", council.poll.group.id.hex(), "--out", str(notice))
+        zoe = ("--home", str(banning.folder / "Zoe"), "--passphrase-file", str(banning.folder / "passphrase"))
+        to = ("--to-group", banning.poll.group.id.hex(), "--out", str(notice))
         line = ["desk", *zoe, "share-measure", "--file", str(file), *to]
         return await asyncio.to_thread(CliRunner().invoke, main, line)
 
-    text: str = (await council.told("--ends", "2999-12-31"))["measure_file"]
+    text: str = (await banning.told("--ends", "2999-12-31"))["measure_file"]
     assert "until = 2999-12-31" in text
-    assert "<day; without an end, strike this line>" in (await council.told())["measure_file"]
+    assert "<day; without an end, strike this line>" in (await banning.told())["measure_file"]
     assert (await share(text)).exit_code == 3
     places = '<places and events, as "All events of Aurora">'
     known = text.replace("<day>", "2026-03-09").replace(places, '""')
@@ -285,18 +288,16 @@ async def test_a_temporary_measure_is_rolled_out_and_lifted(urgent: Council) -> 
     assert (await urgent.told())["what"] == "none"
 
 
-async def test_the_councils_newest_word_on_the_measure_counts(council: Council) -> None:
+async def test_the_councils_newest_word_on_the_measure_counts(banning: Council) -> None:
     """Its next look in the place of the days before; once it has ended, only what opens the doors is left."""
-    await council.vote(1)
-    await council.poll.acknowledge()
-    closed = council.poll.manifest.closes_at // DAY
-    await council.poll.implement("They are banned from all places.", closed + 120)
-    await council.poll.review(1, closed + 200)
-    told = await council.told()
+    closed = banning.poll.manifest.closes_at // DAY
+    await banning.poll.implement("They are banned from all places.", closed + 120)
+    await banning.poll.review(1, closed + 200)
+    told = await banning.told()
     assert (told["review"], told["ends"]) == (day_told(closed + 200), None)
-    assert f"reviewed {council.id} --again DAY`." in "\n".join(told["checklist"])
-    await council.poll.review(2, None)
-    ended = await council.told()
+    assert f"reviewed {banning.id} --again DAY`." in "\n".join(told["checklist"])
+    await banning.poll.review(2, None)
+    ended = await banning.told()
     assert list(texts(ended)) == ["reporter-end", "back", "systems-open"]
     assert "It ends on" not in texts(ended)["reporter-end"]
     assert "has said in public that it has ended" in ended["checklist"][0]
@@ -327,30 +328,29 @@ class Forging(Bridge):
         return found
 
 
-async def test_by_nobody_elses_word_and_for_nobody_else(council: Council) -> None:
+async def test_by_nobody_elses_word_and_for_nobody_else(banning: Council) -> None:
     """What the council didn't sign fills no letter; a handler's desk, another group's poll and nonsense are refused."""
-    await council.vote(1)
-    await council.poll.acknowledge()
-    assert "desks of the council" in await council.refused(council.id, name="Ada")
-    assert "64 hexadecimal" in await council.refused("ab")
-    assert "a day is like" in await council.refused(council.id, "--ends", "soon")
-    assert "before it was decided" in await council.refused(council.id, "--ends", "2020-01-01")
-    assert (await council.type("ab" * 32)).exit_code == 6
-    await council.poll.implement("Banned.", 29_000)
-    council.bridge = Forging(council.world.client)
-    assert "no member of the group's council signed" in await council.refused(council.id)
+    assert "desks of the council" in await banning.refused(banning.id, name="Ada")
+    assert "64 hexadecimal" in await banning.refused("ab")
+    assert "a day is like" in await banning.refused(banning.id, "--ends", "soon")
+    assert "before it was decided" in await banning.refused(banning.id, "--ends", "2020-01-01")
+    assert (await banning.type("ab" * 32)).exit_code == 6
+    await banning.poll.implement("Banned.", 29_000)
+    banning.bridge = Forging(banning.world.client)
+    assert "no member of the group's council signed" in await banning.refused(banning.id)
     other = Group.draw("Borealis", council=["Yan"])
-    await council.world.found(other)
-    council.bridge = Bridge(council.world.client)
-    home_of(council.folder / "Yan", "http://localhost:1", other, "Yan", PASSPHRASE)
-    assert "of another group" in await council.refused(council.id, name="Yan")
+    await banning.world.found(other)
+    banning.bridge = Bridge(banning.world.client)
+    home_of(banning.folder / "Yan", "http://localhost:1", other, "Yan", PASSPHRASE)
+    assert "of another group" in await banning.refused(banning.id, name="Yan")
 
 
-@pytest.fixture
-async def delivered(urgent: Council) -> tuple[PollView, Group]:
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory, because_of_urgency: Made) -> tuple[PollView, Group]:
     """A result that the council has: a temporary ban, after something that could not wait."""
-    await urgent.vote(1)
-    return await urgent.poll.acknowledge(), urgent.poll.group
+    folder = tmp_path_factory.mktemp("delivered") / "server"
+    after, view = asyncio.run(acknowledged(because_of_urgency, folder))
+    return view, after.poll.group
 
 
 async def test_every_state_says_what_comes_of_it(delivered: tuple[PollView, Group]) -> None:
