@@ -23,6 +23,12 @@ SCRIPTS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def said() -> Catalog:
+    """What the pages say; reading it out of them takes a third of a second."""
+    return template()
+
+
 def catalogue(tag: str) -> Catalog:
     return read_po(io.BytesIO((FOLDER / f"{tag}.po").read_bytes()), abort_invalid=True)
 
@@ -34,11 +40,11 @@ def test_the_template_says_what_the_pages_say() -> None:
 
 
 @pytest.mark.parametrize("language", OTHERS, ids=lambda language: language.tag)
-def test_nothing_is_left_untranslated(language: Language) -> None:
+def test_nothing_is_left_untranslated(language: Language, said: Catalog) -> None:
     """Every sentence, none fuzzy, none the English one again (but for names), placeholders kept, file in step."""
     tag = language.tag
     found = catalogue(tag)
-    wanted = {m.id for m in template() if m.id}
+    wanted = {m.id for m in said if m.id}
     entries = {m.id: m for m in found if m.id}
     assert set(entries) == wanted
     missing = [m.id for m in entries.values() if not str(m.string).strip() or m.fuzzy]
@@ -49,7 +55,7 @@ def test_nothing_is_left_untranslated(language: Language) -> None:
         ), message.id
     same = [m.id for m in entries.values() if m.string == m.id and " " in m.id]
     assert same == []
-    assert updated(tag, template()) == (FOLDER / f"{tag}.po").read_bytes()
+    assert updated(tag, said) == (FOLDER / f"{tag}.po").read_bytes()
 
 
 @pytest.mark.parametrize("language", OTHERS, ids=lambda language: language.tag)
