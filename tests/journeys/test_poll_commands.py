@@ -20,28 +20,34 @@ from tests.support import belenios
 from tests.support.desks import home_of
 from tests.support.poll_commands import MEMBERS, PASSPHRASE, PollTypists
 from tests.support.server_polls import DAY
-from tests.support.timed_server import timed_server
+from tests.support.timed_server import TimedServer, timed_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
+    """One for all: each test has a group, members, a board and a poll of its own, at times after what is now."""
+    with timed_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 @pytest.fixture
 def world(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[PollTypists]:
+    tmp_path: Path, server: TimedServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> PollTypists:
     """A world whose commands share the server's clock, and stretch passphrases little."""
     from crypto import keyfiles
 
     monkeypatch.setattr(keyfiles.lock, "__defaults__", (keyfiles.Stretching(64, 1, 1),))
     real = time.time
-    with timed_server(tmp_path / "server") as server:
 
-        def now() -> float:
-            return real() + float(server.shift.read_text(encoding="ascii"))
+    def now() -> float:
+        return real() + float(server.shift.read_text(encoding="ascii"))
 
-        for made in (Client.__init__, AsyncClient.__init__):
-            assert made.__kwdefaults__ is not None
-            monkeypatch.setitem(made.__kwdefaults__, "clock", now)
-        monkeypatch.setattr("service.booth.trustee_cli.now_s", lambda: int(now()))
-        yield PollTypists(server, tmp_path, getattr(request, "param", MEMBERS))
+    for made in (Client.__init__, AsyncClient.__init__):
+        assert made.__kwdefaults__ is not None
+        monkeypatch.setitem(made.__kwdefaults__, "clock", now)
+    monkeypatch.setattr("service.booth.trustee_cli.now_s", lambda: int(now()))
+    return PollTypists(server, tmp_path, getattr(request, "param", MEMBERS))
 
 
 @pytest.mark.slow
