@@ -114,7 +114,7 @@ def test_fuzzing_finds_no_failure_of_the_server(server: RunningServer, document:
             valid = operation.as_strategy()
             invalid = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
-            @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
             @given(case=valid | invalid)
             def fuzz(case: Any) -> None:
                 nonlocal tried
