@@ -146,20 +146,25 @@ def test_logs_that_fail_end_a_sync_likewise(
     assert all(notes(bo, report) == ["by Ada"] for report in reports)
 
 
+ABOUT_ALL = (
+    Declined(Kind.SIGNATURE, 401),
+    Declined(Kind.UNAVAILABLE, 503, 5),
+    Declined(None, 403),
+    Declined(Kind.REPLAYED, 409),
+    Declined(Kind.BUSY, 429, 5),
+    Declined(None, 502),
+    Declined(None, 504),
+    Declined(None, 302),
+)
+
+
 @pytest.mark.parametrize(
-    "problem",
+    ("target", "problem"),
     [
-        Declined(Kind.SIGNATURE, 401),
-        Declined(None, 403),
-        Declined(Kind.REPLAYED, 409),
-        Declined(Kind.BUSY, 429, 5),
-        Declined(Kind.UNAVAILABLE, 503, 5),
-        Declined(None, 502),
-        Declined(None, 504),
-        Declined(None, 302),
+        *(("/reports/", problem) for problem in ABOUT_ALL),
+        *((target, problem) for target in ("/log?", "/batch") for problem in ABOUT_ALL[:2]),
     ],
 )
-@pytest.mark.parametrize("target", ["/reports/", "/log?", "/batch"])
 def test_what_is_about_the_server_or_the_handler_ends_a_sync(
     lying: Declining, group: Group, ada: Session, problem: Declined, target: str
 ) -> None:

@@ -162,8 +162,15 @@ def test_a_terminal_without_the_letters_is_told_before_anything_is_sent(
 
 
 @full_disk
-@pytest.mark.parametrize("where", ["/dev/full", "&-"])
-@pytest.mark.parametrize("example", [("report",), ("poll", "create"), ("group", "policy")])
+@pytest.mark.parametrize(
+    ("example", "where"),
+    [
+        (("report",), "/dev/full"),
+        (("report",), "&-"),
+        (("poll", "create"), "/dev/full"),
+        (("group", "policy"), "&-"),
+    ],
+)
 def test_an_example_that_cannot_be_printed_is_said(example: tuple[str, ...], where: str) -> None:
     """A sentence and the exit code of every other result; nothing written is no success."""
     done = subprocess.run(
