@@ -25,7 +25,7 @@ SCRIPTS = {
 
 @pytest.fixture(scope="module")
 def said() -> Catalog:
-    """What the pages say; reading it out of them takes a third of a second."""
+    """What the pages say; reading it out of them takes a quarter of a second."""
     return template()
 
 
