@@ -132,7 +132,7 @@ class World:
         with desk_at(self.folder / name, self.groups[name], name) as session:
             desk, held = session.desk(int(time.time())), session.find(report).first
             session.enqueue([actions.log(desk, held, act) for act in acts])
-        for each in dict.fromkeys((name, "Ada", "Bo")):
+        for each in (name, "Ada", "Bo"):
             self.does(each, "sync")
 
     def rotate(self, name: str) -> None:
