@@ -1,8 +1,8 @@
 """Opening a mailbox: used, wrong and unknown codes answer alike in time and shape; letters show in shape nowhere.
 
 Over the real server with SQLite, its limits wide. The kinds are asked in turn, in an order shuffled anew each round,
-so that whatever else the machine does falls on all of them; compared are medians and quartiles, against the spread of
-the measurements themselves. What it can't show: differences far below that spread,
+so that whatever else the machine does falls on all of them; compared are quartiles, against the spread of the
+measurements themselves. What it can't show: differences far below that spread,
 which an attacker with very many requests might still average out. Reading eight letters takes about 32 µs
 (2.3 %) longer than reading none; to ask for a mailbox that holds letters takes its code, which opens them.
 """
@@ -33,7 +33,7 @@ ROUNDS = 120
 WARM_UP = 8
 ALIKE = ("used", "wrong", "unknown")
 KINDS = ("letters", "full", *ALIKE)
-LETTERS_COST = 0.10  # of the median, at most; measured: 2.3 %, about 32 µs for eight letters
+LETTERS_COST = 0.10  # of the time, at most; measured: 2.3 %, about 32 µs for eight letters
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,16 @@ def apart(times: dict[str, list[float]]) -> float:
     return widest / (high - low)
 
 
+def late(times: dict[str, list[float]]) -> float:
+    """By which part of the fastest kind's time the slowest kind takes longer, at the quartile where that is least.
+
+    What costs more is late at all three; what a busy machine does to one kind by chance, seldom.
+    """
+    cuts = [statistics.quantiles(kind, n=4) for kind in times.values()]
+    least: float = min(max(at) / min(at) - 1 for at in zip(*cuts, strict=True))
+    return least
+
+
 @pytest.mark.slow
 def test_no_kind_of_mailbox_answers_in_another_time_or_shape(server: RunningServer) -> None:
     """Used, wrong and unknown differ by less than they spread, letters cost under a tenth; one try of three holds."""
@@ -117,10 +127,8 @@ def test_no_kind_of_mailbox_answers_in_another_time_or_shape(server: RunningServ
                         times[kind].append(took)
             assert len(shapes_seen) == 1
             assert next(iter(shapes_seen))[-1] == LETTER_SIZE * shapes.LETTER_SLOTS
-            medians = {kind: statistics.median(times[kind]) for kind in KINDS}
-            late = max(medians.values()) / min(medians.values()) - 1
-            found.append((apart({kind: times[kind] for kind in ALIKE}), late))
-            if found[-1][0] < 0.75 and late < LETTERS_COST:
+            found.append((apart({kind: times[kind] for kind in ALIKE}), late(times)))
+            if found[-1][0] < 0.75 and found[-1][1] < LETTERS_COST:
                 return
     pytest.fail(f"kinds of mailboxes can be told apart by time: {found}")
 
@@ -132,3 +140,5 @@ def test_a_kind_that_took_longer_would_be_noticed() -> None:
     assert apart(alike) < 0.75
     assert apart({**alike, "used": [one + 1.5 for one in alike["used"]]}) > 0.75
     assert apart({**alike, "full": [one * 1.5 for one in alike["full"]]}) > 0.75
+    assert late(alike) < LETTERS_COST / 2
+    assert late({**alike, "full": [one * 1.15 for one in alike["full"]]}) > LETTERS_COST
