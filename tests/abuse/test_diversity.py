@@ -65,7 +65,7 @@ def test_the_ascent_against_enumeration(seed: int, monkeypatch: pytest.MonkeyPat
         assert found.value == pytest.approx(exact.value, abs=1e-8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 10_000), st.floats(0, 0.6))
 def test_appending_never_lowers(n: int, seed: int, dense: float) -> None:
     """The value for the first n−1 rows is at most the value for n rows, across the edge from exact to bound."""
@@ -73,7 +73,7 @@ def test_appending_never_lowers(n: int, seed: int, dense: float) -> None:
     assert maximum_diversity(kernel).value >= maximum_diversity(kernel[:-1, :-1]).value - 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(2, 12), st.integers(0, 10_000), st.data())
 def test_inserting_anywhere_never_lowers_the_exact_value(n: int, seed: int, data: st.DataObject) -> None:
     """Up to twelve rows the value is the maximum, so any row may be taken out without raising it."""
@@ -83,7 +83,7 @@ def test_inserting_anywhere_never_lowers_the_exact_value(n: int, seed: int, data
     assert maximum_diversity(kernel).value >= maximum_diversity(kernel[np.ix_(kept, kept)]).value - 1e-12
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(13, 40), st.integers(0, 10_000), st.data())
 def test_a_remembered_support_holds_for_late_rows(n: int, seed: int, data: st.DataObject) -> None:
     """With an earlier support remembered, a row that turns up in the middle doesn't lower the value either."""
@@ -95,17 +95,17 @@ def test_a_remembered_support_holds_for_late_rows(n: int, seed: int, data: st.Da
     assert after.value >= before.value - 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 30), st.integers(0, 10_000), st.data())
 def test_a_copied_row_adds_nothing(n: int, seed: int, data: st.DataObject) -> None:
     """A row with the same overlaps as another, appended, leaves the value where it was."""
     kernel = some_kernel(n, seed)
     of = data.draw(st.integers(0, n - 1))
     rows = [*range(n), of]
-    before, after = maximum_diversity(kernel).value, maximum_diversity(kernel[np.ix_(rows, rows)]).value
-    assert after >= before - 1e-9
-    if n < 12 or maximum_diversity(kernel).exact:
-        assert after == pytest.approx(before, abs=1e-7)
+    before, after = maximum_diversity(kernel), maximum_diversity(kernel[np.ix_(rows, rows)]).value
+    assert after >= before.value - 1e-9
+    if n < 12 or before.exact:
+        assert after == pytest.approx(before.value, abs=1e-7)
 
 
 @settings(max_examples=15, deadline=None)
@@ -121,7 +121,7 @@ def test_the_value_is_what_the_weights_give(n: int, seed: int) -> None:
     assert maximum_diversity(kernel) == found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(1, 200), st.integers(0, 10_000), st.floats(0, 1))
 def test_an_overlap_of_a_half_everywhere_keeps_it_below_two(n: int, seed: int, dense: float) -> None:
     """D ≤ 2n/(n+1) < 2 for K_ij ≥ 0.5 (proof in SPEC), for n up to 200."""
