@@ -128,7 +128,9 @@ class Admission:
         wait_s = ripening_s(limits.wait(route), slow.pressure)
         if renewed:
             wait_s = min(wait_s, _RENEWED_RIPENS_S)
-        fast_s, slow_s = fast.now_us // 1_000_000, -(-slow.now_us // 1_000_000)
+        fast_s, slow_s = fast.now_us // 1_000_000, slow.now_us // 1_000_000
+        if wait_s:  # in whole seconds, and no less than it says
+            slow_s = -(-slow.now_us // 1_000_000)
         raw_puzzle = puzzle.challenge(
             self._key,
             group,

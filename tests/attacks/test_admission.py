@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode
 import pytest
 
 from abuse.admission import Why
-from abuse.difficulty import Effort
+from abuse.difficulty import Effort, Wait
 from abuse.plan import Limits
 from abuse.routes import NO_GROUP, Lane, Route
 from bench.flood import flood, solved
@@ -26,6 +26,21 @@ async def test_a_solved_puzzle_and_a_ripe_ticket_get_in(door: Door) -> None:
     assert await door.admit(solved(challenge)) == Admitted(Lane.FAST)
     door.clock.pass_s(challenge.ticket_ripens_in_s + 1)
     assert await door.admit(challenge.ticket) == Admitted(Lane.SLOW)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.5, 0.999])
+async def test_a_ticket_is_ripe_after_no_less_than_its_wait_and_at_once_without_one(after_s: float) -> None:
+    """Whole seconds are counted, wherever in a second it was made."""
+    door = Door()
+    door.clock.pass_s(after_s)
+    ticket = (await door.challenge()).ticket
+    door.clock.pass_s(LIMITS.report_wait.calm_s - 0.001)
+    assert why(await door.admit(ticket)) is Why.EARLY
+    door.clock.pass_s(1.001)
+    assert await door.admit(ticket) == Admitted(Lane.SLOW)
+    door = Door(Limits(report_wait=Wait(0, 0)))
+    door.clock.pass_s(after_s)
+    assert await door.admit((await door.challenge()).ticket) == Admitted(Lane.SLOW)
 
 
 async def test_the_table_of_refused_solutions(door: Door) -> None:
