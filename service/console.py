@@ -26,7 +26,7 @@ from crypto.keyfiles import DamagedKeyFile, WrongPassphrase
 from crypto.secrets import Passphrase
 from crypto.words import word_list
 from service.cases.names import under_words
-from service.wire.client import Declined, Unreachable
+from service.wire.failures import Declined, Unreachable
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -37,7 +37,8 @@ from service.desk.keys import KIND, HandlerKey
 from service.desk.session import Setup
 from service.server.listening import check_free
 from service.wire import calls
-from service.wire.client import Client, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Unreachable
 
 PASSPHRASE_FILE = "passphrase.txt"  # noqa: S105
 PASSPHRASE = "demo"  # noqa: S105 - printed on purpose: these keys guard nothing

@@ -46,7 +46,8 @@ from service.group_home import (
     write_chain,
 )
 from service.wire import calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 
 MAX_POLICY = 512 * 1_024

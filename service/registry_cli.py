@@ -43,7 +43,8 @@ from service.registry_home import (
     today,
 )
 from service.wire import registry_calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from service.wire.registry_pins import download
 from service.wire.registry_shapes import STATEMENTS_AT_ONCE

@@ -21,7 +21,8 @@ from service.console import shown
 from service.local_page.serving import NOTHING, Answer, LocalPage, LocalServer, sentence
 from service.member_keys import MemberKeys
 from service.wire.admitting import Admission
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.poll_boards import trustees_listed, trustees_told
 from service.wire.poll_shapes import DefineBoard
 from service.wire.poll_views import quorum_told

@@ -28,7 +28,8 @@ from service.member_home import MemberHome
 from service.member_keys import MemberKeys
 from service.wire import poll_calls
 from service.wire.admitting import Admission
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.patience import Attempts, patiently
 from service.wire.poll_boards import board_of
 from service.wire.poll_shapes import DefineBoard

@@ -24,7 +24,7 @@ from service.desk.session import Session, handlers_named
 from service.desk.show import ID_SHOWN
 from service.desk.writing import remark, sure
 from service.files import read_answers, read_file
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 
 _HAND_OVER = (

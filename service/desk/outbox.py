@@ -26,7 +26,8 @@ from service.desk.records import Held, Waiting
 from service.desk.session import Session
 from service.desk.sync_failures import TELL, Failures, whole
 from service.wire import calls, shapes
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 
 T = TypeVar("T")
 BATCH = shapes.MAX_ACTIONS

@@ -38,7 +38,7 @@ from service.desk.subjects_told import names, subject_lines
 from service.desk.touch import by_urgency
 from service.desk.transparency import issues_of
 from service.local_page.serving import NOTHING, Answer, LocalPage, problem, sentence
-from service.wire.client import Declined, Unreachable
+from service.wire.failures import Declined, Unreachable
 
 T = TypeVar("T")
 

@@ -35,7 +35,8 @@ from service.console import hex_id
 from service.desk.polls_file import PollFile, read_poll_file
 from service.desk.session import Session
 from service.wire import calls, pins, poll_calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.poll_shapes import MAX_VOTERS
 from service.wire.registry_pins import fetch
 

@@ -18,7 +18,8 @@ from service.desk.rosters import pull_roster
 from service.desk.session import Session
 from service.wire import calls
 from service.wire.admitting import Admission
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.patience import Attempts, patiently
 
 

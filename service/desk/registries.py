@@ -16,7 +16,8 @@ from service.desk.reading import listen
 from service.desk.records import Held
 from service.desk.session import Session
 from service.desk.sync_failures import TELL, Failures
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.registry_pins import follow
 
 GONE = "the registry of members that the group names is not on this server: no new voice can be checked"

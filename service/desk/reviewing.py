@@ -17,7 +17,8 @@ from service.desk.rosters import pull_roster
 from service.desk.session import Session
 from service.desk.sync_measures import NOT_COUNCIL, follow, of_council
 from service.wire import poll_calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REVIEWS
 from service.wire.poll_decisions import Looked, outcome_of
 from service.wire.poll_views import PollView

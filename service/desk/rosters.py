@@ -20,7 +20,8 @@ from service.desk.session import Chain, Session
 from service.desk.sync_failures import TELL, Failures
 from service.desk.vault import VaultDamaged
 from service.wire import calls, shapes
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 
 UNSEEN = (
     "The reporter saw a list of handlers that this desk has never seen: "

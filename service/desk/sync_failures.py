@@ -13,7 +13,7 @@ from typing import Final
 from service.desk.records import Grown, Unfetched
 from service.desk.session import Session
 from service.wire.calls import BadAnswer
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 
 LIMIT: Final = 16

@@ -26,7 +26,8 @@ from service.desk.session import Session
 from service.desk.sync_failures import AGAIN, Failures
 from service.desk.sync_logs import note_grown
 from service.wire import calls, shapes
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.signing import Signer
 
 LOOK_BACK_S = 86_400  # a clock is seldom wrong by more; and what is listed again costs a line, not a report

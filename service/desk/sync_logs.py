@@ -21,7 +21,8 @@ from service.desk.session import Session
 from service.desk.sync_failures import AGAIN, Failures
 from service.wire import calls, shapes
 from service.wire.calls import BadAnswer
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 
 _Author = tuple[str, str]
 """A verify key in hex, and a name that its owner has or had."""

@@ -14,7 +14,8 @@ from service.desk.session import Session
 from service.desk.sync_failures import TELL, Failures
 from service.desk.vault import VaultDamaged
 from service.wire import poll_calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.poll_decisions import checked_word
 from service.wire.poll_shapes import PollEntry
 from service.wire.poll_views import PollView

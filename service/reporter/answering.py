@@ -32,7 +32,8 @@ from service.reporter.terminal import Waiting, shown_code
 from service.wire import calls
 from service.wire.admitting import Admission
 from service.wire.calls import Call
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.patience import patiently
 
 _EXPECTED: Final = (click.Abort, KeyboardInterrupt, Unreachable, Declined, Refused, Unwritten)

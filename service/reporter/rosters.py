@@ -9,7 +9,8 @@ from __future__ import annotations
 from crypto.errors import Refused
 from service.cases.rosters import Roster
 from service.wire import calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 
 

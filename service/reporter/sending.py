@@ -16,7 +16,7 @@ from crypto.errors import Refused
 from service.console import fail_interrupted
 from service.reporter.terminal import shown_code
 from service.wire.calls import Call
-from service.wire.client import Declined, Unreachable
+from service.wire.failures import Declined, Unreachable
 from service.wire.patience import Attempts
 
 T = TypeVar("T")

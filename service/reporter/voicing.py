@@ -26,7 +26,8 @@ from service.cases.speaking import ring_to_speak_by
 from service.cases.voices import contexts_of, speak, subjects_named
 from service.console import read_passphrase
 from service.member_keys import read as read_keys
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.registry_pins import download, load_chain
 
 FEW: Final = 20

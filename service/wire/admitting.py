@@ -15,7 +15,8 @@ from typing import Final, Literal, Self
 
 from crypto.errors import Refused
 from service.wire import calls
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.puzzles import solve
 
 PARTS: Final = 16

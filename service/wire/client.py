@@ -22,6 +22,7 @@ import msgspec
 from crypto.entropy import Entropy, system
 from crypto.errors import Refused
 from service.wire.calls import BadAnswer, Call
+from service.wire.failures import Declined, Unreachable
 from service.wire.problems import Kind, kind_of
 from service.wire.shapes import Problem
 from service.wire.signing import headers_for
@@ -31,33 +32,7 @@ T = TypeVar("T")
 CONNECT_S = 60.0  # a Tor circuit may take this long
 READ_S = 120.0
 PROBLEM_CAP = 4_096
-PROXY_ERRORS = (502, 503, 504)
-_AWAY = "The server is away at the moment, says what stands in front of it. Try again in a while."
-_UNKNOWN = "The server refused, with a reason this version doesn't know."
 MAX_RETRY_AFTER_S = 86_400
-
-
-class Unreachable(Exception):
-    """The server could not be reached, or the connection broke. Repeating the call is harmless."""
-
-    def __init__(self) -> None:
-        super().__init__("The server can't be reached. Check the address and the connection, and try again.")
-
-
-class Declined(Exception):
-    """The server answered with a problem. `kind` is None when this version doesn't know it.
-
-    words: for a person, where the call knows better than the table of problems.
-    """
-
-    def __init__(
-        self, kind: Kind | None, status: int, retry_after_s: int | None = None, words: str = ""
-    ) -> None:
-        unknown = _AWAY if status in PROXY_ERRORS else _UNKNOWN
-        super().__init__(words or (kind.title if kind else unknown))
-        self.kind = kind
-        self.status = status
-        self.retry_after_s = retry_after_s
 
 
 def checked_base(url: str) -> str:

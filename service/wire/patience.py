@@ -12,7 +12,8 @@ from typing import Final, Generic, TypeVar
 
 from service.wire.admitting import Admission
 from service.wire.calls import Call
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.problems import Kind
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from service.desk.cover import COMPANIONS
 from service.desk.session import Session
 from service.wire import shapes
 from service.wire.calls import Call
-from service.wire.client import Client, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Unreachable
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.reporters import Reporter

@@ -12,7 +12,8 @@ import pytest
 
 from polls.casting import read_receipt
 from service.wire import poll_calls
-from service.wire.client import AsyncClient, Declined, Unreachable
+from service.wire.client import AsyncClient
+from service.wire.failures import Declined, Unreachable
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.server_polls import DAY, Community, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server

@@ -14,7 +14,7 @@ import pytest
 
 from polls.casting import read_receipt
 from service.wire import poll_calls
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.attacked_polls import ON_BOTH, stored
 from tests.support.inprocess import World, in_process

@@ -26,7 +26,8 @@ from service.cases.asking import AskLeave
 from service.cases.receipts import envelope_digest, issue
 from service.cases.registry_statements import ByOldKey
 from service.wire import calls, registry_calls, shapes
-from service.wire.client import Client, Declined, Unreachable, checked_base, checked_proxy
+from service.wire.client import Client, checked_base, checked_proxy
+from service.wire.failures import Declined, Unreachable
 from service.wire.problems import Kind
 from service.wire.puzzles import solve
 from tests.support.groups import Group

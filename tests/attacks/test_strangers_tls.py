@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from service.wire import calls
-from service.wire.client import AsyncClient, Client, Unreachable
+from service.wire.client import AsyncClient, Client
+from service.wire.failures import Unreachable
 from tests.support.certificates import self_signed
 
 

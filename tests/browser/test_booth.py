@@ -25,7 +25,7 @@ from service.booth.page import BoothPage
 from service.booth.vote_cli import SENT, moment
 from service.booth.voting import NotKept, NotOpen, Summary, Unsure
 from service.local_page.serving import LocalServer
-from service.wire.client import Unreachable
+from service.wire.failures import Unreachable
 from service.wire.poll_boards import card_words
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from tests.support.access import SCREENS, looked_at, sideways

@@ -15,7 +15,8 @@ from crypto.letters import open_letter, seal_letter
 from crypto.signatures import VerifyKey
 from service.cases.receipts import Receipt
 from service.wire import calls, shapes
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.problems import Kind
 from tests.support.groups import Group, admitted, burned, server_key, slots
 from tests.support.redis_server import redis_server

@@ -14,7 +14,8 @@ from crypto.entropy import system
 from service.cases.receipts import envelope_digest
 from service.storage.addresses import open_store
 from service.wire import calls, shapes
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support import inprocess
 from tests.support.groups import Group, admitted, server_key

@@ -17,7 +17,8 @@ from service.cases.reports import File, Person, Report
 from service.desk import actions
 from service.desk.readers import readers
 from service.wire import calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.photographs import photograph

@@ -12,7 +12,8 @@ from polls.encoding import hash_hex
 from polls.group import ED25519
 from polls.verify import verify
 from service.wire import poll_calls
-from service.wire.client import AsyncClient, Declined
+from service.wire.client import AsyncClient
+from service.wire.failures import Declined
 from service.wire.poll_records import gather_async
 from service.wire.problems import Kind
 from tests.support.poll_trustees import decrypt

@@ -38,7 +38,8 @@ from service.storage.limiter import InProcessLimiter, steady_clock
 from service.storage.protocol import Store
 from service.wire import calls
 from service.wire.calls import Call
-from service.wire.client import AsyncClient, Declined
+from service.wire.client import AsyncClient
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from service.wire.puzzles import solve
 from tests.support.groups import Group, Member

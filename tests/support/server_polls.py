@@ -45,7 +45,8 @@ from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
 from service.wire import calls, poll_calls, poll_closing_calls, registry_calls
-from service.wire.client import AsyncClient, Declined
+from service.wire.client import AsyncClient
+from service.wire.failures import Declined
 from service.wire.poll_decisions import outcome_of
 from service.wire.poll_records import gather_async
 from service.wire.poll_shapes import DefineBoard, TrusteeCard

@@ -19,7 +19,8 @@ from service.booth import receipts, voting
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.calls import BadAnswer, Call
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.booths import home_of, keys_of, page_after_cast, prepared, vote
 from tests.support.poll_world import World

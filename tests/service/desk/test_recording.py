@@ -14,7 +14,8 @@ from service.cases.answers import Answers
 from service.desk import recording
 from service.desk.recording import record_report
 from service.wire.calls import Call
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.patience import patiently
 from service.wire.problems import Kind
 from tests.support.desks import desk_of, synced

@@ -16,7 +16,8 @@ from service.desk import actions
 from service.desk.session import Session
 from service.desk.sync_logs import pull_activity
 from service.wire import calls
-from service.wire.client import Client, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Unreachable
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group, admitted, server_key
 from tests.support.reporters import Reporter

@@ -20,7 +20,8 @@ from service.desk.session import Session
 from service.desk.sync_failures import AGAIN, LIMIT, TELL
 from service.wire import shapes
 from service.wire.calls import BadAnswer, Call
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group

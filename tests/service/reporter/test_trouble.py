@@ -16,7 +16,8 @@ from service.cli import main
 from service.console import write_private
 from service.reporter import answering, mailbox_cli, report_cli
 from service.wire.calls import Call
-from service.wire.client import Client, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Unreachable
 from service.wire.patience import TRIES, patiently
 from tests.support.groups import Group
 from tests.support.server import RunningServer

@@ -14,7 +14,7 @@ from service.server import caseload
 from service.server.caseload import hand_over_all
 from service.server.records import group_partition
 from service.wire import calls, shapes
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.caseload import CONTENT, did, entry, filed, handing
 from tests.support.groups import Group, Member

@@ -9,7 +9,7 @@ from service.server.groups import Groups
 from service.server.records import Head, encode, group_partition
 from service.storage.protocol import Append, Insert
 from service.wire import calls
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.groups import Group, Member
 from tests.support.inprocess import World

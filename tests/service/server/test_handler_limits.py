@@ -10,7 +10,7 @@ from crypto.letters import LETTER_SIZE
 from service.server.records import group_partition
 from service.server.settings import AdmissionSettings
 from service.wire import calls, shapes
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World

@@ -8,7 +8,7 @@ import pytest
 
 from service.server.intake import MARGIN_S, release_ms
 from service.wire import calls
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.groups import Group, Member
 from tests.support.inprocess import World, in_process

@@ -15,7 +15,7 @@ from crypto.seal import DoesNotOpen
 from service.server import intake, mailboxes
 from service.storage.protocol import StoreUnavailable
 from service.wire import calls, shapes
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World

@@ -15,7 +15,7 @@ from polls.results import BoardStatement, OutcomeStatement, TrusteeSignature, si
 from service.server.polls_records import Progress, Stated
 from service.server.records import decode
 from service.wire import poll_closing_calls, poll_closing_shapes
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.poll_calls import for_poll
 from service.wire.problems import Kind
 from tests.support.inprocess import World

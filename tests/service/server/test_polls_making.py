@@ -21,7 +21,7 @@ from service.server.polls_records import Matter
 from service.server.records import decode, group_partition
 from service.wire import poll_calls
 from service.wire.calls import Call
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.poll_shapes import CreatePoll, DefineBoard
 from service.wire.poll_views import sign_message, trustee_signer
 from service.wire.problems import Kind

@@ -14,7 +14,7 @@ import pytest
 from crypto.errors import Refused
 from service import poll_reports
 from service.wire import poll_calls
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
 from service.wire.problems import Kind
 from tests.support.inprocess import Clock, World, in_process

@@ -12,7 +12,7 @@ import pytest
 
 from service.cases import decisions
 from service.wire import poll_calls
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REVIEWS, Reviewed
 from service.wire.poll_decisions import outcome_of
 from service.wire.poll_views import PollView

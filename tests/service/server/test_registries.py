@@ -28,7 +28,7 @@ from service.server.records import registry_partition
 from service.server.registries import Registries
 from service.wire import calls, registry_calls, registry_shapes
 from service.wire.calls import BadAnswer
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.inprocess import World, in_process
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper

@@ -13,7 +13,8 @@ import pytest
 
 from service.server.serve import GRACE_S
 from service.wire import calls
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from tests.support.groups import Group
 from tests.support.redis_server import free_port, wait_until
 from tests.support.server import NO_TLS, RunningServer, ending, running_server

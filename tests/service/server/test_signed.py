@@ -13,7 +13,7 @@ from crypto.seal import SealingKey
 from crypto.signatures import SigningKey
 from service.cases import rosters
 from service.wire import calls, shapes
-from service.wire.client import Declined
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from service.wire.signing import WINDOW_S, Signer
 from tests.support.groups import Group

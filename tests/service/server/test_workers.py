@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.wire.client import Client, Declined
+from service.wire.client import Client
+from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.redis_server import redis_server, wait_until

@@ -18,7 +18,8 @@ from crypto.entropy import system
 from service.wire import calls
 from service.wire.admitting import MARGIN_S, PARTS, Admission
 from service.wire.calls import Call
-from service.wire.client import Client, Declined, Unreachable
+from service.wire.client import Client
+from service.wire.failures import Declined, Unreachable
 from service.wire.patience import PATIENCE_S, TRIES, Attempts, patiently
 from service.wire.problems import Kind
 from service.wire.shapes import ChallengeShape
