@@ -61,8 +61,7 @@ def serve(
     from crypto.selftest import SelfTestFailed
     from service.server.keys import KeysRefused
     from service.server.serve import run
-    from service.storage.limiter import LimiterUnavailable
-    from service.storage.limiter_redis import UnfitForLimits
+    from service.storage.limiter import LimiterUnavailable, UnfitForLimits
     from service.storage.limiters import UnknownLimiter
     from service.storage.protocol import StoreRefused, StoreUnavailable
 

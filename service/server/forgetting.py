@@ -11,7 +11,6 @@ worker with nothing to do never does: `Collecting` looks soon after every reques
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import sys
@@ -76,6 +75,8 @@ class Collecting:
             self._begin()
 
     def _begin(self) -> None:
+        import asyncio  # the process that starts itself again needs none, and loads as little as it can
+
         self._due, self._again = True, False
         asyncio.get_running_loop().call_later(self._after_s, self._collect)
 

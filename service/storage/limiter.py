@@ -48,6 +48,10 @@ class LimiterUnavailable(Exception):
     """
 
 
+class UnfitForLimits(Exception):
+    """The Redis that was named may forget what was spent. The message says which setting to change."""
+
+
 class Limiter(Protocol):
     """Each method is one atomic step on the limiter's own clock, exact under concurrency."""
 

@@ -20,7 +20,7 @@ from abuse.admission import Debited, Outcome, Passed, Pulse, Queued, Step, Turne
 from abuse.limits import Bucket, Rate, Verdict
 from abuse.routes import EPOCH_SIZE
 from crypto.entropy import Entropy
-from service.storage.limiter import Clock, LimiterUnavailable
+from service.storage.limiter import Clock, LimiterUnavailable, UnfitForLimits
 from service.storage.limiter_lua import script_of, sha_of
 from service.storage.protocol import StoreRefused, StoreUnavailable
 from service.storage.redis_settings import what_tls_lacks
@@ -38,10 +38,6 @@ _PROBE = (Bucket("", Rate(1, 1)),)
 """What a start asks of, taking nothing: no route has an empty name, so it meets no bucket whose debts it would cut."""
 
 _MAY_NOT = "the limiter's Redis user lacks permissions: docs/operating.md says which it needs"
-
-
-class UnfitForLimits(Exception):
-    """This Redis may forget what was spent. The message says which setting to change."""
 
 
 class RedisLimiter:

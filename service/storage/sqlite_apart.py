@@ -3,14 +3,13 @@
 On a thread the writer and the event loop take that lock from each other many times for every group (measured over HTTP
 on two cores: 3,000 reports a second there, 3,400 here). It is started with the store, talks over a socket pair that
 nobody else has, and ends when this end of it closes, however this process dies. If it dies, whoever waits gets
-StoreUnavailable, and the next commit starts another. Frames: length (u32 little-endian) and MessagePack.
+StoreUnavailable, and the next commit starts another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import socket
 import subprocess
 import sys
@@ -20,53 +19,13 @@ from typing import Final, cast
 import msgspec
 
 from service.storage.protocol import StoreUnavailable
+from service.storage.sqlite_frames import Answer, Asked, framed, frames
 from service.storage.sqlite_work import FAILED, Outcome, Work
 from service.storage.sqlite_writer import settle
 
-LENGTH: Final = 4
 ENDS_WITHIN_S: Final = 60
 _AT_ONCE: Final = 1 << 16  # bytes; answers are numbers mostly
-_encoder: Final = msgspec.msgpack.Encoder()
-
-
-class Answer(msgspec.Struct, array_like=True):
-    """What became of a group: the numbers of its works and their outcomes, or what failed."""
-
-    numbers: list[int]
-    outcomes: list[Outcome] | str
-
-
-class Asked(msgspec.Struct, array_like=True):
-    """One piece of work, numbered."""
-
-    number: int
-    work: Work
-
-
 _answers: Final = msgspec.msgpack.Decoder(Answer)
-
-
-def framed(message: Answer | Asked) -> bytearray:
-    """Put a message behind its length."""
-    buffer = bytearray(LENGTH)
-    _encoder.encode_into(message, buffer, LENGTH)
-    buffer[:LENGTH] = (len(buffer) - LENGTH).to_bytes(LENGTH, "little")
-    return buffer
-
-
-def frames(buffer: bytearray) -> list[memoryview]:
-    """Take the whole messages from the front of a buffer, as views of a copy."""
-    ends = [0]
-    while len(buffer) >= ends[-1] + LENGTH:
-        end = ends[-1] + LENGTH + int.from_bytes(buffer[ends[-1] : ends[-1] + LENGTH], "little")
-        if end > len(buffer):
-            break
-        ends.append(end)
-    if len(ends) == 1:
-        return []
-    whole = memoryview(bytes(buffer[: ends[-1]]))
-    del buffer[: ends[-1]]
-    return [whole[start + LENGTH : end] for start, end in itertools.pairwise(ends)]
 
 
 class _Line(asyncio.BufferedProtocol):

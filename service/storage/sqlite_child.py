@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from service.storage.sqlite_apart import Answer, Asked, framed, frames
+from service.storage.sqlite_frames import Answer, Asked, framed, frames
 from service.storage.sqlite_work import Work, Writing, take_group
 
 _AT_ONCE: Final = 1 << 20

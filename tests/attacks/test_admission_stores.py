@@ -13,8 +13,8 @@ from abuse.routes import Lane, Route
 from bench.flood import solved
 from crypto.entropy import system
 from service.server.admission import Admission, Admitted, Again, Waiting
-from service.storage.limiter import LimiterUnavailable
-from service.storage.limiter_redis import UnfitForLimits, open_redis_limiter
+from service.storage.limiter import LimiterUnavailable, UnfitForLimits
+from service.storage.limiter_redis import open_redis_limiter
 from service.storage.limiter_sqlite import SqliteLimiter
 from service.storage.limiters import open_limiter
 from tests.support.doors import GROUP, KEY, LIMITS, SMALL, why

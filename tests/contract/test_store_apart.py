@@ -16,7 +16,8 @@ import pytest
 from service.storage import Committed, Conflict, Insert, Put, StoreUnavailable, sqlite_apart, sqlite_writer
 from service.storage.protocol import MAX_VALUE
 from service.storage.sqlite import SqliteStore, open_sqlite
-from service.storage.sqlite_apart import Answer, ApartWriter, Asked, framed, frames
+from service.storage.sqlite_apart import ApartWriter
+from service.storage.sqlite_frames import Answer, Asked, framed, frames
 from service.storage.sqlite_work import MAX_GROUP, Commit, EmptyLog, Outcome, Probe, Rebuild, Work, take_group
 from tests.support.crashes import check_whole, everything, write_until_it_fails
 from tests.support.store_writer import PARTITION
