@@ -48,3 +48,8 @@ def tidy(text: str) -> str:
         for mark in _MARKS:
             kept = kept.replace(mark, "")
     return kept.strip()
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Say how many in a sentence: `counted(1, "trustee", "trustees")` is "1 trustee"."""
+    return f"{number} {one if number == 1 else many}"
