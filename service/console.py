@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 import msgspec
@@ -264,42 +264,3 @@ def shown(text: str) -> str:
 def one_line(text: str) -> str:
     """Write a stranger's text on one line, so that no part of it begins a line as if it were ours."""
     return " ".join(text.split())
-
-
-_EXISTS: Final = "a file of that name exists already; it was not touched"
-_NO_NAME: Final = "files are not written to standard output: name a new one"
-
-
-def check_new(path: Path) -> None:
-    """Refuse what `write_private` would refuse, before somebody writes a text for it: a file that is there, and `-`."""
-    if str(path) == "-":
-        raise Refused(_NO_NAME)
-    if os.path.lexists(path):
-        raise Refused(_EXISTS)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner can read. Refused when it exists: a key file is never overwritten.
-
-    Refused too when the disk is full: then no file is left that is cut short. And where `-` is its name: whoever types
-    that means standard output.
-    """
-    if str(path) == "-":
-        raise Refused(_NO_NAME)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Refused(_EXISTS) from None
-    except OSError as error:
-        raise Refused(f"the file can't be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise Refused(f"the file can't be written: {error.strerror}") from None
-        raise

@@ -31,7 +31,8 @@ from service import demo_poll
 from service.booth.vote_cli import moment
 from service.cases import rosters
 from service.cases.policies import baseline
-from service.console import command, write_private
+from service.chain_files import write_private
+from service.console import command
 from service.desk.cli import CARD_FILE, KEY_FILE, SETUP_FILE
 from service.desk.keys import KIND, HandlerKey
 from service.desk.session import Setup

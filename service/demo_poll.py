@@ -27,8 +27,7 @@ from service.booth.trustees import KIND as TRUSTEE_KIND
 from service.booth.trustees_work import Trustee
 from service.cases.joining import apply, invite, registry_id_of
 from service.cases.registry_statements import Beacon, Found, Freeze, Join, Statement, encode_statement
-from service.chain_files import write_whole
-from service.console import write_private
+from service.chain_files import write_private, write_whole
 from service.desk.cli import KEY_FILE, SETUP_FILE, STORE_FILE
 from service.desk.keys import KIND, HandlerKey
 from service.desk.polls import create

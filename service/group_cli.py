@@ -20,7 +20,8 @@ from crypto.labels import Label
 from crypto.signatures import SigningKey
 from service.cases import rosters
 from service.cases.policies import baseline, decode_policy
-from service.chain_files import read_whole
+from service.cases.texts import counted
+from service.chain_files import read_whole, write_private
 from service.console import (
     command,
     emit,
@@ -31,7 +32,6 @@ from service.console import (
     say,
     server_options,
     shown,
-    write_private,
 )
 from service.group_home import (
     KEY_FILE,

@@ -26,8 +26,8 @@ from service.cases.joining import (
 )
 from service.cases.registry_statements import Application, BySsh
 from service.cases.ssh_signatures import MAX_ARMOR, MAX_LINE, SshKey
-from service.chain_files import read_whole
-from service.console import command, emit, json_option, shown, write_private
+from service.chain_files import read_whole, write_private
+from service.console import command, emit, json_option, shown
 from service.member_cli import listed, member
 from service.member_home import MemberHome
 from service.member_keys import MemberKeys

@@ -17,7 +17,7 @@ from crypto.keyfiles import lock, unlock
 from crypto.members import MemberKey
 from crypto.seal import PublicKey, SealingKey
 from crypto.secrets import Passphrase
-from service.console import write_private
+from service.chain_files import write_private
 
 KIND: Final = "member"
 FILE: Final = "member.key"

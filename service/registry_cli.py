@@ -23,16 +23,9 @@ from service.cases.registry_statements import (
     Registrars,
     Statement,
 )
-from service.console import (
-    command,
-    emit,
-    hex_id,
-    json_option,
-    one_line,
-    passphrase_option,
-    shown,
-    write_private,
-)
+from service.cases.texts import counted
+from service.chain_files import write_private
+from service.console import command, emit, hex_id, json_option, one_line, passphrase_option, shown
 from service.registry_home import (
     InvitationFile,
     RegistryHome,

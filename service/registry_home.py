@@ -26,8 +26,8 @@ from service.cases.joining import registry_id_of
 from service.cases.names import checked_name
 from service.cases.registry import GrowingRegistry, Registry
 from service.cases.registry_statements import Account, ByInvitation, Found, Hex32, Statement, encode_statement
-from service.chain_files import alone, read_whole
-from service.console import read_passphrase, write_private, wrong_form
+from service.chain_files import alone, read_whole, write_private
+from service.console import read_passphrase, wrong_form
 from service.wire.registry_pins import save_chain, verified, verified_chain
 
 ROOT_FILE: Final = "root.key"

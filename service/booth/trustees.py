@@ -25,8 +25,9 @@ from crypto.signatures import SigningKey
 from polls.channels import TrusteeSeed
 from service.cases.names import checked_name
 from service.cases.rosters import RosterHistory
-from service.chain_files import alone, read_whole, write_whole
-from service.console import read_passphrase, write_private
+from service.chain_files import alone, read_whole, write_private, write_whole
+from service.console import read_passphrase
+from service.files import named
 from service.wire import pins
 from service.wire.poll_shapes import TrusteeCard
 

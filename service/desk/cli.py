@@ -20,17 +20,8 @@ from crypto.entropy import system
 from crypto.errors import Refused
 from crypto.keyfiles import lock, unlock
 from service.cases.receipts import day_of
-from service.chain_files import alone, write_whole
-from service.console import (
-    command,
-    emit,
-    hex_id,
-    json_option,
-    passphrase_option,
-    read_passphrase,
-    shown,
-    write_private,
-)
+from service.chain_files import alone, write_private, write_whole
+from service.console import command, emit, hex_id, json_option, passphrase_option, read_passphrase, shown
 from service.desk.consulted import consulted_view, open_lines
 from service.desk.keys import KIND, SUPERSEDED, HandlerKey
 from service.desk.readers import readers_told

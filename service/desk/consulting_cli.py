@@ -14,8 +14,8 @@ import click
 from crypto.errors import Refused
 from service.cases.consultations import MAX_FILE
 from service.cases.receipts import day_told
-from service.chain_files import read_whole
-from service.console import check_new, command, emit, hex_id, json_option, one_line, shown, write_private
+from service.chain_files import check_new, read_whole, write_private
+from service.console import command, emit, hex_id, json_option, one_line, shown
 from service.desk.acting_cli import KEPT, TEXT_FILE
 from service.desk.cli import desk, opened
 from service.desk.consulting import (

@@ -15,8 +15,8 @@ from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.notices import MAX_FILE
 from service.cases.receipts import day_of
-from service.chain_files import read_whole
-from service.console import command, emit, hex_id, json_option, shown, write_private
+from service.chain_files import read_whole, write_private
+from service.console import command, emit, hex_id, json_option, shown
 from service.desk.cli import desk, opened
 from service.desk.handing_cli import group_history
 from service.desk.notices import (

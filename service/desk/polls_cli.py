@@ -11,7 +11,9 @@ import click
 from crypto.errors import Refused
 from service.cases import decisions
 from service.cases.receipts import day_number, day_of, day_told
-from service.console import command, emit, json_option, poll_id, shown, write_private
+from service.cases.texts import counted
+from service.chain_files import write_private
+from service.console import command, emit, json_option, poll_id, shown
 from service.desk.cli import client_of, desk, opened
 from service.desk.measures import review_day
 from service.desk.polls_results import plot as drawn

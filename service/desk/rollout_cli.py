@@ -13,7 +13,8 @@ import click
 
 from crypto.errors import Refused
 from service.cases.receipts import day_told
-from service.console import command, emit, json_option, one_line, poll_id, shown, write_private
+from service.chain_files import write_private
+from service.console import command, emit, json_option, one_line, poll_id, shown
 from service.desk.cli import client_of, desk, opened
 from service.desk.polls_cli import day_named
 from service.desk.rollout import Rollout, checklist, fetched, measure_file

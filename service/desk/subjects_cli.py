@@ -14,7 +14,8 @@ import click
 from abuse.subjects import read_subject
 from crypto.errors import Refused
 from service.cases.log import Checked, Finding, SubjectMerged, SubjectSplit
-from service.console import command, emit, json_option, one_line, shown, write_private
+from service.chain_files import write_private
+from service.console import command, emit, json_option, one_line, shown
 from service.desk import actions
 from service.desk.casebook import Case
 from service.desk.cli import desk, opened

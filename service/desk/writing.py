@@ -12,7 +12,8 @@ import click
 from crypto.entropy import system
 from crypto.errors import Refused
 from service.cases.texts import LONG_TEXT, decoded, tidy
-from service.console import can_ask, shown, write_private
+from service.chain_files import write_private
+from service.console import can_ask, shown
 from service.desk.records import Waiting
 from service.desk.session import Session
 

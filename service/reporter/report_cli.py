@@ -19,7 +19,8 @@ from crypto.signatures import VerifyKey
 from service.cases.filing import file_report
 from service.cases.receipts import Receipt
 from service.cases.reports import LANGUAGE_TAG, MAX_JSON, MAX_PLAINTEXT, File, Report, Unsealed
-from service.console import check_shows, command, emit, passphrase_option, say, shown, write_private
+from service.chain_files import write_private
+from service.console import check_shows, command, emit, passphrase_option, say, shown
 from service.member_keys import FILE as KEY_FILE
 from service.member_keys import HOME
 from service.reporter.answers import EXAMPLE, Answers, read_answers

@@ -12,9 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from crypto.errors import Refused
-from service.chain_files import alone, write_whole
+from service.chain_files import alone, write_private, write_whole
 from service.cli import main
-from service.console import write_private
 from tests.support.disks import full_disk
 
 

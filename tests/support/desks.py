@@ -14,7 +14,7 @@ from crypto.entropy import system
 from crypto.keyfiles import Stretching, lock
 from crypto.secrets import Passphrase
 from service.cases import rosters
-from service.console import write_private
+from service.chain_files import write_private
 from service.desk import actions
 from service.desk.cli import KEY_FILE, SETUP_FILE, STORE_FILE
 from service.desk.keys import KIND, HandlerKey

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from service.cases.filing import Filed, file_report
 from service.cases.reports import Report
+from service.chain_files import write_private
 from service.cli import main
-from service.console import write_private
 from service.reporter import answering, mailbox_cli, report_cli
 from service.wire.calls import Call
 from service.wire.client import Client
