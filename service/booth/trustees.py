@@ -208,8 +208,9 @@ class TrusteeHome:
 
 
 def read_card(path: Path) -> TrusteeCard:
-    """Read a trustee's card from a file. Refused when it is none, or when its name isn't one line of text."""
-    try:
-        return msgspec.json.decode(read_whole(path, 4_096), type=TrusteeCard)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise Refused("that is not a trustee's card: it is the file of `sottovoce trustee new`") from None
+    """Read a trustee's card from a file. Refused, by the file's name, when it is none or names nobody in one line."""
+    with named(path):
+        try:
+            return msgspec.json.decode(read_whole(path, 4_096), type=TrusteeCard)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Refused("that is not a trustee's card: it is the file of `sottovoce trustee new`") from None

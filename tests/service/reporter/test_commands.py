@@ -207,7 +207,12 @@ def test_wrong_input_gets_a_sentence_and_loses_nothing(
     file = ("--file", answers, "--yes")
     for name, arguments, code, told in (
         ("report", (*file, "--leave-out", "Zoe"), 3, "names to leave out"),
-        ("report", ("--file", tmp_path / "bad.toml", "--yes"), 3, "whatt"),
+        (
+            "report",
+            ("--file", tmp_path / "bad.toml", "--yes"),
+            3,
+            "bad.toml: the file's answers don't fit: Object contains unknown field `whatt`",
+        ),
         ("report", ("--file", tmp_path / "none.toml", "--yes"), 3, "can't be read"),
         ("report", (*file, "--attach", tmp_path / "blob.bin"), 3, "can't be cleaned"),
         ("report", (*file, "--attach", tmp_path / "big.txt"), 3, "8 MiB"),

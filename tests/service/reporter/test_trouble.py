@@ -114,15 +114,18 @@ def questions(*, what: str = "I need help.", send: str = "y") -> str:
 
 
 def test_wrong_options_are_told_before_the_first_question(
-    tmp_path: Path, server: RunningServer, group: Group
+    tmp_path: Path, server: RunningServer, group: Group, answers: Path
 ) -> None:
     """No file, one that can't be cleaned, too much of them, no language tag, no key file: nothing was typed by then."""
     (tmp_path / "blob.bin").write_bytes(b"\x00\x01")
     (tmp_path / "large.txt").write_bytes(b"a" * (7 << 20))
     (tmp_path / "line\nbreak\x07.txt").write_bytes(b"a")
     for options, told in (
-        (("--attach", tmp_path / "none.jpg"), "can't be read"),
-        (("--attach", tmp_path / "blob.bin"), "can't be cleaned"),
+        (("--attach", tmp_path / "none.jpg"), "none.jpg: it can't be read"),
+        (
+            ("--attach", answers, "--attach", tmp_path / "blob.bin"),
+            "blob.bin: this kind of file can't be cleaned",
+        ),
         (("--attach-original", tmp_path / "large.txt"), "7 MiB"),
         (("--attach", tmp_path / "line\nbreak\x07.txt"), "control character"),
         (("--language", "no language"), "language tag"),

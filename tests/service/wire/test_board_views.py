@@ -69,7 +69,7 @@ def test_no_trustees_name_passes_for_anothers_words(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="a trustee's card"):
             poll_calls.board(BOARD).parse(msgspec.json.encode(forged))
         (tmp_path / "card.json").write_bytes(msgspec.json.encode(forged["definition"]["trustees"][0]))
-        with pytest.raises(Refused, match="a trustee's card"):
+        with pytest.raises(Refused, match=r"card\.json: a trustee's card: a name"):
             read_card(tmp_path / "card.json")
     spaced = msgspec.structs.replace(DEFINITION.trustees[1], name=f"T1: {words}{' ' * 40}3. T2")
     board = msgspec.structs.replace(
