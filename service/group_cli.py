@@ -296,5 +296,5 @@ def publish(context: click.Context, server: str, proxy: str | None, as_json: boo
     emit(
         {"group": gid.hex(), "sent": sent},
         as_json,
-        f"{sent} statements sent; the server has all {have + sent}.",
+        f"{counted(sent, 'statement', 'statements')} sent; the server has all {have + sent}.",
     )

@@ -16,6 +16,7 @@ from crypto.codes import fingerprint_words
 from crypto.errors import Refused
 from polls.agreement import agreements_needed
 from polls.encoding import hash_hex
+from service.cases.texts import counted
 from service.console import command, emit, json_option, passphrase_option, poll_id, server_options, shown
 from service.desk.cli import client_of, opened
 from service.desk.polls_results import result
@@ -90,7 +91,10 @@ def open_(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     at = when(view.manifest.opens_at)
     missing = max(0, view.shape.proofs_needed - len(view.shape.proved))
     if view.state == "waiting" and missing:
-        text = f"It opens by itself at {at}, if {missing} more trustees run `sottovoce trustee prove` before."
+        text = (
+            f"It opens by itself at {at}, if {counted(missing, 'more trustee runs', 'more trustees run')} "
+            "`sottovoce trustee prove` before."
+        )
     elif view.state == "waiting":
         text = f"It opens by itself at {at}; enough trustees are ready."
     elif view.state == "open":
@@ -127,12 +131,14 @@ def tally(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> None:
     with Client(server, proxy=proxy) as client:
         found = gather(client, view.manifest.phi)
     closed = found.closed()
-    lines = [f"{closed.ballots} ballots count, all valid; the quorum is {view.manifest.quorum}."]
+    lines = [
+        f"{counted(closed.ballots, 'ballot counts', 'ballots count')}, all valid; the quorum is {view.manifest.quorum}."
+    ]
+    threshold, decrypted = view.trustees.threshold, len(view.shape.decrypted)
+    needed = agreements_needed(len(view.trustees.keys), threshold)
+    if view.state == "closed" and decrypted < threshold:
+        lines.append(_trustees(len(view.shape.agreed), "verified the board", needed))
     if closed.quorum_met:
-        threshold, decrypted = view.trustees.threshold, len(view.shape.decrypted)
-        needed = agreements_needed(len(view.trustees.keys), threshold)
-        if decrypted < threshold:
-            lines.append(_trustees(len(view.shape.agreed), "verified the board", needed))
         lines.append(_trustees(decrypted, "decrypted", threshold))
     else:
         lines.append("Below the quorum: no ballot is opened, and the outcome is no action.")
@@ -165,7 +171,7 @@ def archive(poll_hex: str, server: str, proxy: str | None, as_json: bool) -> Non
         return
     outcome = view.manifest.texts[remains.outcome.statement.outcome]
     lines = [
-        f"Archived. Outcome: {outcome}, signed by {len(remains.outcome.signatures)} trustees.",
+        f"Archived. Outcome: {outcome}, signed by {counted(len(remains.outcome.signatures), 'trustee', 'trustees')}.",
         *word.lines(),
         f"SHA-256 of what was destroyed, by the server's word: archive {remains.archive}, evidence {remains.evidence}",
         f"{len(remains.reports)} verifiers' reports remain: `sottovoce poll reports`. Check whose they are.",
@@ -257,8 +263,12 @@ def needs_record(view: PollView) -> None:
 
 def _trustees(number: int, did: str, needed: int) -> str:
     missing = needed - number
-    more = f"; {missing} more are needed: `sottovoce trustee decrypt`." if missing > 0 else "."
-    return f"{number} trustees have {did}{more}"
+    more = (
+        f"; {counted(missing, 'more is', 'more are')} needed: `sottovoce trustee decrypt`."
+        if missing > 0
+        else "."
+    )
+    return f"{counted(number, 'trustee has', 'trustees have')} {did}{more}"
 
 
 def _told(view: PollView) -> dict[str, object]:

@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from crypto.errors import Refused
+from service.cases.texts import counted
 from service.chain_files import read_whole
 from service.console import command, emit, json_option, poll_id, server_options, shown
 from service.desk.cli import client_of, opened
@@ -42,7 +43,11 @@ def file_report(context: click.Context, poll_hex: str, text_file: Path, as_json:
     phi, text = poll_id(poll_hex), _text(text_file)
     with opened(context) as session, client_of(session) as client:
         filed = client.do(poll_calls.file_report(session.signer, phi, text)).reports
-    emit({"poll": poll_hex, "reports": len(filed)}, as_json, f"Filed. The poll has {len(filed)} reports.")
+    emit(
+        {"poll": poll_hex, "reports": len(filed)},
+        as_json,
+        f"Filed. The poll has {counted(len(filed), 'report', 'reports')}.",
+    )
 
 
 @click.command()

@@ -266,7 +266,7 @@ def publish(home: RegistryHome, server: str, proxy: str | None, as_json: bool) -
     emit(
         {"registry": rid.hex(), "sent": len(pending)},
         as_json,
-        f"{len(pending)} statements sent; the server has all {len(statements)}.",
+        f"{counted(len(pending), 'statement', 'statements')} sent; the server has all {len(statements)}.",
     )
 
 
@@ -283,6 +283,7 @@ def signed(home: RegistryHome, said: list[Statement], as_json: bool, *, skipped:
             "skipped": skipped,
         },
         as_json,
-        f"Signed {len(said)} statements; {len(now.members)} members.{left_out} "
+        f"Signed {counted(len(said), 'statement', 'statements')}; "
+        f"{counted(len(now.members), 'member', 'members')}.{left_out} "
         "`sottovoce registry publish` sends them.",
     )

@@ -52,7 +52,12 @@ def result(context: click.Context, poll: str, picture: Path | None, as_json: boo
         "state": found.view.state,
         "review_on": None if review is None else day_told(review),
     }
-    lines = [found.manifest.question, text, *again, f"Signed by {len(signers)} trustees."]
+    lines = [
+        found.manifest.question,
+        text,
+        *again,
+        f"Signed by {counted(len(signers), 'trustee', 'trustees')}.",
+    ]
     emit(told, as_json, shown("\n".join(lines)))
 
 

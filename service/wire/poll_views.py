@@ -26,6 +26,7 @@ from polls.results import SignedOutcome, check_counts, check_outcome, read_outco
 from polls.transcript import Step, Transcript
 from polls.trustees import Trustees
 from service.cases.registry import Registry
+from service.cases.texts import counted
 from service.wire import poll_shapes as shapes
 from service.wire.calls import BadAnswer
 from service.wire.signing import Signer
@@ -130,7 +131,8 @@ def waits_for(view: PollView) -> str:
     shape, outcome = view.shape, view.outcome
     match view.state:
         case "waiting" if (missing := shape.proofs_needed - len(shape.proved)) > 0:
-            return f"It waits for {missing} more trustees: `sottovoce trustee prove`. Else it never opens."
+            awaited = counted(missing, "more trustee", "more trustees")
+            return f"It waits for {awaited}: `sottovoce trustee prove`. Else it never opens."
         case "waiting":
             return "It waits for its opening; enough trustees are ready."
         case "lapsed":

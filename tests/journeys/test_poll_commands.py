@@ -282,17 +282,17 @@ def _all_agree_before_one_decrypts(world: PollTypists, phi: str) -> None:
     """Of two of three all three have to verify the same board; the words are the same for all, and shown again."""
     told = [world.at("trustee", world.trustee(n), "decrypt", "--poll", phi) for n in (1, 3)]
     assert [each["waits"] for each in told] == [
-        [f"Waits for {missing} more trustees to verify the same board. Run this again then."]
-        for missing in (2, 1)
+        [f"Waits for {missing} to verify the same board. Run this again then."]
+        for missing in ("2 more trustees", "1 more trustee")
     ]
     status = world.at("poll", world.desk, "status", phi)
     assert (status["agreed"], status["decrypted"]) == ([1, 3], [])
     shown = world.run("poll", world.desk, "status", phi, "--server", world.server.base).output
     assert "Trustees who verified the board: 1, 3\nTrustees who decrypted: none\n" in shown
     summed = world.run("poll", world.desk, "tally", phi, "--server", world.server.base).output
-    assert "2 trustees have verified the board; 1 more are needed: `sottovoce trustee decrypt`." in summed
+    assert "2 trustees have verified the board; 1 more is needed: `sottovoce trustee decrypt`." in summed
     last = world.at("trustee", world.trustee(2), "decrypt", "--poll", phi)
-    assert last["waits"] == ["Waits for 1 more trustees to decrypt. Run this again then."]
+    assert last["waits"] == ["Waits for 1 more trustee to decrypt. Run this again then."]
     assert len(last["words"].split()) == 16
     assert {each["words"] for each in told} == {last["words"]}
     assert world.does("trustee", world.trustee(1), "status")["polls"][phi] == {

@@ -146,7 +146,7 @@ class PollTypists:
         assert made == again  # a repeat makes no second poll
         phi: str = made["poll"]
         for n in (1, 2, 3):
-            waits = [f"Waits for {3 - n} more trustees."] if n < 3 else []
+            waits = {1: ["Waits for 2 more trustees."], 2: ["Waits for 1 more trustee."]}.get(n, [])
             shown = self.at("trustee", self.trustee(n), "prove", "--poll", phi)
             assert shown["waits"] == waits
             assert self.at("trustee", self.trustee(n), "prove", "--poll", phi)["waits"] == waits
