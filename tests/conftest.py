@@ -19,6 +19,7 @@ from service.wire.client import Client
 from tests.support.groups import Group
 from tests.support.redis_server import redis_server
 from tests.support.server import RunningServer, running_server
+from tests.support.timed_server import TimedServer, timed_server
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what is to run in the background so, and what that starts inherits it.
@@ -55,6 +56,13 @@ def server_on_each_store(request: pytest.FixtureRequest) -> RunningServer:
 def server(sqlite_server: RunningServer) -> RunningServer:
     """The server that tests talk to unless their module says otherwise."""
     return sqlite_server
+
+
+@pytest.fixture(scope="session")
+def forwarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
+    """One worker over SQLite, whose clock tests forward and never set back: polls take weeks."""
+    with timed_server(tmp_path_factory.mktemp("forwarded")) as running:
+        yield running
 
 
 @pytest.fixture

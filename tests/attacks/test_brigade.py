@@ -36,13 +36,13 @@ def test_sixty_paraphrased_copies(share: float) -> None:
             assert scored.d < (1.0 + 1e-9 if share == 0 else 1.75)
 
 
-def exact_likeness(one: str, other: str) -> float:
-    """Jaccard likeness of shingles of three words, NFKC and case-folded: design.md §8, written a second time."""
+def exact_likenesses(texts: list[str]) -> list[list[float]]:
+    """Jaccard likenesses of shingles of three words, NFKC and case-folded: design.md §8, written a second time."""
     sets = []
-    for each in (one, other):
+    for each in texts:
         words = unicodedata.normalize("NFKC", each).casefold().split()
         sets.append({tuple(words[at : at + 3]) for at in range(len(words) - 2)})
-    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+    return [[len(one & other) / len(one | other) for other in sets] for one in sets]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.15, 0.3])
@@ -50,7 +50,7 @@ def test_edited_copies_count_as_the_design_says(share: float) -> None:
     """a and D of 60 edited copies agree with those from exact likenesses, within what 128 permutations can tell."""
     texts = [edited(text("the story we agreed on", 120), share, n) for n in range(60)]
     accounts = [account(f"{n:02}", n * 12.0, each) for n, each in enumerate(texts)]
-    exact = np.array([[exact_likeness(one, other) for other in texts] for one in texts])
+    exact = np.array(exact_likenesses(texts))
     found = likeness_matrix([wording(each) for each in texts])
     spread = np.sqrt(exact * (1 - exact) / PERMUTATIONS)
     assert np.all(np.abs(found - exact) <= 4.5 * spread + 1e-9)

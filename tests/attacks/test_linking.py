@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from service.cases.answers import Answers
 from service.cases.log import Note
@@ -22,11 +23,18 @@ from service.wire.failures import Unreachable
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
-from tests.support.server import running_server
+from tests.support.server import RunningServer, running_server
 
 NOW = 1_900_000_000
 REPORTS = 12
 SHARED = REPORTS - 4
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of this module's groups: what it holds is searched."""
+    with running_server(tmp_path_factory.mktemp("linking")) as running:
+        yield running
 
 
 class Watcher(Client):
@@ -97,12 +105,12 @@ def write(session: Session, case_id: str, *, note: bool = False) -> None:
         session.enqueue([actions.log(desk, case.first, Note(text=long))])
 
 
-def test_no_number_of_letters_to_a_mailbox_tells_its_report(tmp_path: Path) -> None:
+def test_no_number_of_letters_to_a_mailbox_tells_its_report(tmp_path: Path, server: RunningServer) -> None:
     """Two desks, of which one has more reports, write twice each: all uploads are about the same eight, entries alike.
 
     And the database, seized, holds letters nowhere near the entries that came with them.
     """
-    with running_server(tmp_path / "server") as server, Client(server.base) as client:
+    with Client(server.base) as client:
         group = Group.draw()
         group.found(client)
         for number in range(REPORTS):
@@ -139,13 +147,13 @@ def test_no_number_of_letters_to_a_mailbox_tells_its_report(tmp_path: Path) -> N
     assert all(place < 0 for place, _ in rows)
 
 
-def test_what_goes_again_tells_nothing(tmp_path: Path) -> None:
+def test_what_goes_again_tells_nothing(tmp_path: Path, server: RunningServer) -> None:
     """A server that fails with an upload, or with its letter, its entry or another's, gets that again, and no more.
 
     Companions' entries were made anew each time, so that of eight reports the one with the same entry as before was the
     one that the letter answers.
     """
-    with running_server(tmp_path / "server") as server, Client(server.base) as client:
+    with Client(server.base) as client:
         group = Group.draw()
         group.found(client)
         for number in range(REPORTS):

@@ -29,7 +29,7 @@ async def patiently(poll: ServerPoll, raw: bytes) -> bytes | Kind:
         except Declined as declined:
             if declined.kind is not None and declined.kind is not Kind.BUSY:
                 return declined.kind
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 @ON_BOTH

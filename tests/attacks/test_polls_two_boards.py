@@ -7,8 +7,6 @@ counts is the last voter's vote.
 
 from __future__ import annotations
 
-import copy
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -23,7 +21,8 @@ from service.booth.trustees import Contradiction
 from service.cases.verdicts import open_decryption
 from service.storage.protocol import Put
 from service.wire import poll_closing_calls
-from tests.support.inprocess import World, in_process
+from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.poll_trustees import decrypt, home_of, warnings
 from tests.support.server_polls import DAY, Community, ServerPoll
 
@@ -61,32 +60,42 @@ class Fork:
         return counts
 
 
-@pytest.fixture
-async def forks(tmp_path: Path) -> AsyncIterator[tuple[Fork, Fork]]:
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeptPoll, KeptPoll]:
     """The closed poll without the victim's ballot, and with it; the malicious trustee has agreed to both."""
-    community = Community.draw(7)
-    group = community.group()
-    async with in_process(tmp_path / "one") as world:
+    folder, community = tmp_path_factory.mktemp("faces"), Community.draw(7)
+
+    async def made(world: World) -> ServerPoll:
+        group = community.group()
         await world.know(community)
         await world.found(group)
-        clock = world.clock
-        poll = await ServerPoll.ready(world.client, clock, group, community, trustees_n=5, threshold=3)
-        clock.forward(61)
+        poll = await ServerPoll.ready(world.client, world.clock, group, community, trustees_n=5, threshold=3)
+        world.clock.forward(61)
         for n in range(1, 6):
             await poll.cast(f"github.com/m{n}", n % 3)
-    shutil.copytree(tmp_path / "one", tmp_path / "two")
+        return poll
+
+    async def closed(world: World, poll: ServerPoll) -> None:
+        world.clock.forward(DAY)
+        await poll.agree((MALICIOUS,))
+
+    async def voted(world: World, poll: ServerPoll) -> None:
+        await poll.cast(VICTIM, VOTE)
+        await closed(world, poll)
+
+    opened = KeptPoll.make(folder / "opened", made)
+    return opened.later(folder / "without", closed), opened.later(folder / "with", voted)
+
+
+@pytest.fixture
+async def forks(tmp_path: Path, faces: tuple[KeptPoll, KeptPoll]) -> AsyncIterator[tuple[Fork, Fork]]:
+    """Both faces, each over a copy of its files."""
     async with AsyncExitStack() as stack:
         made = []
-        for name, places in (("one", WITHOUT), ("two", WITH)):
-            world = await stack.enter_async_context(in_process(tmp_path / name, clock=clock))
-            face = copy.copy(poll)
-            face.client = world.client
-            made.append(Fork(world, face, places))
+        for name, kept, places in (("one", faces[0], WITHOUT), ("two", faces[1], WITH)):
+            world = await stack.enter_async_context(kept.world(tmp_path / name))
+            made.append(Fork(world, kept.poll(world), places))
         without, with_ = made
-        await with_.poll.cast(VICTIM, VOTE)
-        clock.forward(DAY)
-        for fork in made:
-            await fork.poll.agree((MALICIOUS,))
         yield without, with_
 
 
@@ -112,7 +121,7 @@ async def test_no_half_of_the_trustees_decrypts(forks: tuple[Fork, Fork], tmp_pa
     for fork in forks:
         for _ in range(2):
             for done in await fork.run(tmp_path):
-                assert done.waits[0].endswith("more trustees to verify the same board. Run this again then.")
+                assert done.waits[0].endswith("to verify the same board. Run this again then.")
                 assert warnings(done) == []
         assert (await fork.poll.view()).shape.agreed == (*fork.shown_to, MALICIOUS)
     await relay(without, with_)

@@ -38,7 +38,7 @@ from polls.results import (
     sign_statement,
 )
 from polls.verify import check_closed, verify
-from tests.support.poll_world import Finished, World, vote_all
+from tests.support.poll_world import Finished, World, each_once, vote_all
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_process_pool_gives_the_same_report(twelve: Finished) -> None:
 def test_a_key_that_is_not_registered_is_noticed(twelve: Finished) -> None:
     """A server can't add voters of its own."""
     registry = [key.public() for key in twelve.world.keys[1:]]
-    report = verify(twelve.world.group, twelve.archive, twelve.evidence, registry=registry)
+    report = verify(twelve.world.group, twelve.archive, twelve.evidence, registry=registry, mapper=each_once)
     assert report.failure == "registry: electorate: a key is not in the registry of members"
 
 
@@ -97,7 +97,7 @@ def test_trustees_refuse_to_decrypt_below_the_quorum() -> None:
     with pytest.raises(BelowQuorum):
         closing.decrypt(closed, share, world.manifest.closes_at, system, {})
     archive_raw, evidence = world.finish()
-    report = verify(world.group, archive_raw, evidence, manifest=encode(world.manifest))
+    report = verify(world.group, archive_raw, evidence, manifest=encode(world.manifest), mapper=each_once)
     assert report.passed, report
     assert "nothing was opened" in str(report)
     signed = read_evidence(evidence).wire.outcome
@@ -118,7 +118,7 @@ def test_opening_below_the_quorum_is_refused_by_the_verifier() -> None:
 
         partial[index] = decrypt_partially(closed.election, share, closed.tally, system)
     opened = with_decryptions(world.trustees, world.close(), partial)
-    report = verify(world.group, opened, world.evidence())
+    report = verify(world.group, opened, world.evidence(), mapper=each_once)
     assert report.failure == "decryption: a ballot was opened below the quorum"
 
 
@@ -126,7 +126,7 @@ def test_a_poll_in_which_nobody_voted(tmp_path: object) -> None:
     """Below any quorum, nothing to count, and the record still verifies."""
     world = World(voters=5, seed=b"nobody")
     archive_raw, evidence = world.finish()
-    report = verify(world.group, archive_raw, evidence)
+    report = verify(world.group, archive_raw, evidence, mapper=each_once)
     assert report.passed, report
     assert audit(world.group, archive_raw).counts is None
 
@@ -176,11 +176,11 @@ def test_a_bad_partial_decryption_is_named(closed_world: World) -> None:
     # In an archive it is left out, as Belenios does from 3.3 on, if a threshold of others is there.
     contents = archive.read(good)
     contents.partial.insert(1, (2, partial[2]))
-    audited = audit(closed_world.group, archive.write(contents))
+    audited = audit(closed_world.group, archive.write(contents), mapper=each_once)
     assert (audited.valid_partial, audited.invalid_partial) == ((1, 3), (2,))
-    assert verify(closed_world.group, archive.write(contents), closed_world.evidence()).failure == (
-        "decryption: partial decryption: that of trustee 2 does not hold"
-    )
+    assert verify(
+        closed_world.group, archive.write(contents), closed_world.evidence(), mapper=each_once
+    ).failure == ("decryption: partial decryption: that of trustee 2 does not hold")
 
 
 def test_a_trustee_proves_the_share_before_each_poll(closed_world: World) -> None:
@@ -210,7 +210,7 @@ def test_an_outcome_without_the_decryption_rests_on_signatures(twelve: Finished)
     """What an electorate below 20 gets: everything but the decryption, and the verifier says so."""
     contents = archive.read(twelve.archive)
     public = archive.write(replace(contents, partial=[], result=None))
-    report = verify(twelve.world.group, public, twelve.evidence, manifest=twelve.manifest)
+    report = verify(twelve.world.group, public, twelve.evidence, manifest=twelve.manifest, mapper=each_once)
     assert report.passed, report
     assert "rests on the trustees' signatures" in str(report)
 
@@ -219,7 +219,7 @@ def test_decryptions_without_a_result_are_refused(twelve: Finished) -> None:
     """An archive that shows what opens the ballots shows what they say: else whoever has it knows alone."""
     contents = archive.read(twelve.archive)
     hidden = archive.write(replace(contents, result=None))
-    report = verify(twelve.world.group, hidden, twelve.evidence, manifest=twelve.manifest)
+    report = verify(twelve.world.group, hidden, twelve.evidence, manifest=twelve.manifest, mapper=each_once)
     assert report.failure == "decryption: partial decryptions without a result"
 
 
@@ -228,7 +228,7 @@ def test_an_archive_is_of_the_time_of_the_close(twelve: Finished, later: int) ->
     """Whole and well chained, of another second: not the one archive that the board gives."""
     contents = archive.read(twelve.archive)
     moved = archive.write(replace(contents, timestamp=contents.timestamp + later))
-    report = verify(twelve.world.group, moved, twelve.evidence, manifest=twelve.manifest)
+    report = verify(twelve.world.group, moved, twelve.evidence, manifest=twelve.manifest, mapper=each_once)
     assert report.failure == "trustees and election: archive: its time is not the poll's close"
 
 
@@ -270,7 +270,7 @@ def test_trustees_who_sign_another_outcome_than_the_counts_are_found(twelve: Fin
     )
     signatures = [sign_statement(world.trustees, world.seeds[i - 1], i, lie, system) for i in (1, 3)]
     evidence = encode(msgspec.structs.replace(held.wire, outcome=SignedOutcome(lie, signatures)))
-    report = verify(world.group, twelve.archive, evidence)
+    report = verify(world.group, twelve.archive, evidence, mapper=each_once)
     assert report.failure == "outcome: signed outcome: not what the counts give"
     with pytest.raises(Refused, match="not of this place"):
         sign_statement(world.trustees, world.seeds[0], 2, lie, system)
@@ -284,7 +284,8 @@ def test_an_outcome_is_of_one_board(twelve: Finished) -> None:
     signatures = [sign_statement(world.trustees, world.seeds[i - 1], i, other, system) for i in (1, 3)]
     evidence = encode(msgspec.structs.replace(held.wire, outcome=SignedOutcome(other, signatures)))
     assert (
-        verify(world.group, twelve.archive, evidence).failure == "outcome: signed outcome: of another board"
+        verify(world.group, twelve.archive, evidence, mapper=each_once).failure
+        == "outcome: signed outcome: of another board"
     )
 
 

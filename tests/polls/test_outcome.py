@@ -12,7 +12,7 @@ from crypto.errors import Refused
 from polls.outcome import NO_ACTION, Outcome, Rule, decide, sentence, support
 
 COUNTS = st.lists(st.integers(0, 40), min_size=3, max_size=8)
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from polls.opening import MAX_TRIES, _sets, open_tally
 from polls.proofs import Proof
 from polls.tally import PartialDecryptionWire, _prefix, check_partial, decrypt_partially
 from polls.verify import Closed, verify
-from tests.support.poll_world import World, vote_all
+from tests.support.poll_world import World, each_once, vote_all
 
 
 class Poll:
@@ -84,11 +84,11 @@ def holds_without(poll: Poll, partial: dict[int, bytes], false: Collection[int])
     assert (decided.counts, named) == (poll.counts, tuple(sorted(false)))
     assert closing.decide(poll.closed, partial) == decided
     full = with_decryptions(poll.world.trustees, poll.archive, partial)
-    audited = audit(poll.world.group, full)
+    audited = audit(poll.world.group, full, mapper=each_once)
     assert audited.counts == (poll.counts,)
     assert audited.valid_partial == tuple(sorted(partial.keys() - set(false)))
     assert audited.invalid_partial == ()
-    assert verify(poll.world.group, full, poll.world.evidence()).passed
+    assert verify(poll.world.group, full, poll.world.evidence(), mapper=each_once).passed
 
 
 def test_a_false_partials_proofs_verify(two_of_three: Poll) -> None:

@@ -12,12 +12,12 @@ import pytest
 from polls import archive
 from polls.archive import BLOCK, Contents
 from polls.verify import verify
-from tests.support.poll_world import DAY, OPENS, Finished, World
+from tests.support.poll_world import DAY, OPENS, Finished, World, each_once
 from tests.support.tamper import leaves, with_change
 
 
 def expect_refusal(poll: Finished, archive_: bytes, evidence: bytes, where: object) -> str:
-    report = verify(poll.world.group, archive_, evidence, manifest=poll.manifest)
+    report = verify(poll.world.group, archive_, evidence, manifest=poll.manifest, mapper=each_once)
     assert not report.passed, f"not noticed: {where}"
     assert report.failure is not None
     # The failure is named: a step, and what about it.

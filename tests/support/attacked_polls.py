@@ -10,7 +10,7 @@ from tests.support.inprocess import World
 from tests.support.server_polls import ServerPoll
 
 ON_BOTH = pytest.mark.parametrize(
-    "url", ["sqlite", pytest.param("redis", marks=pytest.mark.redis)], indirect=True
+    "kept", ["sqlite", pytest.param("redis", marks=pytest.mark.redis)], indirect=True
 )
 
 

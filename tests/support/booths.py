@@ -4,6 +4,8 @@ async with prepared(server) as poll:                      # a tests.support.time
     server.forward(60)
     home = home_of(tmp_path, keys_of(poll, "github.com/m1"))
     result = await vote(server, poll, home, "--yes", typed="1")
+
+Polls are of a test alone; the members, the group and the board of trustees are those of all tests at one server.
 """
 
 from __future__ import annotations
@@ -11,17 +13,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from click.testing import CliRunner, Result
 
 from crypto.entropy import system
-from crypto.keyfiles import lock
+from crypto.keyfiles import Stretching, lock
 from crypto.secrets import Passphrase
 from service.booth import voting
 from service.booth.page import BoothPage
 from service.cli import main
-from service.demo import LIGHT
 from service.member_keys import FILE, KIND, MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import AsyncClient, Client
@@ -35,21 +38,37 @@ UNSIGNED = "on the board; the trustees have not signed its outcome yet"
 """What a voter is told of a ballot that waits for the outcome."""
 
 
+_boards: WeakKeyDictionary[TimedServer, ServerPoll] = WeakKeyDictionary()
+
+
 @asynccontextmanager
-async def prepared(server: TimedServer, members: int = 7, **options: object) -> AsyncIterator[ServerPoll]:
-    """A poll among `members`, not open yet."""
-    community = Community.draw(members + 1)
-    group = community.group()
+async def prepared(server: TimedServer, **manifest: object) -> AsyncIterator[ServerPoll]:
+    """A poll of a matter of its own among seven members, not open yet. manifest: changes to it."""
     async with AsyncClient(server.base, clock=server.clock) as client:
-        await group.found_async(client)
-        await community.publish(client)
-        yield await ServerPoll.ready(client, server.clock, group, community, **options)
+        if server not in _boards:
+            _boards[server] = await _board(server, client)
+        poll = copy(_boards[server])
+        poll.client, poll.matter = client, system(32)
+        await poll.create(await poll.make_manifest(**manifest))
+        await poll.prove(range(1, poll.trustees_n + 1))
+        yield poll
+
+
+async def _board(server: TimedServer, client: AsyncClient) -> ServerPoll:
+    """Found a group with members and a board of trustees, and hold the ceremony; no poll yet."""
+    community = Community.draw(8)
+    group = community.group()
+    await group.found_async(client)
+    await community.publish(client)
+    poll = ServerPoll(client, server.clock, group, community)
+    await poll.hold_ceremony()
+    return poll
 
 
 def home_of(folder: Path, keys: MemberKeys) -> Path:
     """A member's folder with a key file and the passphrase beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    raw = lock(keys.payload(), Passphrase(PASSPHRASE), LIGHT, entropy=system, kind=KIND)
+    raw = lock(keys.payload(), Passphrase(PASSPHRASE), Stretching(64, 1, 1), entropy=system, kind=KIND)
     (folder / FILE).write_bytes(raw)
     (folder / "passphrase").write_text(PASSPHRASE)
     return folder

@@ -48,6 +48,7 @@ class World:
         for name in ("Ada", "Bo", "Cy", "Gil", "Hedy", "CY", "Tom"):
             home_of(folder / name, server.base, self.groups[name], name, "open sesame")
             self.does(name, "sync")
+        self.known: set[str] = set()
         self.report_id = self.report()
 
     @property
@@ -61,10 +62,10 @@ class World:
         """File a report that leaves Cy out, and give its id when Ada and Bo have it."""
         self.reporter = Reporter(self.client, self.aurora)
         self.reporter.report(Answers(what=SECRET), to=("Ada", "Bo"))
-        before = {row["id"] for row in self.does("Ada", "list")}
         for name in ("Ada", "Bo"):
             self.does(name, "sync")
-        [new] = {str(row["id"]) for row in self.does("Ada", "list")} - before
+        [new] = {str(row["id"]) for row in self.does("Ada", "list")} - self.known
+        self.known.add(new)
         return new
 
     def __call__(self, name: str, *arguments: str) -> Result:
@@ -132,7 +133,7 @@ class World:
         with desk_at(self.folder / name, self.groups[name], name) as session:
             desk, held = session.desk(int(time.time())), session.find(report).first
             session.enqueue([actions.log(desk, held, act) for act in acts])
-        for each in (name, "Ada", "Bo"):
+        for each in dict.fromkeys((name, "Ada", "Bo")):
             self.does(each, "sync")
 
     def rotate(self, name: str) -> None:

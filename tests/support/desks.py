@@ -29,7 +29,7 @@ def home_of(folder: Path, base: str, group: Group, name: str, passphrase: str) -
     """Make the folder of `sottovoce desk --home` for a member, with a key file that opens fast."""
     member = group.member(name)
     payload = HandlerKey(member.signing, member.sealing).payload()
-    locked = lock(payload, Passphrase(passphrase), Stretching(8_192, 1, 1), entropy=system, kind=KIND)
+    locked = lock(payload, Passphrase(passphrase), Stretching(64, 1, 1), entropy=system, kind=KIND)
     write_private(folder / KEY_FILE, locked)
     write_private(folder / SETUP_FILE, msgspec.json.encode(Setup(base, group.id.hex(), name)))
     return folder

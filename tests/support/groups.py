@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from crypto import chains
 from crypto.codes import Claim
@@ -93,7 +94,7 @@ class Group:
             group.add(Member.draw(person, "council"))
         return group
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         return rosters.group_id_of(self.root.verify_key())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from random import Random
 
 from crypto.codes import ReplyCode, address_of, claim_of, mailbox_of
 from crypto.entropy import system
@@ -16,7 +17,7 @@ from service.desk.session import Session
 from service.wire import calls
 from service.wire.client import AsyncClient
 from service.wire.puzzles import solve
-from tests.support.brigades import text
+from tests.support.brigades import WORDS
 from tests.support.groups import Group
 from tests.support.reporters import TODAY, recipients
 
@@ -27,7 +28,8 @@ def answers(number: int) -> Answers:
     """A report of its own, about one of forty people."""
     who = (Person(platform="github", handle=f"person{number % 40}"),)
     link = f"https://example.org/thread/{number % 200}"
-    return Answers(what=text(number, 40), who=who, links=(link,), urgency="normal")
+    what = " ".join(Random(number).choices(WORDS, k=40))
+    return Answers(what=what, who=who, links=(link,), urgency="normal")
 
 
 def file_many(base: str, group: Group, count: int) -> None:
@@ -59,7 +61,7 @@ def hold_many(session: Session, group: Group, count: int) -> list[Held]:
 
 
 def _held(session: Session, group: Group, numbers: Sequence[int], key: str) -> Iterator[Held]:
-    roster = group.roster.digest.hex()
+    roster, recipients = group.roster.digest.hex(), tuple(member.key_id.hex() for member in group.handlers)
     for number in numbers:
         report = answers(number).to_report((), TODAY)
         code = ReplyCode(number.to_bytes(16, "big"))
@@ -70,7 +72,7 @@ def _held(session: Session, group: Group, numbers: Sequence[int], key: str) -> I
             fetched_s=(20_000 + number // 50) * 86_400 + number,
             size_class=0,
             content_key=system(32).hex(),
-            recipients=tuple(member.key_id.hex() for member in group.handlers),
+            recipients=recipients,
             roster=roster,
             mailbox_address=address_of(claim_of(code)).hex(),
             mailbox_key=key,

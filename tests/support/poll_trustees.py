@@ -32,7 +32,7 @@ def home_of(folder: Path, place: int) -> TrusteeHome:
 async def decrypt(poll: ServerPoll, place: int, folder: Path, *, words_compared: bool = False) -> Done:
     """Run the command once, as the trustee at that place."""
     keys = TrusteeKeys(poll.seeds[place - 1], poll.keys[place - 1])
-    trustee = Trustee(home_of(folder, place), keys, cast(Client, Bridge(poll.client)))
+    trustee = Trustee(home_of(folder, place), keys, cast(Client, Bridge(poll.client)), poll.mapper)
     now = int(poll.now())
     return await asyncio.to_thread(trustee.decrypt, poll.phi, now, words_compared=words_compared)
 

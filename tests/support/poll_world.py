@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -37,14 +39,29 @@ OPTIONS = (
 
 
 def run_ceremony(group: Any, seeds: list[TrusteeSeed], threshold: int) -> Transcript[Any, Any]:
-    """Let every trustee do whatever is due until all are done."""
-    transcript: Transcript[Any, Any] = Transcript(group, len(seeds), threshold)
+    """Let every trustee do whatever is due until all are done; the same for the same seeds, so it is done once."""
+    return _ceremony(group, tuple(seed.reveal() for seed in seeds), threshold)
+
+
+@lru_cache(maxsize=32)
+def _ceremony(group: Any, raws: tuple[bytes, ...], threshold: int) -> Transcript[Any, Any]:
+    transcript: Transcript[Any, Any] = Transcript(group, len(raws), threshold)
     for _ in range(4):
-        for index, seed in enumerate(seeds, 1):
-            answer = transcript.answer(seed, index)
+        for index, raw in enumerate(raws, 1):
+            answer = transcript.answer(TrusteeSeed(raw), index)
             assert answer is not None
             transcript = transcript.with_message(answer[0], index, answer[1])
     return transcript
+
+
+@lru_cache(maxsize=512)
+def _once(function: Callable[[Any], Any], item: Any) -> Any:
+    return function(item)
+
+
+def each_once(function: Callable[[Any], Any], items: Iterable[Any], /) -> Iterable[Any]:
+    """Map for who verifies a record again and again: each piece of it is looked at once, by all it is made of."""
+    return [_once(function, item) for item in items]
 
 
 @dataclass
@@ -160,9 +177,11 @@ class World:
     def closed(self) -> Closed[Any, Any]:
         """Verify as a trustee does."""
         archive = self.close(to_verify=True)
-        return check_closed(self.group, archive, self.evidence(), manifest=encode(self.manifest))
+        return check_closed(
+            self.group, archive, self.evidence(), manifest=encode(self.manifest), mapper=each_once
+        )
 
-    def finish(self, deciding: tuple[int, ...] = (1, 3), mapper: Mapper = map) -> tuple[bytes, bytes]:
+    def finish(self, deciding: tuple[int, ...] = (1, 3), mapper: Mapper = each_once) -> tuple[bytes, bytes]:
         """Decrypt and sign by the trustees at these places; gives the archive and the evidence."""
         archive = self.close(mapper, to_verify=True)
         closed = check_closed(

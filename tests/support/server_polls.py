@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -34,7 +35,7 @@ from polls.group import ED25519
 from polls.manifest import Conduct, Manifest, election_of
 from polls.outcome import Rule
 from polls.results import sign_statement
-from polls.transcript import Transcript
+from polls.transcript import MESSAGES, Transcript
 from polls.verify import Closed
 from service.cases import decisions, verdicts
 from service.cases.joining import apply, invite, registry_id_of
@@ -56,7 +57,7 @@ from service.wire.puzzles import solve
 from service.wire.registry_shapes import STATEMENTS_AT_ONCE
 from service.wire.signing import Signer
 from tests.support.groups import Group
-from tests.support.poll_world import OPTIONS
+from tests.support.poll_world import OPTIONS, each_once, run_ceremony
 
 DAY = 86_400
 ON = "2026-03-01"
@@ -126,6 +127,13 @@ class Community:
         return Electorate(self.registry.snapshot("spring").rings(left_out))
 
 
+@lru_cache(maxsize=8)
+def _ceremony(trustees_n: int, threshold: int) -> tuple[list[TrusteeSeed], Transcript[Any, Any]]:
+    """Draw seeds and make all messages of a ceremony, once for all boards of so many: what they sign with differs."""
+    seeds = [TrusteeSeed.draw(system) for _ in range(trustees_n)]
+    return seeds, run_ceremony(ED25519, seeds, threshold)
+
+
 @dataclass
 class ServerPoll:
     """One poll and everybody who takes part in it. `now`: the server's time, seconds since 1970."""
@@ -138,7 +146,7 @@ class ServerPoll:
     threshold: int = 2
     left_out: tuple[str, ...] = ("github.com/m0",)
     desk: str = "Zoe"
-    mapper: Mapper = map
+    mapper: Mapper = each_once
     entropy: Entropy = system
     seeds: list[TrusteeSeed] = field(default_factory=list)
     keys: list[SigningKey] = field(default_factory=list)
@@ -146,7 +154,7 @@ class ServerPoll:
     matter: bytes = bytes.fromhex("bb" * 32)
 
     def __post_init__(self) -> None:
-        self.seeds = [TrusteeSeed.draw(self.entropy) for _ in range(self.trustees_n)]
+        self.seeds = list(_ceremony(self.trustees_n, self.threshold)[0])
         self.keys = [SigningKey(self.entropy(32)) for _ in range(self.trustees_n)]
         self.electorate = self.community.electorate(self.left_out)
 
@@ -173,12 +181,10 @@ class ServerPoll:
     async def hold_ceremony(self) -> Transcript[Any, Any]:
         """Define the board and let every trustee say what is due until all are done."""
         self.board = await self.client.do(poll_calls.define_board(self.signer, self.definition))
-        view = await self.client.do(poll_calls.board(self.board))
-        for _ in range(4):
-            for place, seed in enumerate(self.seeds, 1):
-                answer = view.transcript.answer(seed, place)
-                assert answer is not None
-                view = await self.client.do(poll_calls.say(self.trustee(place), *answer))
+        _, held = _ceremony(self.trustees_n, self.threshold)
+        for step in MESSAGES:
+            for place, message in held.said[step].items():
+                view = await self.client.do(poll_calls.say(self.trustee(place), step, message))
         assert view.shape.complete
         self.transcript = view.transcript
         self.trustees = view.transcript.board()
@@ -297,10 +303,8 @@ class ServerPoll:
         await self.sign(places)
 
     async def agree(self, places: Sequence[int], **changes: str) -> None:
-        """Let these trustees say which board they verified, with changes; none below the quorum."""
+        """Let these trustees say which board they verified, with changes."""
         closed = await self.closed()
-        if not closed.quorum_met:
-            return
         statement = msgspec.structs.replace(board_statement(closed), **changes)
         for place in places:
             seed = self.seeds[place - 1]
@@ -309,14 +313,14 @@ class ServerPoll:
             await self.client.do(call)
 
     async def decrypt(self, places: Sequence[int]) -> None:
-        """Let these trustees verify, agree and send each other their decryptions; none below the quorum.
+        """Let these trustees verify, agree and send each other their decryptions; these not below the quorum.
 
         It is the server that is tested here, which takes their word; that they wait for each other is not.
         """
         closed = await self.closed()
+        await self.agree(places)
         if not closed.quorum_met:
             return
-        await self.agree(places)
         now = int(self.now())
         for place in places:
             partial, _ = closing.decrypt(closed, self.share(place), now, self.entropy, {})

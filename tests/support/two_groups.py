@@ -58,11 +58,12 @@ class TwoGroups:
             synced(desk, self.client, self.now_s)
 
     def do(self, name: str, make: Any, *arguments: Any, **options: Any) -> None:
-        """Have somebody do something on the one case, and everybody sync, twice: what one sends the others fetch."""
+        """Have somebody do something on the one case and sync, then everybody: what one sends the others fetch."""
         desk = self.desks[name]
         [case] = desk.cases().values()
         desk.enqueue(make(desk.desk(self.now_s), case, *arguments, **options))
-        self.sync()
+        self.now_s += 1
+        synced(desk, self.client, self.now_s)
         self.sync()
 
     def forward(self, name: str, to: Group, *names: str) -> None:

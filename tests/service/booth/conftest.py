@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.timed_server import TimedServer, timed_server
+from tests.support.timed_server import TimedServer
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
+def server(forwarded_server: TimedServer) -> TimedServer:
     """The real server, whose clock only goes forward; each test has a poll of its own."""
-    with timed_server(tmp_path_factory.mktemp("booth")) as running:
-        yield running
+    return forwarded_server

@@ -170,7 +170,7 @@ async def test_the_server_learns_nothing_of_what_a_voter_has_of_the_registry(
 async def test_who_cannot_open_the_summary_is_told_and_can_vote(server: TimedServer, tmp_path: Path) -> None:
     """The maker sealed noise to one member, which no server can see: it is said, and they vote like the others."""
     async with prepared(server) as poll:
-        poll.matter = bytes.fromhex("ce" * 32)
+        poll.matter = system(32)
         manifest = await poll.make_manifest()
         key_id, raw = keys_of(poll, "github.com/m1").sealing.key_id, bytearray(poll.summary)
         entry = KEY_ID_SIZE + WRAP_SIZE
@@ -210,7 +210,7 @@ async def test_who_cannot_open_the_summary_is_told_and_can_vote(server: TimedSer
 async def test_an_urgent_poll_needs_no_summary(server: TimedServer, tmp_path: Path) -> None:
     """Members vote in it like in any other, and read that there is none and what holds meanwhile."""
     async with prepared(server) as poll:
-        poll.matter = bytes.fromhex("cd" * 32)
+        poll.matter = system(32)
         basis = Urgent("Muted in the chat", int(server.clock()) + 7 * DAY)
         manifest = await poll.make_manifest(basis=basis, summary=hash_hex(b""))
         poll.summary = b""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +30,7 @@ from service.wire.problems import Kind
 from service.wire.signing import headers_for
 from tests.support.groups import Member
 from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 
@@ -36,15 +39,31 @@ def community() -> Community:
     return Community.draw(14)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, community: Community) -> KeptPoll:
+    """A server with a finished board, and no poll yet."""
+
+    async def made(world: World) -> ServerPoll:
+        await world.know(community)
+        group = community.group()
+        group.add(Member.draw("Mia", "mediator"))
+        await world.found(group)
+        poll = ServerPoll(world.client, world.clock, group, community)
+        await poll.hold_ceremony()
+        return poll
+
+    return KeptPoll.make(tmp_path_factory.mktemp("kept") / "server", made)
+
+
 @pytest.fixture
-async def poll(world: World, community: Community) -> ServerPoll:
-    """A finished board, and no poll yet."""
-    group = community.group()
-    group.add(Member.draw("Mia", "mediator"))
-    await world.found(group)
-    poll = ServerPoll(world.client, world.clock, group, community)
-    await poll.hold_ceremony()
-    return poll
+async def world(tmp_path: Path, kept: KeptPoll) -> AsyncIterator[World]:
+    async with kept.world(tmp_path / "server") as opened:
+        yield opened
+
+
+@pytest.fixture
+def poll(world: World, kept: KeptPoll) -> ServerPoll:
+    return kept.poll(world)
 
 
 async def test_a_mediator_and_the_council_may_and_handlers_not(poll: ServerPoll) -> None:

@@ -29,6 +29,8 @@ from service.wire.poll_views import (
 from tests.support.boards import BOARD
 from tests.support.poll_world import Finished, World, finished, vote_all
 
+pytestmark = pytest.mark.xdist_group("poll views")
+
 
 @pytest.fixture(scope="module")
 def over() -> Finished:

@@ -29,7 +29,6 @@ from service.wire.registry_pins import (
 )
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper
 from tests.support.registry_server import PAGE, RegistryServer
-from tests.support.server import running_server
 
 draw = seeded(b"pins")
 
@@ -251,15 +250,14 @@ def test_a_memory_that_was_changed_accuses_no_server(keeper: Keeper, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_thousand_members_are_published_and_downloaded(tmp_path: Path) -> None:
+def test_a_thousand_members_are_published_and_downloaded(tmp_path: Path, client: Client) -> None:
     """Over a real server: all of them, verified, in seven rings by the beacon; later all of them again."""
-    keeper = make_keeper(1_000)
-    with running_server(tmp_path / "server") as server, Client(server.base) as client:
-        keeper.publish(client)
-        registry = fetch(client, keeper.id, tmp_path / "kept")
-        assert len(registry.members) == 1_000
-        assert len(registry.snapshots[0].rings()) == 7
-        assert registry.member(account(999)) is not None
-        keeper.leave(account(7))
-        keeper.publish(client)
-        assert len(fetch(client, keeper.id, tmp_path / "kept").members) == 999
+    keeper = make_keeper(1_000, b"a thousand")
+    keeper.publish(client)
+    registry = fetch(client, keeper.id, tmp_path)
+    assert len(registry.members) == 1_000
+    assert len(registry.snapshots[0].rings()) == 7
+    assert registry.member(account(999)) is not None
+    keeper.leave(account(7))
+    keeper.publish(client)
+    assert len(fetch(client, keeper.id, tmp_path).members) == 999
