@@ -3,7 +3,8 @@
 The difference of two tallies is somebody's vote. A server may show half of the trustees a board without one ballot and
 the other half the board with it; with a malicious trustee's help each half would be a threshold. So every trustee
 signs which board they verified, and decrypts only when so many others signed exactly the same that no other board can
-have as many. That a trustee signs one board only is for their memory to keep (`service.booth.trustees`). What
+have as many. So too before signing that too few voted: else a board cut below the quorum for one of them would give a
+second outcome. That a trustee signs one board only is for their memory to keep (`service.booth.trustees`). What
 other trustees are said to have signed comes from the server, and is judged here one by one: no false signature, and no
 trustee who says something else, stands in the way of those who agree.
 """

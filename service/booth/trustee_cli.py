@@ -108,8 +108,8 @@ def decrypt(
     """After the close: verify everything, agree on the board, decrypt, sign the outcome, seal it to the council.
 
     Nothing is decrypted before enough trustees have signed that they verified the same board: more than a threshold, so
-    that no server can show two boards and learn a vote from the difference. Below the quorum nothing is decrypted.
-    Repeat it until it waits for nothing.
+    that no server can show two boards and learn a vote from the difference. Below the quorum nothing is decrypted, and
+    enough have to have verified that. Repeat it until it waits for nothing.
 
     If so many trustees are lost that it waits for ever, the others can read the printed words to each other, on the
     phone or face to face, and run it with --words-compared. That protects single votes only if all who decrypt did so,

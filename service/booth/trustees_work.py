@@ -24,6 +24,7 @@ from polls.transcript import Step
 from polls.verify import Closed
 from service.booth.trustees import Contradiction, TrusteeHome, TrusteeKeys
 from service.cases.rosters import RosterHistory
+from service.cases.texts import counted
 from service.cases.verdicts import Verdict, open_decryption, seal_decryption, seal_verdict
 from service.wire import poll_calls, poll_closing_calls
 from service.wire.calls import BadAnswer
@@ -109,9 +110,9 @@ class Trustee:
     def decrypt(self, phi: bytes, now: int, *, words_compared: bool = False) -> Done:
         """Verify everything, agree on the board, then decrypt, sign and deliver as far as is due.
 
-        Nothing is decrypted below the quorum, nor before enough trustees agreed (`polls.agreement`). words_compared:
-        the person compared this board's words by voice with every trustee who will decrypt, so that a threshold is
-        enough. Refused when this machine never showed the words.
+        Nothing is decrypted, or signed below the quorum, before enough trustees agreed (`polls.agreement`).
+        words_compared: the person compared this board's words by voice with every trustee who will decrypt, so that a
+        threshold is enough. Refused when this machine never showed the words.
         """
         view, board, place = self._poll(phi)
         if view.state not in _AFTER_CLOSE:
@@ -122,11 +123,15 @@ class Trustee:
         did = ["Verified the board, every certificate and every ballot, against the registry.", told]
         done = Done(did, trustees=board.shape.definition)
         tally = hash_hex(closed.tally_raw)
+        before, held = self.home.memory().polls.get(phi.hex()), dict[int, bytes]()
+        view, found = self._agree(view, closed, place, words_compared, done)
         if not closed.quorum_met:
-            self.home.will_tell(phi, tally=tally)
+            # What this trustee signed before, enough had agreed to; and nothing else is signed after it.
+            signed = before is not None and before.outcome is not None
+            if not signed and not _enough(closed, found, words_compared, done):
+                return done
             done.did.append("Below the quorum: nothing was decrypted, and the outcome is no action.")
         else:
-            view, found = self._agree(view, closed, place, words_compared, done)
             # The server's word for it is harmless: a trustee who is said to have decrypted decrypts nothing.
             if place not in view.shape.decrypted:
                 if not _enough(closed, found, words_compared, done):
@@ -136,11 +141,11 @@ class Trustee:
                 sealed = seal_decryption(view.trustees, self.keys.seed, phi, partial, system)
                 view = self.client.do(poll_closing_calls.post_decryptions(self._signer(view), phi, sealed))
                 done.did.append("Sent the partial decryption, sealed to the trustees.")
-        held = self._partials(view, closed, done) if closed.quorum_met else {}
-        if closed.quorum_met and len(held) < view.trustees.threshold:
-            missing = view.trustees.threshold - len(held)
-            done.waits.append(f"Waits for {missing} more trustees to decrypt. Run this again then.")
-            return done
+            held = self._partials(view, closed, done)
+            if (missing := view.trustees.threshold - len(held)) > 0:
+                awaited = counted(missing, "more trustee", "more trustees")
+                done.waits.append(f"Waits for {awaited} to decrypt. Run this again then.")
+                return done
         verdict = self._verdict(view, closed, place, held, done)
         if place not in view.shape.signed:
             call = poll_closing_calls.post_statement(
@@ -152,10 +157,15 @@ class Trustee:
             council = [each for each in history.latest.active if each.role == "council"]
             copies = [(each.key_id, seal_verdict(verdict, each.seal_key, phi)) for each in council]
             view = self.client.do(poll_closing_calls.post_verdicts(self._signer(view), phi, copies))
-            done.did.append(f"Sealed the result to the {len(council)} members of the council.")
+            done.did.append(
+                f"Sealed the result to the {counted(len(council), 'member', 'members')} of the council."
+            )
         missing = view.trustees.threshold - len(view.shape.sent)
         if missing > 0:
-            done.waits.append(f"The council has the result when {missing} more trustees have sent it.")
+            done.waits.append(
+                "The council has the result when "
+                f"{counted(missing, 'more trustee has', 'more trustees have')} sent it."
+            )
         return done
 
     def verified(self, phi: bytes) -> tuple[Closed[Any, Any], RosterHistory, str]:
@@ -215,13 +225,19 @@ class Trustee:
         return view, found
 
     def _partials(self, view: PollView, closed: Closed[Any, Any], done: Done) -> dict[int, bytes]:
-        """Fetch the decryptions sealed to us; one that doesn't hold is named and left out."""
+        """Fetch the decryptions sealed to us; one that doesn't hold is left out, and named if it was signed."""
         phi, held = closed.manifest.phi, dict[int, bytes]()
         for sender, sealed in self.client.do(poll_closing_calls.decryptions(self._signer(view), phi)).items():
             try:
                 partial = open_decryption(closed.trustees, self.keys.seed, phi, sender, sealed)
+            except (Refused, DoesNotOpen):  # nobody signed it: it may be the server's, and accuses no trustee
+                done.did.append(
+                    f"WARNING: what trustee {sender} is said to have sent is not signed by them and was left out."
+                )
+                continue
+            try:
                 check_partial(closed.election, closed.trustees.keys[sender - 1], closed.tally, partial)
-            except (Refused, DoesNotOpen):
+            except Refused:
                 done.did.append(f"WARNING: what trustee {sender} sent does not hold and was left out.")
             else:
                 held[sender] = partial
@@ -264,14 +280,18 @@ def _enough(closed: Closed[Any, Any], found: Agreement, words_compared: bool, do
         )
         return True
     missing = found.missing(threshold if words_compared else needed)
-    done.waits.append(f"Waits for {missing} more trustees to verify the same board. Run this again then.")
+    done.waits.append(
+        f"Waits for {counted(missing, 'more trustee', 'more trustees')} to verify the same board. Run this again then."
+    )
     return False
 
 
 def _more_to_prove(view: PollView) -> list[str]:
     """Say how many more have to show their shares before a poll that has not opened."""
     missing = view.shape.proofs_needed - len(view.shape.proved)
-    return [f"Waits for {missing} more trustees."] if view.state == "waiting" and missing > 0 else []
+    if view.state != "waiting" or missing <= 0:
+        return []
+    return [f"Waits for {counted(missing, 'more trustee', 'more trustees')}."]
 
 
 def _missing(view: BoardView) -> list[int]:

@@ -64,7 +64,7 @@ async def prove(deps: Deps, speaker: Speaker, phi: bytes, proof: bytes) -> Stand
 async def take_agreement(
     deps: Deps, speaker: Speaker, phi: bytes, sent: closing_shapes.PostAgreement
 ) -> Standing:
-    """Keep which board a trustee verified. Raises BELOW_QUORUM, TRUSTEE_REFUSED, SAID_BEFORE."""
+    """Keep which board a trustee verified, also below the quorum. Raises TRUSTEE_REFUSED, SAID_BEFORE."""
     poll = await _of_board(deps, speaker, phi)
     closed(await deps.polls.standing(phi))
     try:
@@ -73,7 +73,6 @@ async def take_agreement(
         )
     except Refused:
         raise ProblemError(Kind.TRUSTEE_REFUSED) from None
-    await _quorum_met(deps, poll)
     name = _at(b"agreement/", speaker.place)
 
     def step(standing: Standing) -> Taken | None:

@@ -51,7 +51,7 @@ async def opened(server: TimedServer, members: int, **options: object) -> AsyncI
 
 async def verify_and_decrypt(poll: ServerPoll, folder: Path, words_compared: bool) -> None:
     """Four of five verify the same board and three of them decrypt; or only three are left, who compared words."""
-    waits = "more trustees to verify the same board"
+    waits = "to verify the same board"
     if words_compared:
         for place in (1, 3, 4):
             assert waits in (await decrypt(poll, place, folder)).waits[0]
@@ -63,11 +63,11 @@ async def verify_and_decrypt(poll: ServerPoll, folder: Path, words_compared: boo
             assert waits in (await decrypt(poll, place, folder)).waits[0]
         assert (await poll.view()).shape.decrypted == ()
         steps = [(4, False), (1, False), (3, False)]
-    left = ["Waits for 2 more trustees to decrypt.", "Waits for 1 more trustees to decrypt.", ""]
+    left = ["Waits for 2 more trustees to decrypt.", "Waits for 1 more trustee to decrypt.", ""]
     for (place, flag), words in zip(steps, left, strict=True):
         done = await decrypt(poll, place, folder, words_compared=flag)
         assert words in "".join(done.waits)
-    for place in (1, 3, 4):  # what is left to sign and to send
+    for place, _ in steps[:-1]:  # what is left to sign and to send; the last to decrypt has done it
         done = await decrypt(poll, place, folder)
     assert done.waits == []
     shape = (await poll.view()).shape
@@ -115,8 +115,9 @@ async def test_thirty_one_members_and_three_of_five_trustees(
             assert (view.remains.archive, view.remains.evidence) == digests
             await poll.review(1, 22_000, "Not yet.", "Yan")
             await poll.review(2, None, "Welcome back.", "Zoe")
-            server.kill9()
-            server.start()
+            if store == "sqlite":
+                server.kill9()
+                server.start()
             view = await poll.view()
             assert [(one.number, one.again, one.text) for one in view.shape.reviewed] == [
                 (1, 22_000, "Not yet."),
@@ -129,24 +130,24 @@ async def test_thirty_one_members_and_three_of_five_trustees(
 
 
 @pytest.mark.slow
-async def test_below_the_quorum_and_twelve_members(tmp_path: Path) -> None:
+async def test_below_the_quorum_and_twelve_members(forwarded_server: TimedServer) -> None:
     """Of twelve the outcome alone is told; and when too few vote nothing is opened, and no action is the outcome."""
-    with served("sqlite", tmp_path) as server:
-        async with opened(server, 12) as poll:
-            for n in range(1, 9):
-                await poll.cast(f"github.com/m{n}", 2)
-            server.forward(DAY)
-            await poll.decide((1, 2))
-            await poll.deliver((1, 2))
-            result = await poll.result()
-            assert result.counts is None
-            assert result.partial == {}
-            assert result.outcome.statement.outcome == 2
-        async with opened(server, 12, manifest={"quorum": 6}) as poll:
-            await poll.cast("github.com/m1", 2)
-            server.forward(DAY)
-            await poll.decide((2, 3))
-            await poll.deliver((2, 3))
-            statement = (await poll.result()).outcome.statement
-            assert (statement.quorum_met, statement.outcome, statement.ballots) == (False, 0, 1)
-            assert (await poll.view()).shape.decrypted == ()
+    server = forwarded_server
+    async with opened(server, 12) as poll:
+        for n in range(1, 9):
+            await poll.cast(f"github.com/m{n}", 2)
+        server.forward(DAY)
+        await poll.decide((1, 2))
+        await poll.deliver((1, 2))
+        result = await poll.result()
+        assert result.counts is None
+        assert result.partial == {}
+        assert result.outcome.statement.outcome == 2
+    async with opened(server, 12, manifest={"quorum": 6}) as poll:
+        await poll.cast("github.com/m1", 2)
+        server.forward(DAY)
+        await poll.decide((2, 3))
+        await poll.deliver((2, 3))
+        statement = (await poll.result()).outcome.statement
+        assert (statement.quorum_met, statement.outcome, statement.ballots) == (False, 0, 1)
+        assert (await poll.view()).shape.decrypted == ()

@@ -87,7 +87,7 @@ def _agreeing(deps: Deps) -> list[HTTPRouteHandler]:
         shapes.PollShape,
         closing_shapes.PostAgreement,
         signed=True,
-        problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.BELOW_QUORUM, Kind.SAID_BEFORE),
+        problems=(*_LATER, Kind.TRUSTEE_REFUSED, Kind.SAID_BEFORE),
     )
 
     @post("/v1/polls/{poll:str}/agreements", status_code=200, opt=agreed.opt())

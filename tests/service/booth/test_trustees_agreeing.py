@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from crypto.entropy import system
 from crypto.errors import Refused
 from polls.agreement import board_name, board_statement, board_words
 from polls.encoding import encode
@@ -17,11 +19,15 @@ from service.booth.trustees import MEMORY_FILE, Contradiction
 from service.server.polls_records import Stated
 from service.server.records import encode as row
 from service.storage.protocol import Delete, Put
-from tests.support.inprocess import World, in_process
+from service.wire import poll_closing_calls
+from service.wire.calls import Call
+from service.wire.signing import Signer
+from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.poll_trustees import decrypt, home_of, warnings
 from tests.support.server_polls import DAY, Community, ServerPoll
 
-NEEDS_FIVE = pytest.mark.parametrize("board", [(5, 3)], indirect=True)
+NEEDS_FIVE = pytest.mark.parametrize("kept", [(5, 3)], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,34 +35,40 @@ def community() -> Community:
     return Community.draw(7)
 
 
-@pytest.fixture
-def board(request: pytest.FixtureRequest) -> tuple[int, int]:
-    """How many trustees, and how many of them decrypt."""
-    found: tuple[int, int] = getattr(request, "param", (3, 2))
-    return found
+@pytest.fixture(scope="module", params=[(3, 2)])
+def kept(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, community: Community
+) -> KeptPoll:
+    """A closed poll in which four voted; three are needed. param: how many trustees, and how many decrypt."""
+    size, threshold = request.param
+
+    async def made(world: World) -> ServerPoll:
+        await world.know(community)
+        group = community.group()
+        await world.found(group)
+        poll = await ServerPoll.ready(
+            world.client, world.clock, group, community, trustees_n=size, threshold=threshold
+        )
+        world.clock.forward(61)
+        for n in range(1, 5):
+            await poll.cast(f"github.com/m{n}", n % 3)
+        world.clock.forward(DAY)
+        return poll
+
+    return KeptPoll.make(tmp_path_factory.mktemp("closed"), made)
 
 
 @pytest.fixture
-async def world(tmp_path: Path, community: Community) -> AsyncIterator[World]:
-    async with in_process(tmp_path / "server") as opened:
-        await opened.know(community)
+async def world(tmp_path: Path, kept: KeptPoll) -> AsyncIterator[World]:
+    """A server over a copy of it."""
+    async with kept.world(tmp_path / "server") as opened:
         yield opened
 
 
 @pytest.fixture
-async def poll(world: World, community: Community, board: tuple[int, int]) -> ServerPoll:
-    """A closed poll in which four voted; three are needed."""
-    group = community.group()
-    await world.found(group)
-    size, threshold = board
-    made = await ServerPoll.ready(
-        world.client, world.clock, group, community, trustees_n=size, threshold=threshold
-    )
-    world.clock.forward(61)
-    for n in range(1, 5):
-        await made.cast(f"github.com/m{n}", n % 3)
-    world.clock.forward(DAY)
-    return made
+def poll(world: World, kept: KeptPoll) -> ServerPoll:
+    """The closed poll there."""
+    return kept.poll(world)
 
 
 async def forge(world: World, poll: ServerPoll, place: int, stated: Stated | None) -> None:
@@ -84,7 +96,7 @@ async def test_nobody_decrypts_before_enough_verified_the_same(
     for place, missing in ((1, 3), (2, 2), (3, 1), (1, 1)):
         done = await decrypt(poll, place, tmp_path)
         assert done.waits == [
-            f"Waits for {missing} more trustees to verify the same board. Run this again then."
+            f"Waits for {missing} more trustee{'s'[: missing - 1]} to verify the same board. Run this again then."
         ]
         assert done.words == words
         assert warnings(done) == [
@@ -113,13 +125,13 @@ async def test_the_flag_makes_a_threshold_enough_and_nothing_less(poll: ServerPo
     assert (await poll.view()).shape.agreed == ()
     assert (await decrypt(poll, 1, tmp_path)).waits[0].startswith("Waits for 2 more trustees to verify")
     alone = await decrypt(poll, 1, tmp_path, words_compared=True)
-    assert alone.waits == ["Waits for 1 more trustees to verify the same board. Run this again then."]
-    assert (await decrypt(poll, 3, tmp_path)).waits[0].startswith("Waits for 1 more trustees to verify")
+    assert alone.waits == ["Waits for 1 more trustee to verify the same board. Run this again then."]
+    assert (await decrypt(poll, 3, tmp_path)).waits[0].startswith("Waits for 1 more trustee to verify")
     assert (await poll.view()).shape.decrypted == ()
     first = await decrypt(poll, 1, tmp_path, words_compared=True)
     assert any(each.startswith("Only 2 of 3 trustees signed this board. On your word") for each in first.did)
     # It is nobody else's word.
-    assert (await decrypt(poll, 3, tmp_path)).waits[0].startswith("Waits for 1 more trustees to verify")
+    assert (await decrypt(poll, 3, tmp_path)).waits[0].startswith("Waits for 1 more trustee to verify")
     assert (await poll.view()).shape.decrypted == (1,)
     await decrypt(poll, 3, tmp_path, words_compared=True)
     # Who has decrypted needs to give it no more.
@@ -131,7 +143,7 @@ async def test_when_all_agree_nobody_is_asked(poll: ServerPoll, tmp_path: Path) 
     """Two of three need all three; the flag, given all the same, takes nobody's word for anything."""
     for place in (1, 2):
         assert (await decrypt(poll, place, tmp_path)).waits
-    assert (await decrypt(poll, 3, tmp_path)).waits[0].startswith("Waits for 1 more trustees to decrypt")
+    assert (await decrypt(poll, 3, tmp_path)).waits[0].startswith("Waits for 1 more trustee to decrypt")
     done = await decrypt(poll, 1, tmp_path, words_compared=True)
     assert "3 of 3 trustees verified the same board." in done.did
     assert not any("On your word" in each for each in done.did)
@@ -145,6 +157,25 @@ async def test_the_demonstrations_order_is_enough(poll: ServerPoll, tmp_path: Pa
     assert (await poll.view()).state == "closed"
     assert (await decrypt(poll, places[-1], tmp_path)).waits == []
     assert (await poll.view()).state == "delivered"
+
+
+async def test_what_a_server_makes_up_accuses_no_trustee(
+    poll: ServerPoll, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decryption that a trustee did not sign is left out as nobody's: only a signed one that is false is theirs."""
+    for place in (1, 2, 3):
+        await decrypt(poll, place, tmp_path)
+    plain = poll_closing_calls.decryptions
+
+    def made_up(signer: Signer, phi: bytes) -> Call[dict[int, bytes]]:
+        call = plain(signer, phi)
+        return replace(call, parse=lambda raw: {**call.parse(raw), 3: b"{}"})
+
+    with monkeypatch.context() as lying:
+        lying.setattr(poll_closing_calls, "decryptions", made_up)
+        done = await decrypt(poll, 1, tmp_path)
+    assert "WARNING: what trustee 3 is said to have sent is not signed by them and was left out." in done.did
+    assert not any("trustee 3 sent" in each for each in done.did)
 
 
 async def test_a_trustee_agrees_to_one_board_only(poll: ServerPoll, tmp_path: Path) -> None:
@@ -169,19 +200,42 @@ async def test_who_forgot_is_reminded_by_their_own_signature(poll: ServerPoll, t
     assert poll.phi.hex() not in home_of(tmp_path, 1).memory().polls
 
 
-async def test_below_the_quorum_nothing_is_agreed_to(
-    world: World, community: Community, tmp_path: Path
-) -> None:
-    """Nothing is decrypted, so nothing has to be agreed; two trustees sign that no action is the outcome."""
-    group = community.group()
-    await world.found(group)
-    poll = await ServerPoll.ready(world.client, world.clock, group, community)
+async def hold_one_in_which_too_few_vote(world: World, poll: ServerPoll) -> None:
+    """Another poll of the same board, to its close: one votes where three have to."""
+    poll.matter = system(32)
+    await poll.create(await poll.make_manifest())
+    await poll.prove((1, 2, 3))
     world.clock.forward(61)
     await poll.cast("github.com/m1", 2)
     world.clock.forward(DAY)
+
+
+async def test_below_the_quorum_all_agree_to_that(world: World, poll: ServerPoll, tmp_path: Path) -> None:
+    """Nothing is decrypted; two trustees sign that no action is the outcome once all three verified the same board."""
+    await hold_one_in_which_too_few_vote(world, poll)
+    below = "Below the quorum: nothing was decrypted, and the outcome is no action."
     for place in (1, 3):
         done = await decrypt(poll, place, tmp_path)
-        assert "Below the quorum: nothing was decrypted, and the outcome is no action." in done.did
-        assert done.words == ""
+        assert (below in done.did, len(done.waits), len(done.words.split())) == (False, 1, 16)
+    assert (await poll.view()).shape.signed == ()
+    for place in (2, 1):
+        assert below in (await decrypt(poll, place, tmp_path)).did
     view = await poll.view()
-    assert (view.state, view.shape.agreed, view.shape.decrypted) == ("delivered", (), ())
+    assert (view.state, view.shape.agreed, view.shape.decrypted) == ("delivered", (1, 2, 3), ())
+
+
+async def test_a_board_cut_below_the_quorum_gets_no_second_outcome(
+    world: World, poll: ServerPoll, tmp_path: Path
+) -> None:
+    """One trustee is shown it, another is malicious and signs both: the honest one waits, and signs nothing."""
+    await hold_one_in_which_too_few_vote(world, poll)
+    await poll.agree((3,))
+    done = await decrypt(poll, 1, tmp_path)
+    assert done.waits == ["Waits for 1 more trustee to verify the same board. Run this again then."]
+    assert home_of(tmp_path, 1).memory().polls[poll.phi.hex()].outcome is None
+    assert (await poll.view()).shape.signed == ()
+    done = await decrypt(poll, 1, tmp_path, words_compared=True)  # the third is lost, and they read them out
+    assert any(each.startswith("Only 2 of 3 trustees signed this board. On your word") for each in done.did)
+    assert (await poll.view()).shape.signed == (1,)
+    again = await decrypt(poll, 1, tmp_path)  # what was signed so is no question any more
+    assert again.waits == ["The council has the result when 1 more trustee has sent it."]

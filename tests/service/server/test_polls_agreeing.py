@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from service.wire.failures import Declined
 from service.wire.poll_calls import for_poll
 from service.wire.problems import Kind
 from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 ANY = BoardStatement("00" * 32, "00" * 32, "00" * 32)
@@ -29,16 +31,32 @@ def community() -> Community:
     return Community.draw(7)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, community: Community) -> KeptPoll:
+    """A server with a poll in which four voted of the three that are needed, still open."""
+
+    async def made(world: World) -> ServerPoll:
+        await world.know(community)
+        group = community.group()
+        await world.found(group)
+        poll = await ServerPoll.ready(world.client, world.clock, group, community)
+        world.clock.forward(61)
+        for n in range(1, 5):
+            await poll.cast(f"github.com/m{n}", n % 3)
+        return poll
+
+    return KeptPoll.make(tmp_path_factory.mktemp("kept") / "server", made)
+
+
 @pytest.fixture
-async def poll(world: World, community: Community) -> ServerPoll:
-    """A poll in which four voted of the three that are needed, still open."""
-    group = community.group()
-    await world.found(group)
-    made = await ServerPoll.ready(world.client, world.clock, group, community)
-    world.clock.forward(61)
-    for n in range(1, 5):
-        await made.cast(f"github.com/m{n}", n % 3)
-    return made
+async def world(tmp_path: Path, kept: KeptPoll) -> AsyncIterator[World]:
+    async with kept.world(tmp_path / "server") as opened:
+        yield opened
+
+
+@pytest.fixture
+def poll(world: World, kept: KeptPoll) -> ServerPoll:
+    return kept.poll(world)
 
 
 def signed(poll: ServerPoll, place: int, statement: BoardStatement | OutcomeStatement) -> TrusteeSignature:
@@ -93,8 +111,8 @@ async def test_no_decryption_is_taken_from_who_has_not_agreed(world: World, poll
     assert weigh(poll.trustees, 2, mine, await fetched(poll, 2)).same == (1, 2, 3)
 
 
-async def test_below_the_quorum_no_agreement_is_taken(world: World, community: Community) -> None:
-    """There is nothing to decrypt."""
+async def test_below_the_quorum_agreements_are_taken(world: World, community: Community) -> None:
+    """There is nothing to decrypt, and that is agreed on too."""
     group = community.group()
     await world.found(group)
     poll = await ServerPoll.ready(world.client, world.clock, group, community)
@@ -102,8 +120,9 @@ async def test_below_the_quorum_no_agreement_is_taken(world: World, community: C
     await poll.cast("github.com/m1", 1)
     world.clock.forward(DAY)
     mine = board_statement(await poll.closed())
-    await refused(Kind.BELOW_QUORUM, agreement(poll, 1, mine, signed(poll, 1, mine)))
-    assert (await poll.view()).shape.agreed == ()
+    await agreement(poll, 1, mine, signed(poll, 1, mine))
+    assert (await poll.view()).shape.agreed == (1,)
+    assert weigh(poll.trustees, 2, mine, await fetched(poll, 2)).same == (1, 2)
 
 
 async def test_only_what_the_trustee_signed_is_kept(world: World, poll: ServerPoll) -> None:
