@@ -88,7 +88,7 @@ class BoothPage(LocalPage):
             read = read_receipt(self._manifest, lost.receipt)
             self._last = read.ballot, read.page, lost
         except Unsure as unsure:
-            return self._review(option, f"{unsure} {unsure.cause}", unsure=True)
+            return self._review(option, f"{unsure} {sentence(str(unsure.cause))}", unsure=unsure.title)
         except NotOpen as over:
             return self._review(option, sentence(over.reason), over=True)
         except (Refused, Declined, Unreachable) as error:
@@ -98,8 +98,8 @@ class BoothPage(LocalPage):
         # To a page of its own: reloading it must not cast another ballot.
         return Answer(303, b"", location=f"{self.base}/done")
 
-    def _review(self, option: int, error: str = "", *, unsure: bool = False, over: bool = False) -> Answer:
-        """Show a choice, and what became of casting it. over: nobody can vote any more."""
+    def _review(self, option: int, error: str = "", *, unsure: str = "", over: bool = False) -> Answer:
+        """Show a choice, and what became of casting it. unsure: how that is open. over: nobody can vote now."""
         return self._page(
             "review.html", 422 if error else 200, chosen=option, error=error, unsure=unsure, over=over
         )

@@ -79,9 +79,10 @@ def file_of(folder: Path, phi: bytes) -> Path:
     return folder / RECEIPTS / f"{phi.hex()}.json"
 
 
-def prepare(folder: Path, manifest: Manifest) -> None:
+def prepare(folder: Path, manifest: Manifest) -> int:
     """Read the file of a poll's receipts and write it back, before anything is cast: what can't be kept is said then.
 
+    Gives the last page of which there is a receipt, -1 without one: the next ballot has to come on a later page.
     Refused when the file is damaged, or when it can't be written.
     """
     with _alone(folder):
@@ -94,6 +95,7 @@ def prepare(folder: Path, manifest: Manifest) -> None:
                 f"{RECEIPTS!r} to vote, and keep it, since it may prove what you cast before"
             ) from None
         keep(folder, manifest, kept)
+    return max((each.page for each in _readable(manifest, kept.receipts)), default=-1)
 
 
 def keep_receipt(folder: Path, manifest: Manifest, receipt: bytes) -> None:

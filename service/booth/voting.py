@@ -3,8 +3,9 @@
 Guarantees: nothing is cast before manifest, trustees and electorate were held against φ and against the registry that
 the group's root key names, which is the one that this member joined (roster and registry are downloaded and pinned); no
 login and no address of the voter's making goes with a cast; that a receipt can be kept is tried before, and it is kept
-before the voter is told; nobody is told that nothing was cast once something was sent. The choice itself is kept
-nowhere. polls/SPEC.md §3.4, design.md §9.
+before the voter is told; nobody is told that nothing was cast once something was sent, nor that a ballot is in without
+a word when the server put it before one that it should replace. The choice itself is kept nowhere. polls/SPEC.md §3.4,
+design.md §9.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from polls.election import Election
 from polls.electorate import Electorate
 from polls.encoding import hash_hex
 from polls.manifest import Manifest, election_of
-from service.booth.receipts import keep_receipt, prepare
+from service.booth.receipts import SLACK_S, keep_receipt, prepare
 from service.cases.summaries import open_summary
 from service.member_home import MemberHome
 from service.member_keys import MemberKeys
@@ -37,6 +38,14 @@ from service.wire.poll_views import PollView, ballot_hash
 from service.wire.poll_voters import Voters, voters_of
 
 NO_SUMMARY: Final = "There is no summary."
+NO_RECEIPT: Final = (
+    "Your ballot was sent, but no receipt of it came back: it may be in or not. Vote again to be sure; of all your "
+    "ballots the last one counts."
+)
+NOT_LAST: Final = (
+    "Your ballot is in and its receipt is kept, but the server did not put it after all that you may have cast before: "
+    "another of your ballots may count."
+)
 NOT_SEALED: Final = (
     "WARNING: the mediator's summary does not open with your key, though the poll says that it is sealed to you. "
     "Whoever made the poll may have kept it from you. Tell a trustee or another member whom you trust, and ask "
@@ -63,12 +72,17 @@ class NotKept(Refused):
 class Unsure(Exception):
     """A ballot was sent and no receipt came back. cause: why; it names how the command ends."""
 
+    title, said = "It may be in or not", NO_RECEIPT
+
     def __init__(self, cause: Refused | Declined | Unreachable) -> None:
-        super().__init__(
-            "Your ballot was sent, but no receipt of it came back: it may be in or not. Vote again to be sure; of "
-            "all your ballots the last one counts."
-        )
+        super().__init__(self.said)
         self.cause = cause
+
+
+class NotLast(Unsure):
+    """A receipt came back and is kept, and by it the ballot need not be the last of its voter's."""
+
+    title, said = "It is in, and may not be the one that counts", NOT_LAST
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,11 +166,12 @@ def cast(
     """Cast a ballot and keep its receipt in `folder`. Again replaces: the later one counts.
 
     option: a place in the manifest's options. Raises Refused, Declined or Unreachable when nothing was cast; Unsure
-    when something may have been; NotKept when it was, and its receipt is in the error only. A lost answer is asked for
-    again with the same bytes, which changes nothing.
+    when something may have been, NotLast when it was, and need not be the one that counts; NotKept when it was, and its
+    receipt is in the error only. A lost answer is asked for again with the same bytes, which changes nothing.
     """
     check_open(checked)
-    prepare(folder, checked.manifest)
+    # What has a receipt now was cast before; a page that was over then may be before one of another machine's.
+    first = max(prepare(folder, checked.manifest) + 1, _page_not_over(checked.manifest, client.now_s()))
     raw = make_cast(checked.manifest, checked.election, checked.electorate, keys.member, option, system)
     answer = _send(client, checked.manifest, raw, admission)
     receipt = read_receipt(checked.manifest, answer)
@@ -166,7 +181,16 @@ def cast(
         keep_receipt(folder, checked.manifest, answer)
     except Refused as refused:
         raise NotKept(refused.reason, answer) from None
+    if receipt.page < first:
+        # The board's order is what counts: a server that chose pages freely would choose which ballot counts.
+        again = "vote again; if this is said again, look at this machine's clock, and tell a trustee whom you trust"
+        raise NotLast(Refused(again))
     return receipt
+
+
+def _page_not_over(manifest: Manifest, now_s: int) -> int:
+    """Give the first page that a ballot can be put on, by this machine's clock, SLACK_S in the server's favour."""
+    return max(0, min(now_s - SLACK_S, manifest.closes_at - 1) - manifest.opens_at) // manifest.page_s
 
 
 def _send(client: Client, manifest: Manifest, raw: bytes, admission: Admission) -> bytes:

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from crypto.entropy import system
 from polls.board import sign_head
-from polls.casting import read_receipt
+from polls.casting import give_receipt, read_receipt
 from service.booth import receipts, voting
+from service.server.keys import load_or_make
 from service.wire import poll_calls
 from service.wire.admitting import Admission
 from service.wire.calls import BadAnswer, Call
@@ -107,6 +109,37 @@ async def test_a_receipt_that_cannot_be_kept_is_not_lost_to_a_full_disk(
         found = receipts.kept_receipts(home, poll.phi)
         assert found is not None
         assert read_receipt(poll.manifest, found.receipts[-1]).ballot in kept.stderr
+
+
+async def test_a_ballot_that_is_put_before_an_earlier_one_is_told(
+    server: TimedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that chooses pages chooses which ballot counts: who voted before, here or elsewhere, is told."""
+    async with prepared(server) as poll:
+        server.forward(60)
+        home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
+        key = load_or_make(server.data, system).receipts
+
+        def on_page_0(answer: bytes) -> bytes:
+            return give_receipt(key, poll.manifest, read_receipt(poll.manifest, answer).ballot, 0)
+
+        monkeypatch.setattr(Client, "do", meddling(on_page_0))
+        assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
+        again = await vote(server, poll, home, "--yes", typed="2\n")
+        assert (again.exit_code, "another of your ballots may count" in again.stderr) == (3, True), (
+            again.output
+        )
+        kept = receipts.kept_receipts(home, poll.phi)
+        assert kept is not None
+        assert [read_receipt(poll.manifest, each).page for each in kept.receipts] == [0, 0]
+        elsewhere = home_of(tmp_path / "elsewhere", keys_of(poll, "github.com/m1"))
+        server.forward(poll.manifest.page_s)  # page 0 is over, by less than clocks may be apart
+        assert "Your ballot is in" in await asyncio.to_thread(page_after_cast, server, poll, elsewhere)
+        other = home_of(tmp_path / "other", keys_of(poll, "github.com/m1"))
+        server.forward(receipts.SLACK_S)
+        page = await asyncio.to_thread(page_after_cast, server, poll, other)
+        assert "It is in, and may not be the one that counts" in page
+        assert "Vote again; if this is said again" in page
 
 
 async def test_nobody_is_told_that_nothing_was_cast_when_it_may_have_been(
