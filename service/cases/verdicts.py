@@ -73,10 +73,15 @@ def deliver(
 ) -> Delivered:
     """Put together what a threshold of trustees says, by their places.
 
-    A verdict whose signature doesn't hold, or that says something else than most, is left out. Refused when no
-    threshold agrees, or when what they agree on can't be.
+    A verdict whose signature doesn't hold, or that says something else than most, is left out; of several of one place
+    the first that holds is heard. Refused when no threshold agrees, or when what they agree on can't be.
     """
-    held = [(place, each) for place, each in sorted(verdicts) if _holds(trustees, place, each)]
+    # One word for each place: anybody can seal to the council, and a server can hand over several as one trustee's.
+    heard: dict[int, Verdict] = {}
+    for place, each in verdicts:
+        if place not in heard and _holds(trustees, place, each):
+            heard[place] = each
+    held = sorted(heard.items(), key=lambda one: one[0])
     said = Counter(encode([each.outcome, each.counts]) for _, each in held)
     most, times = said.most_common(1)[0] if said else (b"", 0)
     if times < trustees.threshold:

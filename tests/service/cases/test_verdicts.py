@@ -31,6 +31,8 @@ from service.cases.verdicts import (
 from service.wire.poll_closing_shapes import MAX_SEALED_DECRYPTION, VERDICT_SIZE
 from tests.support.poll_world import DAY, OPENS, World, vote_all
 
+pytestmark = pytest.mark.xdist_group("verdicts")
+
 KEY = SealingKey(b"\x05" * 32)
 
 
@@ -115,6 +117,18 @@ def test_a_threshold_delivers(large: Said, places: tuple[int, ...]) -> None:
     assert sum(found.counts.statement.counts) == found.outcome.statement.ballots
     assert found.partial == {at + 1: large.partial[at + 1] for at in places}
     assert [each.owner for each in found.outcome.signatures] == sorted(at + 1 for at in places)
+
+
+def test_a_place_is_heard_once(large: Said) -> None:
+    """A server hands over several words as one trustee's, the same or made up: the others' result is there still."""
+    world, (one, two, _) = large.world, large.verdicts
+    made_up = (one[0], msgspec.structs.replace(one[1], outcome_signature=two[1].outcome_signature))
+    bare = (one[0], msgspec.structs.replace(one[1], decryption=None))
+    for verdicts in ([made_up, one, two], [one, made_up, two], [one, one, two], [one, bare, two]):
+        found = deliver(world.manifest, world.trustees, verdicts)
+        assert [each.owner for each in found.outcome.signatures] == [one[0], two[0]]
+    with pytest.raises(Refused, match="no threshold"):
+        deliver(world.manifest, world.trustees, [one, one])
 
 
 def test_a_small_electorate_delivers_no_counts(small: Said) -> None:
