@@ -60,6 +60,8 @@ class Decision(Struct, frozen=True):
     """The council recorded what it did: nothing more is to come but what became of it."""
     reviewed: tuple[Looked, ...] = ()
     """What the council said became of it, in public."""
+    text: str | None = None
+    """What the council said that it did; None until then, and where this was kept before desks kept it."""
 
     @property
     def ended(self) -> bool:
@@ -110,14 +112,16 @@ def decision_of(view: PollView, word: CouncilsWord) -> Decision:
         temporary_ends_on=None if temporary is None else day_of(temporary.ends_at),
         recorded=done is not None,
         reviewed=word.reviewed,
+        text=None if done is None else done.text,
     )
 
 
 def gone_back(kept: Decision, found: Decision) -> bool:
     """Whether a server shows less of what the council said than before, or something else."""
     said, now = ([(one.again, one.text) for one in each.reviewed] for each in (kept, found))
-    done = (found.recorded, found.ends_on) == (kept.recorded, kept.ends_on)
-    return (bool(kept.measure) and not found.measure) or (
+    done = (found.recorded, found.ends_on, found.measure) == (kept.recorded, kept.ends_on, kept.measure)
+    done = done and kept.text in {None, found.text}
+    return (bool(kept.measure) and found.measure != kept.measure) or (
         kept.recorded and not (done and now[: len(said)] == said)
     )
 

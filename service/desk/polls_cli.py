@@ -19,6 +19,7 @@ from service.desk.measures import review_day
 from service.desk.polls_results import plot as drawn
 from service.desk.polls_results import result as fetched
 from service.desk.show import set_in
+from service.desk.sync_measures import check_not_hidden
 from service.desk.writing import sure, text_of
 from service.wire import poll_calls
 
@@ -100,6 +101,7 @@ def implemented(context: click.Context, poll: str, text_file: Path, ends: str | 
         if not 1 <= len(text) <= 2_000:
             raise Refused("say what was done in 1 to 2000 characters")
         found = fetched(session, client, phi)
+        check_not_hidden(session, found.view)
         if found.view.state == "delivered":
             raise Refused("say first that the council has the result: `sottovoce desk acknowledge`")
         outcome = found.delivered.outcome.statement

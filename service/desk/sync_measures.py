@@ -25,6 +25,9 @@ NOT_COUNCIL = (
     "of them: if you are on the council, run `sottovoce desk sync`"
 )
 _GONE = "it is listed, and not there"
+_TAKEN_BACK = (
+    "the server no longer shows what the council said, or shows something else; this desk goes by what it saw"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,19 @@ def follow(session: Session, view: PollView) -> Decision:
     found = decision_of(view, checked_word(view, session.history_of(session.group)))
     kept = session.vault.get("decision", view.manifest.phi, Decision)
     if kept is not None and gone_back(kept, found):
-        raise Refused(
-            "the server no longer shows what the council said, or shows something else; this desk goes by what it saw"
-        )
+        raise Refused(_TAKEN_BACK)
     session.vault.put("decision", view.manifest.phi, found)
     return found
+
+
+def check_not_hidden(session: Session, view: PollView) -> None:
+    """Refuse to sign what the council did for a server that hides that this desk saw it signed already.
+
+    With two such words, both signed, it could show each to whom it likes.
+    """
+    kept = session.vault.get("decision", view.manifest.phi, Decision)
+    if kept is not None and kept.recorded and view.shape.implemented is None:
+        raise Refused(_TAKEN_BACK)
 
 
 def _changed(kept: Decision | None, listed: PollEntry) -> bool:

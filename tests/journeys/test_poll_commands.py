@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from crypto.errors import Refused
 from polls.archive import read
 from polls.encoding import hash_hex
 from service.booth.trustees import Contradiction, TrusteeHome
+from service.desk.measures import Decision
 from service.wire.client import AsyncClient, Client
 from service.wire.registry_pins import load_chain, save_chain
 from tests.support import belenios
-from tests.support.desks import home_of
+from tests.support.desks import desk_at, home_of
 from tests.support.poll_commands import MEMBERS, PASSPHRASE, PollTypists
 from tests.support.server_polls import DAY
 from tests.support.timed_server import TimedServer, timed_server
@@ -102,6 +105,9 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.desk.polls_cli.sure", _no)
         said = _refused_desk(world, "implemented", phi, "--text-file", str(done))
+    with _seen_as_done(world, phi):
+        said = _refused_desk(world, "implemented", phi, "--text-file", str(done))
+    assert "the server no longer shows what the council said" in said
     assert "Everyone will see this with the poll:\n\n    A written warning was given.\n" in said
     recorded = world.run("desk", desk, "implemented", phi, "--text-file", str(done))
     assert "after the next `sottovoce desk sync`" in recorded.stdout, recorded.output
@@ -340,6 +346,17 @@ def _awaited(world: PollTypists, said: str) -> list[dict[str, str]]:
 
 def _no(_question: str) -> None:
     raise Refused("nothing was done")
+
+@contextmanager
+def _seen_as_done(world: PollTypists, phi: str) -> Iterator[None]:
+    """What the desk has kept is as if it had seen a colleague's word on what was done, which the server then hides."""
+    with desk_at(world.desk, world.group, "Zoe") as zoe:
+        kept = zoe.vault.get("decision", bytes.fromhex(phi), Decision)
+        assert kept is not None
+        zoe.vault.put("decision", bytes.fromhex(phi), msgspec.structs.replace(kept, recorded=True))
+        yield
+        zoe.vault.put("decision", bytes.fromhex(phi), kept)
+
 
 
 def _refused_desk(world: PollTypists, *arguments: str) -> str:

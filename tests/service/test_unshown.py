@@ -41,7 +41,8 @@ HARMLESS = {
     "_Sent": "is still sealed",
     **dict.fromkeys(["Application", "ByOldKey", "HandlerCard"], "a proof of having a key"),
     **dict.fromkeys(
-        ["ByRegistrar", "Item", "Measure", "Step", "Turn", "Wording"], "published by those who write it"
+        ["ByRegistrar", "Decision", "Item", "Measure", "Step", "Turn", "Wording"],
+        "published by those who write it",
     ),
     **dict.fromkeys(["GroupView", "HandlerView"], "a fingerprint in words"),
     **dict.fromkeys(["Language", "Unreadable", "Wrong"], "a text of our own"),

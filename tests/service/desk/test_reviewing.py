@@ -13,7 +13,7 @@ from crypto.errors import Refused
 from service.desk.measures import Decision, SeenTo, Turn, goes_on, gone_back, over, turns
 from service.desk.reviewing import NextReview, next_review, publish
 from service.desk.session import Session
-from service.desk.sync_measures import measures_due
+from service.desk.sync_measures import check_not_hidden, measures_due
 from service.wire.client import Client
 from service.wire.poll_council_shapes import MAX_REVIEWS
 from service.wire.poll_decisions import Looked
@@ -29,7 +29,15 @@ def decision(*again: int | None, ends_on: int | None = ENDS) -> Decision:
     """A measure of which the council said so often that it goes on, or (None) has ended."""
     said = tuple(Looked("Zoe", 20_000, one, "") for one in again)
     return Decision(
-        "ab" * 32, "archived", "Which?", "Suspension", REVIEW, ends_on, recorded=True, reviewed=said
+        "ab" * 32,
+        "archived",
+        "Which?",
+        "Suspension",
+        REVIEW,
+        ends_on,
+        recorded=True,
+        reviewed=said,
+        text="Since today.",
     )
 
 
@@ -88,12 +96,18 @@ def test_a_desk_notices_what_a_server_takes_back() -> None:
         msgspec.structs.replace(kept, ends_on=ENDS + 1),
         msgspec.structs.replace(kept, ends_on=None, recorded=False, reviewed=()),
         msgspec.structs.replace(kept, measure=""),
+        msgspec.structs.replace(kept, measure="Exclusion"),
+        msgspec.structs.replace(kept, text="Since yesterday, and everywhere."),
     ):
         assert gone_back(kept, found)
+    assert not gone_back(msgspec.structs.replace(kept, text=None), kept)  # kept before desks kept texts
     assert not gone_back(kept, kept)
     assert not gone_back(kept, decision(REVIEW + 20, REVIEW + 40, None))
-    unsaid = msgspec.structs.replace(kept, ends_on=None, recorded=False, reviewed=())
+    unsaid = msgspec.structs.replace(kept, ends_on=None, recorded=False, reviewed=(), text=None)
     assert not gone_back(unsaid, kept)
+    assert gone_back(unsaid, msgspec.structs.replace(kept, measure="Exclusion"))
+    nothing = msgspec.structs.replace(kept, measure="", review_on=None, ends_on=None, reviewed=())
+    assert gone_back(nothing, msgspec.structs.replace(nothing, measure="Suspension", review_on=REVIEW))
 
 
 @pytest.fixture
@@ -178,6 +192,19 @@ async def test_what_one_publishes_the_others_are_told_no_more(
     fresh.mkdir()
     await pulled(fresh, poll)
     assert turns(await known(fresh, poll), None) == ()
+
+
+async def test_what_was_done_is_not_signed_again_for_a_server_that_hides_it(
+    tmp_path: Path, poll: ServerPoll
+) -> None:
+    """A desk that saw a colleague's word on it refuses; with it on show the server judges, as for a repeat."""
+    before = await poll.view()
+    await at_desk(tmp_path, poll, "Yan", lambda one: check_not_hidden(one, before))
+    after = await poll.implement("Warned.", None, "Zoe")
+    await pulled(tmp_path, poll, name="Yan")
+    await at_desk(tmp_path, poll, "Yan", lambda one: check_not_hidden(one, after))
+    with pytest.raises(Refused, match="no longer shows what the council said"):
+        await at_desk(tmp_path, poll, "Yan", lambda one: check_not_hidden(one, before))
 
 
 async def test_a_word_whose_answer_was_lost_is_not_said_twice(tmp_path: Path, poll: ServerPoll) -> None:
