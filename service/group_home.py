@@ -6,6 +6,7 @@ Guarantees: a statement is signed only when it can follow, and is on the disk, w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,11 +71,14 @@ def shortage(now: rosters.Roster) -> list[str]:
 
 
 def _following(home: Path, said: rosters.Statement) -> chains.VerifiedChain:
-    """Read the folder's chain. Refused when the statement can't follow it."""
+    """Read the folder's chain. Refused when the statement can't follow it, or would change nothing."""
     chain = read_chain(home)
     now = verified(chain).latest
     rosters.check_new(now, said)
-    rosters.step(now, said, bytes(32))
+    if replace(rosters.step(now, said, now.digest), seq=now.seq) == now:
+        raise Refused(
+            "the group says that already, so nothing was signed: `sottovoce group publish` sends what was signed before"
+        )
     return chain
 
 

@@ -51,6 +51,29 @@ def test_ids_are_taken_in_capitals(tmp_path: Path, quick_key_files: None) -> Non
     assert (now.name, now.alternate, now.registry) == ("Borealis", b"\xab" * 16, b"\xcd" * 32)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["settings", "--name", "Aurora", "--minimum", "2", "--language", "en", "--alternate", "none"],
+        ["members", "--none"],
+        ["policy"],
+    ],
+)
+def test_what_the_group_says_already_is_not_signed_again(
+    tmp_path: Path, quick_key_files: None, typed: list[str]
+) -> None:
+    """A chain has room for so many statements, and every desk reads them all: none of them says nothing."""
+    (tmp_path / "pass").write_text("correct horse battery staple", encoding="utf-8")
+    group = ["group", "--home", str(tmp_path / "group"), "--passphrase-file", str(tmp_path / "pass")]
+    for prepared in (["create", "--name", "Aurora", "--language", "en", "--minimum", "2"], ["policy"]):
+        assert CliRunner().invoke(main, [*group, *prepared]).exit_code == 0
+    before = (tmp_path / "group" / CHAIN_FILE).read_bytes()
+    refused = CliRunner().invoke(main, [*group, *typed])
+    assert refused.exit_code == 3, refused.output
+    assert "says that already, so nothing was signed" in refused.stderr
+    assert (tmp_path / "group" / CHAIN_FILE).read_bytes() == before
+
+
 def test_a_changed_chain_is_said_to_be_changed(tmp_path: Path, group: Group) -> None:
     """It is the file on one's own disk: nobody forged anything, and a backup mends it."""
     path = tmp_path / CHAIN_FILE

@@ -57,7 +57,7 @@ def test_what_a_terminal_has_no_letter_for_is_still_told(keeper: tuple[str, ...]
     "arguments",
     [
         ("group", "--home", "HOME", "retire", "Ada"),
-        ("group", "--home", "HOME", "--passphrase-file", "-", "members", "--none"),
+        ("group", "--home", "HOME", "--passphrase-file", "-", "members", "--registry", "ab" * 32),
         ("desk", "--home", "HOME/desk", "list"),
         ("report", "--server", "http://127.0.0.1:1", "--group", "00" * 16),
     ],
@@ -77,7 +77,7 @@ def test_a_passphrase_of_another_encoding_is_said(keeper: tuple[str, ...], error
     """Typed on a real terminal that sends Latin-1. errors: how Python reads it, which depends on the locale."""
     ours, other = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", *keeper[:3], "members", "--none"],
+        [sys.executable, "-m", "service.cli", *keeper[:3], "members", "--registry", "ab" * 32],
         stdin=other,
         stdout=other,
         stderr=other,
