@@ -46,10 +46,16 @@ class Groups:
         raw = await self._store.read(group_partition(group), _HEAD)
         if raw is None:
             return None
-        known = self._known.get(group)
-        if known is not None and known.latest.digest == decode(raw, Head).digest:
+        head = decode(raw, Head).digest
+        if (known := self._at(group, head)) is not None:
             return known
-        return self._remember(group, await self.statements(group))
+        statements = await self.statements(group)
+        # After a start many ask at once: whoever comes second finds it verified.
+        return self._at(group, head) or self._remember(group, statements)
+
+    def _at(self, group: bytes, head: bytes) -> RosterHistory | None:
+        known = self._known.get(group)
+        return known if known is not None and known.latest.digest == head else None
 
     async def statements(self, group: bytes) -> list[bytes]:
         """The group's raw statements, oldest first."""

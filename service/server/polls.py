@@ -101,6 +101,7 @@ class Polls:
         self._known: dict[bytes, Poll] = {}
         self._electorates: dict[bytes, Electorate] = {}
         self._boards: dict[bytes, bytes] = {}
+        self._reading = asyncio.Lock()
 
     async def now_s(self) -> int:
         """The time that polls go by: the store's, in whole seconds."""
@@ -129,14 +130,18 @@ class Polls:
         known = self._electorates.get(poll.phi)
         if known is not None:
             return known
-        raw = await self._store.read(poll.partition, b"rings")
-        if raw is None:
-            raise ProblemError(Kind.POLL_ARCHIVED)
-        electorate = await asyncio.to_thread(electorate_of, decode(raw, Rings))
-        if len(self._electorates) >= _MEMORY:
-            self._electorates.clear()
-        self._electorates[poll.phi] = electorate
-        return electorate
+        async with self._reading:  # after a start many ask at once: one reads it, slowly, for all
+            known = self._electorates.get(poll.phi)
+            if known is not None:
+                return known
+            raw = await self._store.read(poll.partition, b"rings")
+            if raw is None:
+                raise ProblemError(Kind.POLL_ARCHIVED)
+            electorate = await asyncio.to_thread(electorate_of, decode(raw, Rings))
+            if len(self._electorates) >= _MEMORY:
+                self._electorates.clear()
+            self._electorates[poll.phi] = electorate
+            return electorate
 
     def board(self, phi: bytes) -> bytes | None:
         """Give a closed poll's board, if it was remembered."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from service.cases.rosters import Add, Settings
+from service.cases.rosters import Add, RosterHistory, Settings, verified_history
+from service.server import groups as module
 from service.server.groups import Groups
 from service.server.records import Head, encode, group_partition
 from service.storage.protocol import Append, Insert
@@ -51,3 +54,20 @@ async def test_a_chain_stored_with_such_names_is_served_and_grows(world: World) 
     history = await groups.history(group.id)
     assert history is not None
     assert [handler.pseudonym for handler in history.latest.active] == ["José", "Bo"]
+
+
+async def test_of_many_who_ask_after_a_start_one_verifies_the_chain(
+    world: World, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain may be of hundreds of statements, and the first requests to a restarted server come at once."""
+    verified = list[bytes]()
+
+    def counted(asked: bytes, statements: list[bytes]) -> RosterHistory:
+        verified.append(asked)
+        return verified_history(asked, statements)
+
+    monkeypatch.setattr(module, "verified_history", counted)
+    groups = Groups(world.deps.store)
+    found = await asyncio.gather(*(groups.history(group.id) for _ in range(20)))
+    assert verified == [group.id]
+    assert {id(each) for each in found} == {id(groups.remembered(group.id))}

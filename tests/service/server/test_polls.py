@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -10,16 +12,20 @@ import pytest
 from crypto.errors import Refused
 from crypto.seal import DoesNotOpen
 from polls.casting import read_receipt
+from polls.electorate import Electorate
 from polls.encoding import hash_hex
 from polls.results import OutcomeStatement, sign_statement
 from polls.verify import verify
 from service.cases.summaries import open_summary
-from service.server import records
+from service.server import polls, records
+from service.server.polls import electorate_of
+from service.server.polls_records import Rings
 from service.wire import poll_calls, poll_closing_calls
 from service.wire.poll_views import left_out_of
 from service.wire.problems import Kind
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
+from tests.support.kept_polls import KeptPoll
 from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll, refused
 
 
@@ -28,16 +34,36 @@ def community() -> Community:
     return Community.draw(13)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, community: Community) -> KeptPoll:
+    """A server with a poll that opens in a minute, whose trustees are ready."""
+
+    async def made(world: World) -> ServerPoll:
+        await world.know(community)
+        group = community.group(council=["Zoe", "Yan"])
+        await world.found(group)
+        return await ServerPoll.ready(world.client, world.clock, group, community)
+
+    return KeptPoll.make(tmp_path_factory.mktemp("kept") / "server", made)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, kept: KeptPoll) -> AsyncIterator[World]:
+    async with kept.world(tmp_path / "server") as opened:
+        yield opened
+
+
+@pytest.fixture
+def poll(world: World, kept: KeptPoll) -> ServerPoll:
+    return kept.poll(world)
+
+
 @pytest.fixture
 async def group(world: World, community: Community) -> Group:
-    drawn = community.group(council=["Zoe", "Yan"])
+    """Another one, without a poll."""
+    drawn = community.group()
     await world.found(drawn)
     return drawn
-
-
-@pytest.fixture
-async def poll(world: World, community: Community, group: Group) -> ServerPoll:
-    return await ServerPoll.ready(world.client, world.clock, group, community)
 
 
 async def vote(poll: ServerPoll, voters: int = 8) -> list[bytes]:
@@ -223,6 +249,25 @@ async def test_the_electorate_is_the_registrys(poll: ServerPoll, community: Comm
     with pytest.raises(Refused, match="another registry"):
         left_out_of(view, Community.draw(6).registry)
     assert community.keys["github.com/m0"][0].public() not in view.electorate.members
+
+
+async def test_of_many_who_ask_after_a_start_one_reads_the_electorate(
+    world: World, poll: ServerPoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every key of it is checked, and the first ballots to a restarted server come at once."""
+    read = list[Rings]()
+
+    def counted(rings: Rings) -> Electorate:
+        read.append(rings)
+        return electorate_of(rings)
+
+    monkeypatch.setattr(polls, "electorate_of", counted)
+    kept = polls.Polls(world.deps.store)
+    asked = await kept.poll(poll.phi)
+    found = await asyncio.gather(*(kept.electorate(asked) for _ in range(20)))
+    assert len(read) == 1
+    assert all(each is found[0] for each in found)
+    assert found[0].digest == poll.electorate.digest
 
 
 async def test_casts_before_the_opening_and_after_the_close_are_refused(
