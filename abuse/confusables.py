@@ -61,6 +61,8 @@ def casefolded(text: str) -> str:
 
     Refused: unassigned, surrogate or private-use code points, but those that are never seen.
     """
+    if text.isascii() and text.isprintable():
+        return text.casefold()  # what the rest comes to
     folded = _visible(text)
     for _ in range(4):
         again = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from crypto import chains
@@ -85,7 +86,13 @@ def verified_history(group: bytes, statements: Sequence[bytes]) -> RosterHistory
     """Verify a group's chain of raw statements and fold it. `group`: the id that stands for its root key.
 
     Raises the Refused of crypto.chains for a forged or broken chain, and Refused for one that says what can't be.
+    A desk meets the same few chains with every sync and page: those that were verified last are not verified again.
     """
+    return _verified(group, tuple(statements))
+
+
+@lru_cache(maxsize=16)
+def _verified(group: bytes, statements: tuple[bytes, ...]) -> RosterHistory:
     root = root_of(group, statements)
     chain = chains.verify_chain(statements, root, Label.ROSTER)
     return fold([(s.payload, s.digest) for s in chain.statements], root)

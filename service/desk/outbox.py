@@ -74,10 +74,11 @@ def grant_follow_ups(session: Session, now_s: int) -> list[str]:
                     else:
                         warnings.append(_not_handed(person.pseudonym))
                     marked.append(marks[person])
-    with session.vault.transaction():
-        session.enqueue(grants)
-        for mark in marked:
-            session.vault.put("regranted", mark, b"1")
+    if marked:
+        with session.vault.transaction():
+            session.enqueue(grants)
+            for mark in marked:
+                session.vault.put("regranted", mark, b"1")
     return warnings
 
 

@@ -111,10 +111,12 @@ class Session:
     def keep_chain(self, group: bytes, statements: Iterable[bytes], history: RosterHistory) -> None:
         """Accept a fetched chain. Raises pins.RolledBack or pins.Forked when it contradicts what was seen before."""
         raw = self.vault.read("pins", b"")
-        pins = (Pins() if raw is None else Pins.from_bytes(raw)).accept(history)
-        with self.vault.transaction():
-            self.vault.put("pins", b"", pins.to_bytes())
-            self.vault.put("chain", group, Chain(group.hex(), tuple(statements)))
+        pins = (Pins() if raw is None else Pins.from_bytes(raw)).accept(history).to_bytes()
+        chain = Chain(group.hex(), tuple(statements))
+        if pins != raw or self.vault.get("chain", group, Chain) != chain:
+            with self.vault.transaction():
+                self.vault.put("pins", b"", pins)
+                self.vault.put("chain", group, chain)
         self._histories[group.hex()] = history
 
     # Cases

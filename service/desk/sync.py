@@ -74,7 +74,8 @@ def sync(session: Session, client: Client, now_s: int, *, unopened: bool = False
     result.warnings += grant_follow_ups(session, now_s)
     sent = push(session, client, now_s, failures)
     held = {one.id for one in session.vault.every("held", Held)} if sent.touched else set()
-    note_grown(session, (one for one in sent.touched if one[1] in held))
+    with session.vault.transaction():
+        note_grown(session, (one for one in sent.touched if one[1] in held))
     result.new_entries += pull_logs(session, client, now_s, failures)
     result.sent = sent.count
     result.warnings += sent.warnings

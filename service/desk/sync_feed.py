@@ -87,7 +87,8 @@ def pull_feed(
             listed_whole = listed_whole and not page.damaged
             if page.entries and listed_whole:  # else this part is listed again, until it is whole
                 cursors = session.cursors(session.group)
-                session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=at))
+                if cursors.feed != at:
+                    session.vault.put("cursors", session.group, msgspec.structs.replace(cursors, feed=at))
             if not page.more:
                 break
         bring_in(_failed_before(session, failed), again=True)

@@ -38,11 +38,11 @@ def pull_activity(session: Session, client: Client) -> None:
             grown += ((held.group, held.id) for held in session.vault.every("held", Held))
             entries = (one.entry for one in session.vault.every("unfetched", Unfetched))
             grown += ((entry.group, entry.report) for entry in entries)
-        with session.vault.transaction():
-            note_grown(session, grown)
-            session.vault.put(
-                "cursors", session.group, msgspec.structs.replace(cursors, activity=page.cursor)
-            )
+        if grown or page.cursor != cursors.activity:
+            with session.vault.transaction():
+                note_grown(session, grown)
+                read = msgspec.structs.replace(cursors, activity=page.cursor)
+                session.vault.put("cursors", session.group, read)
         if not page.more:
             return
 
@@ -68,20 +68,25 @@ def pull_logs(session: Session, client: Client, now_s: int, failures: Failures) 
     grown = session.vault.every("grown", Grown)
     known = {held.id: held for held in session.vault.every("held", Held)} if grown else {}
     authors = _authors(session.histories().values()) if grown else frozenset()
-    came = 0
-    for one in _in_turn(one for one in grown if one.report in known):
-        log = _Log(session, client, known[one.report], bytes.fromhex(one.group), authors)
-        try:
-            log.pull()
-        except (Declined, BadAnswer) as problem:
-            failures.one(problem, again=one.tried_s > 0)
-            log.whole = False
-        came += log.came
-        name = bytes.fromhex(one.group + one.report)
-        if log.whole:
-            session.vault.delete("grown", name)
-        else:
-            session.vault.put("grown", name, msgspec.structs.replace(one, tried_s=now_s))
+    came, whole = 0, list[bytes]()
+    try:
+        for one in _in_turn(one for one in grown if one.report in known):
+            log = _Log(session, client, known[one.report], bytes.fromhex(one.group), authors)
+            try:
+                log.pull()
+            except (Declined, BadAnswer) as problem:
+                failures.one(problem, again=one.tried_s > 0)
+                log.whole = False
+            came += log.came
+            name = bytes.fromhex(one.group + one.report)
+            if log.whole:
+                whole.append(name)
+            else:
+                session.vault.put("grown", name, msgspec.structs.replace(one, tried_s=now_s))
+    finally:  # together: the disk is waited for once, and what breaks off before is brought in again
+        with session.vault.transaction():
+            for name in whole:
+                session.vault.delete("grown", name)
     return came
 
 
@@ -108,7 +113,7 @@ class _Log:
         """Fetch what is new, page by page. From an entry on that the server can't read, all is fetched again later."""
         report = bytes.fromhex(self.held.id)
         key = SymmetricKey(bytes.fromhex(self.held.content_key))
-        after = place = int.from_bytes(self.session.vault.read("logplace", report) or b"\0", "big")
+        after = place = kept = int.from_bytes(self.session.vault.read("logplace", report) or b"\0", "big")
         while True:
             try:
                 page = self.client.do(calls.read_log(self.session.signer, self.group, report, after))
@@ -123,7 +128,9 @@ class _Log:
             with self.session.vault.transaction():
                 for item in page.entries:
                     self._keep(report + item.seq.to_bytes(8, "big"), key, item)
-                self.session.vault.put("logplace", report, place.to_bytes(8, "big"))
+                if place != kept:
+                    self.session.vault.put("logplace", report, place.to_bytes(8, "big"))
+                    kept = place
             if not page.more:
                 return
 

@@ -108,19 +108,17 @@ class Vault:
     def put(self, kind: str, name: bytes, value: msgspec.Struct | bytes) -> None:
         """Write a record, replacing what was there."""
         raw = value if isinstance(value, bytes) else msgspec.json.encode(value)
-        sealed = bytes(self._aead.encrypt(raw, self._bound(kind, name)))
+        of_kind, hashed_name = self._kind(kind), self._name(kind, name)
         self._run(
             "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sealed = excluded.sealed",
-            (self._kind(kind), self._name(kind, name), sealed),
+            (of_kind, hashed_name, bytes(self._aead.encrypt(raw, of_kind + hashed_name))),
         )
 
     def read(self, kind: str, name: bytes) -> bytes | None:
         """Read a record's bytes; None when there is none. Raises VaultDamaged."""
-        rows = self._run(
-            "SELECT sealed FROM records WHERE kind = ? AND name = ?",
-            (self._kind(kind), self._name(kind, name)),
-        )
-        return self._open(kind, self._name(kind, name), rows[0][0]) if rows else None
+        place = self._kind(kind), self._name(kind, name)
+        rows = self._run("SELECT sealed FROM records WHERE kind = ? AND name = ?", place)
+        return self._open(*place, rows[0][0]) if rows else None
 
     def get(self, kind: str, name: bytes, as_type: type[T]) -> T | None:
         """Read a record as the Struct it was written from."""
@@ -130,8 +128,9 @@ class Vault:
     def every(self, kind: str, as_type: type[T]) -> list[T]:
         """Read all records of a kind, in no meaningful order."""
         decoder = msgspec.json.Decoder(as_type)
-        rows = self._run("SELECT name, sealed FROM records WHERE kind = ?", (self._kind(kind),))
-        return [decoder.decode(self._open(kind, name, sealed)) for name, sealed in rows]
+        of_kind = self._kind(kind)
+        rows = self._run("SELECT name, sealed FROM records WHERE kind = ?", (of_kind,))
+        return [decoder.decode(self._open(of_kind, name, sealed)) for name, sealed in rows]
 
     def delete(self, kind: str, name: bytes) -> None:
         """Delete a record; deleting what isn't there is no error."""
@@ -153,11 +152,8 @@ class Vault:
     def _name(self, kind: str, name: bytes) -> bytes:
         return keyed(self._key.reveal(), Label.DESK_STORE, b"name", kind.encode(), name, size=16)
 
-    def _bound(self, kind: str, name: bytes) -> bytes:
-        return self._kind(kind) + self._name(kind, name)
-
-    def _open(self, kind: str, hashed_name: bytes, sealed: bytes) -> bytes:
+    def _open(self, of_kind: bytes, hashed_name: bytes, sealed: bytes) -> bytes:
         try:
-            return bytes(self._aead.decrypt(sealed, self._kind(kind) + hashed_name))
+            return bytes(self._aead.decrypt(sealed, of_kind + hashed_name))
         except (CryptoError, ValueError, TypeError):  # TypeError: something else than bytes stands there
             raise VaultDamaged("the desk's local store doesn't open with this key") from None
