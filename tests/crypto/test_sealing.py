@@ -184,8 +184,8 @@ def test_a_seal_opens_for_its_key_label_and_context_only() -> None:
         (KEYS[0], box, Label.SEAL_LETTER, context),
         (KEYS[0], box, Label.SEAL_GRANT, b"contexT"),
         (KEYS[0], box[:-1], Label.SEAL_GRANT, context),
-        (KEYS[0], box[:-1] + b"\0", Label.SEAL_GRANT, context),
-        (KEYS[0], b"\0" + box[1:], Label.SEAL_GRANT, context),
+        (KEYS[0], box[:-1] + bytes([box[-1] ^ 1]), Label.SEAL_GRANT, context),
+        (KEYS[0], bytes([box[0] ^ 1]) + box[1:], Label.SEAL_GRANT, context),
         (KEYS[0], b"", Label.SEAL_GRANT, context),
     ):
         with pytest.raises(DoesNotOpen) as refused:

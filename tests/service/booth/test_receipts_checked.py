@@ -153,7 +153,14 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
         receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads={0: head}))
         result = await vote(server, poll, home, "--check")
         assert (result.exit_code, "showed another board before" in result.stderr) == (3, True)
-        for damaged in ({0: "11" + head[2:]}, {0: head[:-2] + "00"}, {1: head}, {0: head[:64]}, {10**9: "x"}):
+        first, last = (f"{int(byte, 16) ^ 1:02x}" for byte in (head[:2], head[-2:]))
+        for damaged in (
+            {0: first + head[2:]},
+            {0: head[:-2] + last},
+            {1: head},
+            {0: head[:64]},
+            {10**9: "x"},
+        ):
             receipts.keep(home, poll.manifest, msgspec.structs.replace(kept, heads=damaged))
             line = ["poll", "check-receipt", str(receipts.file_of(home, poll.phi)), "--server", server.base]
             elsewhere = await asyncio.to_thread(CliRunner().invoke, main, line)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -67,12 +68,17 @@ def test_a_case_says_who_has_it_and_who_must_not_know(home: Path) -> None:
 def test_no_editor_opens_where_there_is_no_terminal(home: Path, act: str) -> None:
     """It would take the pipe for a keyboard, lose what comes through it, or never end."""
     command = [sys.executable, "-m", "service.cli", *_options(home), act, _report(home)]
-    environment = {**os.environ, "EDITOR": f"touch {home / 'opened'}; true"}
+    editor, opened = home / "editor", home / "opened"
+    editor.write_text(f"#!/bin/sh\n: > '{opened}'\n")
+    editor.chmod(0o700)
+    click.edit("", editor=str(editor))
+    opened.unlink()  # so it would be there
+    environment = {**os.environ, "EDITOR": str(editor)}
     done = subprocess.run(
         command, check=False, input=b"Dear reporter", capture_output=True, env=environment, timeout=60
     )
     assert (done.returncode, b"--text-file" in done.stderr) == (3, True), done.stderr
-    assert not (home / "opened").exists()
+    assert not opened.exists()
 
 
 def test_a_file_that_is_no_letter_is_not_read_whole(home: Path) -> None:

@@ -156,10 +156,11 @@ def test_a_first_download_that_is_not_the_named_registry_is_refused(
 ) -> None:
     """The group's root named the registry by its root key: no server can put its own members in the place."""
     server = Server(keeper)
+    last = keeper.statements[-1]
     server.statements = {
         "another registry": make_keeper(6, b"another").statements,
         "nothing": [],
-        "forged": [*keeper.statements[:-1], keeper.statements[-1][:-1] + b"\0"],
+        "forged": [*keeper.statements[:-1], last[:-1] + bytes([last[-1] ^ 1])],
     }[lie]
     speak(world, keeper, 0)
     assert len(server.pull(world)) == 1

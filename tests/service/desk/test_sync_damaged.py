@@ -148,7 +148,7 @@ def test_what_is_asked_for_again_and_fails_is_not_forgotten(
 ) -> None:
     """The server can't even read it meanwhile: it is fetched by a later sync, which nobody has to ask."""
     first = reported(timed, client, group, "first")
-    with damaged(timed, group, b"report/" + first, how=lambda record: record[:-1] + b"?"):
+    with damaged(timed, group, b"report/" + first, how=lambda record: record[:-1] + bytes([record[-1] ^ 1])):
         assert len(came(ada, client).warnings) == 1
     with damaged(timed, group, b"report/" + first):
         [warning] = synced(ada, client, client.now_s(), unopened=True).warnings
