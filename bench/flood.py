@@ -13,6 +13,7 @@ import argparse
 import heapq
 import itertools
 import json
+import math
 import random
 import types
 from base64 import urlsafe_b64decode
@@ -80,9 +81,9 @@ class World:
         """Let someone begin at a moment."""
         heapq.heappush(self._queue, (at_s, next(self._order), who))
 
-    def run(self, until_s: float) -> None:
-        """Run everyone until a moment."""
-        while self._queue and self._queue[0][0] <= until_s:
+    def run(self, until_s: float, honest: float = math.inf) -> None:
+        """Run everyone until a moment, or until that many honest people are through."""
+        while self._queue and self._queue[0][0] <= until_s and self.through() < honest:
             at_s, _, who = heapq.heappop(self._queue)
             self.now_s = max(self.now_s, at_s)
             try:
@@ -92,6 +93,10 @@ class World:
             self.start(self.now_s + delay, who)
         for _, _, who in self._queue:
             who.close()
+
+    def through(self) -> int:
+        """How many honest people were let in, or refused."""
+        return self.refused + sum(len(waits) for waits in self.waits.values())
 
     async def ask(self) -> Challenge:
         return await self.admission.challenge(GROUP, Route.REPORTS)
@@ -175,8 +180,12 @@ def flood(
     junk_per_hour: float = 10_000,
     honest_per_hour: float = 120,
     held_requests: int = 64,
+    until_through: bool = False,
 ) -> dict[str, Any]:
-    """Flood for a while, with honest reporters in between; give every number there is."""
+    """Flood for a while, with honest reporters in between; give every number there is.
+
+    until_through: end once all who are honest are through, so that of the numbers only the junk let in is less.
+    """
     world = World(seed, held_requests)
     start, end = world.now_s, world.now_s + minutes * 60
     junk = sum(
@@ -190,7 +199,7 @@ def flood(
     }
     # Honest people begin to write once the flood is in full swing; the flood goes on until all are through.
     sent = {name: world.arrive(honest_per_hour, start + 300, end, who) for name, who in honest.items()}
-    world.run(end + 1800)
+    world.run(end + 1800, sum(sent.values()) if until_through else math.inf)
     return {
         "junk submissions": junk,
         "junk admitted": world.junk_in,

@@ -14,17 +14,18 @@ from crypto.errors import Refused
 
 def test_what_cannot_be_seen_is_never_part_of_a_name() -> None:
     """Every format character of this Unicode, and all it will never show; none comes back by folding."""
-    unseen = [chr(at) for at in range(0x110000) if not 0xD800 <= at < 0xE000 and not seen(chr(at))]
-    assert {c for c in map(chr, range(0x110000)) if unicodedata.category(c) == "Cf"} <= set(unseen)
+    shown, unseen = list[str](), list[str]()
+    for character in (chr(at) for at in range(0x110000) if not 0xD800 <= at < 0xE000):
+        (shown if seen(character) else unseen).append(character)
+    assert not [character for character in shown if unicodedata.category(character) == "Cf"]
     assert len(unseen) == 4174 + 32  # Default_Ignorable_Code_Point, and what is Cf beside
     assert fold(f"a{''.join(unseen)}b") == "ab"
-    for at in range(0x110000):
-        if not 0xD800 <= at < 0xE000 and seen(chr(at)):
-            again = unicodedata.normalize("NFKC", chr(at)).casefold()
-            assert seen(again) == again
+    for character in shown:
+        again = unicodedata.normalize("NFKC", character).casefold()
+        assert again == character or seen(again) == again
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=40))
 def test_folding_is_idempotent_and_blind_to_case(text: str) -> None:
     """fold(fold(x)) = fold(x), and upper, lower and given case fold alike."""
@@ -37,7 +38,7 @@ def test_folding_is_idempotent_and_blind_to_case(text: str) -> None:
         assert fold(text.upper()) == fold(text.lower()) == once
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=20))
 def test_ascii_is_never_folded_into_other_ascii(handle: str) -> None:
     """A plain handle is its own canonical form, and a look-alike spelling of it folds onto it."""

@@ -111,7 +111,7 @@ def made(drawn: list[tuple[int, float, float, int | None, tuple[str, ...]]]) -> 
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(reports, min_size=1, max_size=12))
 def test_adding_any_report_never_lowers_anything(
     drawn: list[tuple[int, float, float, int | None, tuple[str, ...]]],
@@ -123,7 +123,7 @@ def test_adding_any_report_never_lowers_anything(
         assert getattr(after, term) >= getattr(before, term) - 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(reports, min_size=1, max_size=9), st.data())
 def test_a_copy_adds_nothing(
     drawn: list[tuple[int, float, float, int | None, tuple[str, ...]]], data: st.DataObject

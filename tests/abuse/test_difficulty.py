@@ -16,7 +16,7 @@ EFFORT = Limits().report_effort
 
 
 @given(st.integers(0, 10**9), st.lists(st.integers(1, 1 << 20), max_size=31))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_difficulty_stays_under_both_ceilings(pressure: int, accepted: list[int]) -> None:
     """Whatever pressure is made and whatever effort is accepted."""
     asked = difficulty(EFFORT, pressure, accepted)

@@ -16,7 +16,7 @@ rates = st.builds(Rate, st.integers(1, 10**7), st.integers(1, 50))
 
 
 @given(rates, st.lists(st.integers(0, 10**7), max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_window_lets_more_through_than_burst_and_refill(rate: Rate, pauses: list[int]) -> None:
     """Over any span of t: at most burst + t / interval."""
     now, arrival, passed = 10**15, None, 0
@@ -30,7 +30,7 @@ def test_no_window_lets_more_through_than_burst_and_refill(rate: Rate, pauses: l
 
 
 @given(rates, st.integers(0, 50), st.integers(-(10**12), 10**12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whoever_comes_back_when_told_is_let_through(rate: Rate, used: int, jump: int) -> None:
     """After a clock jump of any size, retry_after is at most one refill, and right."""
     now = 10**15
@@ -161,7 +161,7 @@ def test_the_largest_limits_allowed_make_a_plan() -> None:
             assert plan(limits, NO_GROUP, Route.MAILBOX, lane).rate.burst >= 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(
         st.tuples(st.none() | st.integers(0, 10**9), st.integers(1, 10**6), st.integers(1, 50)),

@@ -124,6 +124,10 @@ WALKS = (
 )
 
 
+PICTURED = {"start", "report-6", "code", "mailbox-answers"}
+"""The pages whose pictures are looked at where none are kept: of all of them they are two fifths of the walk's time."""
+
+
 def test_any_two_meet() -> None:
     """A direction, a scheme, a width, scripts on or off: any two values of two of these are on one of the walks."""
     rows = {(w.language == "en", w.scripts, *look) for w in WALKS for look in w.looks}
@@ -132,12 +136,12 @@ def test_any_two_meet() -> None:
 
 
 @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: f"{walk.language}-{'on' if walk.scripts else 'off'}")
-def test_axe_finds_nothing_on_any_page_and_each_has_its_picture(
+def test_axe_finds_nothing_on_any_page_and_they_have_pictures(
     world: tuple[RunningServer, Client, Group, Path], browser: Browser, tmp_path: Path, walk: Walk
 ) -> None:
     """On every page and state, in each look of the walk; nothing sticks out at the side.
 
-    And pictures of every page, so that a reader of the README sees the product.
+    And pictures, of every page where they are kept: so that a reader of the README sees the product.
     """
     server, client, group, folder = world
     target = SCREENS if os.environ.get("SOTTOVOCE_SCREENS") else None
@@ -164,7 +168,7 @@ def test_axe_finds_nothing_on_any_page_and_each_has_its_picture(
                 dressed(window, scheme, width)
                 if looked := looked_at(window):
                     found[f"{name}, {scheme}, {width}"] = looked
-            for picture, width in walk.pictures:
+            for picture, width in walk.pictures if target or name in PICTURED else ():
                 dressed(page, "light", width)
                 take(page, width, target and target / f"{name}-{picture}.png")
             dressed(page, *walk.looks[0])

@@ -185,7 +185,7 @@ def test_what_is_no_code_is_refused(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_text_is_refused_or_read(text: str) -> None:
     """No typing makes the reader fail in another way."""
     with contextlib.suppress(Refused):

@@ -140,7 +140,7 @@ def test_identity_only_where_allowed() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_point_check_agrees_with_the_textbook(raw: bytes) -> None:
     """Random bytes: accepted exactly when canonical, on the curve and of order L."""
     affine = edwards.decode(raw)

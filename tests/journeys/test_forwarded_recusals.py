@@ -14,8 +14,17 @@ from crypto.errors import Refused
 from service.desk import actions
 from service.wire.client import Client
 from tests.support.desks import synced
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, running_server
 from tests.support.two_groups import TwoGroups
+
+pytestmark = pytest.mark.xdist_group("forwarded recusals")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """With these tests' groups alone: who reads a mailbox fetches the lists of all that a server has."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 @pytest.fixture

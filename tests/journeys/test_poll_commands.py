@@ -23,14 +23,13 @@ from tests.support import belenios
 from tests.support.desks import desk_at, home_of
 from tests.support.poll_commands import MEMBERS, PASSPHRASE, PollTypists
 from tests.support.server_polls import DAY
-from tests.support.timed_server import TimedServer, timed_server
+from tests.support.timed_server import TimedServer
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
+@pytest.fixture
+def server(forwarded_server: TimedServer) -> TimedServer:
     """One for all: each test has a group, members, a board and a poll of its own, at times after what is now."""
-    with timed_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
+    return forwarded_server
 
 
 @pytest.fixture
@@ -105,10 +104,10 @@ def test_from_keys_to_an_acknowledged_result_and_a_verified_export(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("service.desk.polls_cli.sure", _no)
         said = _refused_desk(world, "implemented", phi, "--text-file", str(done))
+    assert "Everyone will see this with the poll:\n\n    A written warning was given.\n" in said
     with _seen_as_done(world, phi):
         said = _refused_desk(world, "implemented", phi, "--text-file", str(done))
     assert "the server no longer shows what the council said" in said
-    assert "Everyone will see this with the poll:\n\n    A written warning was given.\n" in said
     recorded = world.run("desk", desk, "implemented", phi, "--text-file", str(done))
     assert "after the next `sottovoce desk sync`" in recorded.stdout, recorded.output
     assert world.does("desk", desk, "implemented", phi, "--text-file", str(done))["state"] == "implemented"
@@ -347,6 +346,7 @@ def _awaited(world: PollTypists, said: str) -> list[dict[str, str]]:
 def _no(_question: str) -> None:
     raise Refused("nothing was done")
 
+
 @contextmanager
 def _seen_as_done(world: PollTypists, phi: str) -> Iterator[None]:
     """What the desk has kept is as if it had seen a colleague's word on what was done, which the server then hides."""
@@ -356,7 +356,6 @@ def _seen_as_done(world: PollTypists, phi: str) -> Iterator[None]:
         zoe.vault.put("decision", bytes.fromhex(phi), msgspec.structs.replace(kept, recorded=True))
         yield
         zoe.vault.put("decision", bytes.fromhex(phi), kept)
-
 
 
 def _refused_desk(world: PollTypists, *arguments: str) -> str:

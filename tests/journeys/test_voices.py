@@ -65,7 +65,7 @@ class Town:
         path = self.folder / f"{name}.key"
         if not path.exists() or keys is not None:
             keys = keys or self.keeper.keys[f"github.com/{name}"]
-            cheap = Stretching(8_192, 1, 1)
+            cheap = Stretching(64, 1, 1)
             path.write_bytes(lock(keys.payload(), Passphrase(PASSPHRASE), cheap, entropy=system, kind=KIND))
         return path
 

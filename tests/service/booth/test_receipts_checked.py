@@ -54,7 +54,7 @@ def test_the_command_that_checks_goes_the_way_the_vote_went(proxy: str | None, h
 
 async def test_a_dropped_ballot_is_proved_by_its_receipt(server: TimedServer, tmp_path: Path) -> None:
     """The server loses a ballot that it gave a receipt for: the voter's own machine says so, with an exit code."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         homes = [home_of(tmp_path / name, keys_of(poll, f"github.com/{name}")) for name in ("m1", "m2")]
         for home in homes:
@@ -100,7 +100,7 @@ async def test_a_dropped_ballot_is_not_hidden_behind_a_false_state(
     said: str,
 ) -> None:
     """The manifest's times and the voter's own clock say what the state can be; a receipt says that it opened."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
         assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
@@ -141,7 +141,7 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
     server: TimedServer, tmp_path: Path
 ) -> None:
     """A head that was kept and is another one now: said plainly; the file stays as proof."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
         assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
@@ -174,7 +174,7 @@ async def test_a_server_that_shows_another_board_contradicts_itself(
 
 async def test_the_heads_that_are_kept_prove_themselves(server: TimedServer, tmp_path: Path) -> None:
     """With the server's signatures, so that another board would be shown against its own hand."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
         assert (await vote(server, poll, home, "--yes", typed="1\n")).exit_code == 0
@@ -193,7 +193,7 @@ async def test_a_ballot_replaced_from_another_machine_is_said_to_be(
     server: TimedServer, tmp_path: Path
 ) -> None:
     """One key on a laptop and a phone: one ballot counts, and the laptop says that it isn't the laptop's."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         laptop, phone = (home_of(tmp_path / n, keys_of(poll, "github.com/m1")) for n in ("laptop", "phone"))
         for home in (laptop, phone):
@@ -219,7 +219,7 @@ async def test_what_is_damaged_hides_no_receipt_and_accuses_no_server(
     server: TimedServer, tmp_path: Path
 ) -> None:
     """A changed byte in one receipt, or in the file's copy of the manifest: the others are checked all the same."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
         for _ in range(2):
@@ -247,7 +247,7 @@ async def test_what_is_damaged_hides_no_receipt_and_accuses_no_server(
 
 async def test_a_first_receipt_that_cannot_be_read_ends_no_check(server: TimedServer, tmp_path: Path) -> None:
     """Which poll a file is of is said in it more than once; where no receipt can be read, that is said."""
-    async with prepared(server, manifest={"quorum": 1}) as poll:
+    async with prepared(server, quorum=1) as poll:
         server.forward(60)
         home = home_of(tmp_path / "m1", keys_of(poll, "github.com/m1"))
         for _ in range(2):

@@ -168,7 +168,7 @@ QUESTIONS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(ADVICE, QUESTIONS), max_size=6))
 def test_nothing_that_a_log_takes_stops_the_fold(acts: list[Advised | Consulted]) -> None:
     """And none of it adds to, or takes from, what was truly asked and answered before."""

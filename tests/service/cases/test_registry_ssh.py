@@ -15,6 +15,8 @@ from crypto.errors import Refused
 from crypto.framing import Reader, part
 from service.cases.ssh_signatures import SshKey, SshSignature, check_ssh_signature
 
+pytestmark = pytest.mark.xdist_group("ssh keys")
+
 NAMESPACE = "sottovoce-join@v1"
 MESSAGE = b"I join, says the key\n\0\xff"
 

@@ -28,6 +28,8 @@ from tests.support.registry_chains import (
     three,
 )
 
+pytestmark = pytest.mark.xdist_group("speaking")
+
 CONTEXT, OTHER = (digest(Label.SUBJECT, name) for name in (b"mallory", b"an alias of mallory"))
 
 

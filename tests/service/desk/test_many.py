@@ -15,6 +15,8 @@ from tests.support.desks import desk_at, home_of
 from tests.support.groups import Group
 from tests.support.many import hold_many
 
+pytestmark = pytest.mark.xdist_group("many at a desk")
+
 REPORTS = 10_000
 WITHIN_S = 5.0
 """Of the processor, for each command, unlocking included; measured 0.3 to 1.0 s on two shared cores."""

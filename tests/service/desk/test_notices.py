@@ -32,6 +32,8 @@ from tests.support.desks import home_of
 from tests.support.groups import Group, Member
 from tests.support.server import RunningServer
 
+pytestmark = pytest.mark.xdist_group("notices")
+
 BAN = EXAMPLE.replace("until = 2026-06-09", "until = 2999-06-09").replace(
     "github:someone", "https://github.com/Mallory"
 )

@@ -33,6 +33,8 @@ from tests.support.poll_trustees import Bridge
 from tests.support.rollouts import Made, acknowledged, made, vote
 from tests.support.server_polls import DAY, ServerPoll
 
+pytestmark = pytest.mark.xdist_group("rollout")
+
 PASSPHRASE = "open sesame"
 ACKNOWLEDGED = CouncilsWord(Said("Zoe", 1))
 

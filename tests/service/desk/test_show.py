@@ -153,7 +153,7 @@ def test_a_conversation_reads_alike_at_every_desk() -> None:
 
 def test_no_number_of_entries_stops_a_case_from_being_shown() -> None:
     """A colleague's program may write as many as it likes: they are folded and shown in time that grows with them."""
-    many = 30_000
+    many = 10_000
     lines = [
         line(StateSet("closed"), 0),
         *(line(StateSet("mediation"), n, entry_id=n) for n in range(1, many)),
@@ -162,7 +162,7 @@ def test_no_number_of_entries_stops_a_case_from_being_shown() -> None:
     whole = case(*lines)
     assert len(whole.state.out_of_order) == many - 1
     assert len(case_view(whole, BODIES, 20_001)["log"]) == many
-    assert process_time() - since < 8
+    assert process_time() - since < 2.5
 
 
 FORGED = (

@@ -21,15 +21,14 @@ from tests.support.damage import damaged
 from tests.support.desks import desk_of, synced
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
-from tests.support.timed_server import TimedServer, timed_server
+from tests.support.timed_server import TimedServer
 
 DAYS = 3 * 86_400  # longer than a desk looks back
 
 
-@pytest.fixture(scope="module")
-def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimedServer]:
-    with timed_server(tmp_path_factory.mktemp("timed")) as running:
-        yield running
+@pytest.fixture
+def timed(forwarded_server: TimedServer) -> TimedServer:
+    return forwarded_server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from service.wire.client import Client
 from tests.support.desks import home_of
 from tests.support.groups import Group
 from tests.support.reporters import Reporter
-from tests.support.timed_server import timed_server
+from tests.support.timed_server import TimedServer
 
 PASSPHRASE = "open sesame"
 DAY = 86_400
@@ -43,27 +42,26 @@ class Desks:
 
 
 @pytest.fixture
-def desks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desks]:
-    real = time.time
-    with timed_server(tmp_path / "server") as server:
+def desks(tmp_path: Path, forwarded_server: TimedServer, monkeypatch: pytest.MonkeyPatch) -> Desks:
+    server, real = forwarded_server, time.time
 
-        def now() -> float:
-            return real() + float(server.shift.read_text(encoding="ascii"))
+    def now() -> float:
+        return real() + float(server.shift.read_text(encoding="ascii"))
 
-        monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "clock", now)
-        monkeypatch.setattr(time, "time", now)
-        server.forward(DAY / 2 - real() % DAY)  # noon: no midnight comes between a report and a look
-        group = Group.draw()
-        with Client(server.base) as client:
-            group.found(client)
-            for days, what in ((0, "long ago"), (6, "last week"), (6, "today")):
-                server.forward(days * DAY)
-                Reporter(client, group).report(Answers(what=what))
-            Reporter(client, group).report(Answers(what="danger", urgency="danger"))
-        server.forward(60)  # what is urgent is released by the minute
-        for name in ("Ada", "Bo", "Cy"):
-            home_of(tmp_path / name, server.base, group, name, PASSPHRASE)
-        yield Desks(tmp_path)
+    server.forward((DAY / 2 - now()) % DAY)  # noon: no midnight comes between a report and a look
+    monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "clock", now)
+    monkeypatch.setattr(time, "time", now)
+    group = Group.draw()
+    with Client(server.base) as client:
+        group.found(client)
+        for days, what in ((0, "long ago"), (6, "last week"), (6, "today")):
+            server.forward(days * DAY)
+            Reporter(client, group).report(Answers(what=what))
+        Reporter(client, group).report(Answers(what="danger", urgency="danger"))
+    server.forward(60)  # what is urgent is released by the minute
+    for name in ("Ada", "Bo", "Cy"):
+        home_of(tmp_path / name, server.base, group, name, PASSPHRASE)
+    return Desks(tmp_path)
 
 
 def test_a_letter_that_is_due_is_said_until_it_was_written(desks: Desks) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,16 @@ from service.wire.admitting import Admission
 from service.wire.client import Client
 from tests.support.groups import Group, burned
 from tests.support.letters import junk, posting, sealed_letter
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, running_server
+
+pytestmark = pytest.mark.xdist_group("mailboxes")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """With these tests' groups alone: who reads a mailbox fetches the lists of all that a server has."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -22,11 +23,21 @@ from tests.support.desks import home_of
 from tests.support.groups import Group
 from tests.support.letters import posting, sealed_letter
 from tests.support.reporters import Reporter
-from tests.support.server import RunningServer
+from tests.support.server import RunningServer, running_server
 
 Done = subprocess.CompletedProcess[str]
 FULL = Path("/dev/full")
 full_disk = pytest.mark.skipif(not FULL.exists(), reason="no device here is full")
+
+
+pytestmark = pytest.mark.xdist_group("no output")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """With these tests' groups alone: who reads a mailbox fetches the lists of all that a server has."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from tests.support.members import Keeper, account, make_keeper
 from tests.support.registry_server import RegistryServer
 from tests.support.reporters import TODAY
 
+pytestmark = pytest.mark.xdist_group("voicing")
+
 PEOPLE = (
     Person(platform="github", handle="mallory"),
     Person(platform="irc", handle="trent"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -30,8 +29,7 @@ from service.wire.puzzles import solve
 from service.wire.registry_pins import download
 from tests.support.inprocess import World
 from tests.support.members import DAY, UNTIL, Keeper, account, make_keeper
-from tests.support.redis_server import redis_server
-from tests.support.server import running_server
+from tests.support.server import RunningServer
 from tests.support.ssh import SshSigner
 
 draw = seeded(b"requests over http")
@@ -274,25 +272,21 @@ async def test_everything_stored_is_registered(world: World, kept: Keeper, ssh: 
 
 
 @pytest.mark.redis
-def test_all_of_it_works_on_redis_with_two_workers(tmp_path: Path, ssh: SshSigner) -> None:
+def test_all_of_it_works_on_redis_with_two_workers(
+    redis_backed_server: RunningServer, ssh: SshSigner
+) -> None:
     """What one worker stored, the other one sees; requests come, go and are counted over both."""
-    keeper = make_keeper(40)
-    with (
-        redis_server(tmp_path / "redis") as redis,
-        running_server(tmp_path / "server", redis_url=redis.url, settings={"workers": 2}) as server,
-    ):
-        for number in range(12):
-            with Client(server.base) as client:  # a connection each, so that both workers get some
-                if number < 3:
-                    keeper.join(f"github.com/late-{number}")
-                    keeper.publish(client)
-                token = solve(client.do(calls.challenge(bytes(16), "mailbox")))
-                client.do(
-                    registry_calls.ask(keeper.id, by_ssh(keeper, f"a.org/{number}", ssh), admission=token)
-                )
-                assert download(client, keeper.id).registry == keeper.registry
-        with Client(server.base) as client:
-            found, more = client.do(registry_calls.waiting(keeper.id))
-            assert (len(found), more) == (12, False)
-            assert client.do(registry_calls.dismiss(keeper.id, [d for d, _ in found], keeper.root)) == 12
-            assert client.do(registry_calls.waiting(keeper.id)) == ((), False)
+    keeper = make_keeper(40, b"with two workers")
+    for number in range(12):
+        with Client(redis_backed_server.base) as client:  # a connection each, so that both workers get some
+            if number < 3:
+                keeper.join(f"github.com/late-{number}")
+                keeper.publish(client)
+            token = solve(client.do(calls.challenge(bytes(16), "mailbox")))
+            client.do(registry_calls.ask(keeper.id, by_ssh(keeper, f"a.org/{number}", ssh), admission=token))
+            assert download(client, keeper.id).registry == keeper.registry
+    with Client(redis_backed_server.base) as client:
+        found, more = client.do(registry_calls.waiting(keeper.id))
+        assert (len(found), more) == (12, False)
+        assert client.do(registry_calls.dismiss(keeper.id, [d for d, _ in found], keeper.root)) == 12
+        assert client.do(registry_calls.waiting(keeper.id)) == ((), False)

@@ -10,6 +10,8 @@ import pytest
 from service.cases.log import MAX_CONSULTED
 from tests.support.consulting import World
 
+pytestmark = pytest.mark.xdist_group("answering advice")
+
 
 def test_an_answer_is_taken_once_and_a_second_thought_too(world: World) -> None:
     """Each of those asked may answer, more than once; the same file again changes nothing."""

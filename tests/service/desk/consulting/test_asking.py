@@ -14,6 +14,8 @@ from service.desk.session import Session
 from tests.support.consulting import EXTRACT, World
 from tests.support.groups import Group, Member
 
+pytestmark = pytest.mark.xdist_group("asking advice")
+
 
 def test_a_council_is_consulted_and_sees_the_extract_alone(world: World) -> None:
     """Its advice stands in the case's log for both handlers; nobody who was left out can open either file."""

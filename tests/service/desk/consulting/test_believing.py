@@ -22,6 +22,8 @@ from tests.support.desks import home_of
 from tests.support.groups import Group, Member
 from tests.support.reporters import Reporter
 
+pytestmark = pytest.mark.xdist_group("believing advice")
+
 
 def test_what_a_group_s_people_did_not_sign_is_not_believed(world: World) -> None:
     """A stranger's question, one for another group sealed anew, one of somebody who retired."""

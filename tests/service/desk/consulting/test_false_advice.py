@@ -13,6 +13,8 @@ from service.cases.rosters import Rotate
 from tests.support.consulting import World, advised, answer_file
 from tests.support.groups import Group, Member
 
+pytestmark = pytest.mark.xdist_group("false advice")
+
 NOT_SIGNED = "wrote this down as advice; nobody who was asked has signed it, so it does not count: "
 NOT_CHECKED = (
     "took in advice, by their own word of {}: it is signed, but this desk has no list of the group that was asked, and "
@@ -98,6 +100,7 @@ def test_advice_on_one_question_is_none_on_another(world: World, council: Group)
     """It says yes to the second step; whoever takes it in can't have it say yes to the third."""
     report, _ = asked_of(world, council, "Olga")
     world.asked("Olga", report=report, group=council, text="May we go to the third step?")
+    world.does("Ada", "sync")
     second, third = world.asked_at("Ada", report)
     true = advised(second, council.member("Olga"))
     world.writes("Bo", report, msgspec.structs.replace(true, consultation=third.act.consultation))

@@ -14,6 +14,8 @@ from service.desk.records import Held
 from tests.support.consulting import EXTRACT, World
 from tests.support.groups import Group
 
+pytestmark = pytest.mark.xdist_group("who is asked")
+
 
 def test_only_those_named_are_asked(world: World) -> None:
     """Also a member of the council who handles no reports there; a name that nobody has is refused."""
