@@ -8,9 +8,10 @@ its own.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,11 +20,18 @@ from service.wire.client import Client
 from tests.support.groups import Group
 from tests.support.redis_server import redis_server
 from tests.support.server import RunningServer, running_server
+from tests.support.swift_time import SwiftLoop
 from tests.support.timed_server import TimedServer, timed_server
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what is to run in the background so, and what that starts inherits it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Give the event loop that a test runs on: asyncio's own, or the one on which waiting takes no time."""
+    swift = item.get_closest_marker("swift_time") is not None
+    return {"swift": SwiftLoop} if swift else {"own": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session")
