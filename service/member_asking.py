@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -98,6 +99,7 @@ def apply_(
         if ssh_key is None or published_at is None:
             raise Refused("a signature needs --ssh-key and --published-at")
         _destination(server, out)
+        _checked_address(published_at)
         armored = _text(signature, MAX_ARMOR, "--signature")
         line = _text(ssh_key, MAX_LINE, "--ssh-key")
         if "PRIVATE KEY" in line:
@@ -191,6 +193,20 @@ def _deliver(
             patiently(client, admission, lambda token: registry_calls.ask(registry, ask, admission=token))
         said = "Sent. The registry's keeper decides; `sottovoce member check` tells what became of it."
     emit({"request": digest.hex(), "registry": registry.hex()}, as_json, f"Request {digest.hex()}\n{said}")
+
+
+def _checked_address(url: str) -> None:
+    """Refuse what a keeper can't open to see the key: they compare, and turn down what shows none."""
+    try:
+        parts = urlsplit(url)
+        opens = parts.scheme in {"https", "http"} and bool(parts.hostname) and not any(map(str.isspace, url))
+    except ValueError:
+        opens = False
+    if not opens:
+        raise Refused(
+            "--published-at: that is no web address: give the one that shows your key, such as "
+            "https://github.com/alice.keys"
+        )
 
 
 def _invitation(path: Path) -> InvitationFile:

@@ -110,7 +110,7 @@ def test_a_lost_key_is_replaced_by_proving_who_one_is_again(
         "--ssh-key",
         str(ssh.public),
         "--published-at",
-        "x",
+        KEYS_URL,
     )
     again.does("member", "apply", *proof, "--out", str(tmp_path / "join.json"))
     said = keeper.refused("registry", "admit", "--published", str(tmp_path / "join.json"))

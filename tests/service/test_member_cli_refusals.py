@@ -148,7 +148,7 @@ def test_a_registry_is_not_founded_without_a_name(tmp_path: Path, name: str) -> 
     assert not keeper.home.exists()
 
 
-PROOF = ("--ssh-key", "PUB", "--published-at", "x")
+PROOF = ("--ssh-key", "PUB", "--published-at", "https://example.org/ann.keys")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,10 @@ PROOF = ("--ssh-key", "PUB", "--published-at", "x")
             "ends in .pub",
         ),
         (("apply", "--signature", "NONSENSE", *PROOF, "--out", "OUT"), "prepare"),
+        *(
+            (("apply", "--signature", "NONSENSE", *PROOF[:3], address, "--out", "OUT"), "no web address")
+            for address in ("", "nonsense", "github.com/ann.keys", "https://", "https://a b.org", "http://[x")
+        ),
         (("leave", "--out", "OUT"), "no registry yet"),
         (("rotate", "--out", "OUT"), "no registry yet"),
         (("check", "--server", "http://127.0.0.1:1"), "no registry yet"),
@@ -240,7 +244,14 @@ def test_an_ssh_signature_for_anything_else_joins_nobody(
     ).read_bytes()
     other = SshSigner.draw(tmp_path, "ecdsa")
     signature = tmp_path / "signature"
-    proof = ("--ssh-key", str(ssh.public), "--published-at", "x", "--signature", str(signature))
+    proof = (
+        "--ssh-key",
+        str(ssh.public),
+        "--published-at",
+        "https://example.org/ann.keys",
+        "--signature",
+        str(signature),
+    )
     for armored in (
         ssh.sign(text.replace(b"a.org/ann", b"a.org/bob")),
         ssh.sign(text, "file"),
