@@ -6,10 +6,12 @@ There is no access log, and Granian's own log is kept to errors: nothing of a re
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
+from typing import Final
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -25,6 +27,7 @@ from service.server.settings import Settings, to_environment
 HEADER_READ_MS = 10_000
 BUFFER = 64 * 1_024
 GRACE_S = 20
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 async def check(settings: Settings) -> None:
@@ -66,9 +69,21 @@ def _serve(settings: Settings) -> None:
         respawn_failed_workers=settings.workers > 1,
         workers_kill_timeout=GRACE_S,
     )
-    # Until a worker has loaded the server, it would have its parent's handler, which does nothing there: a stop in the
-    # first second was not heard, and took GRACE_S.
-    os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
+    os.register_at_fork(after_in_child=partial(_begin_worker, os.getpid()))
     events.event("serving")
     server.serve()
     events.event("stopped")
+
+
+def _begin_worker(main: int) -> None:
+    """Have a worker stop when it is told to, and, on Linux, when the main process ends in whatever way.
+
+    Until it has loaded the server, it would have its parent's handler, which does nothing there: a stop in the first
+    second was not heard, and took GRACE_S. And where the main process alone was killed, a worker went on serving, and
+    held the folder against the server that was to take its place.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with suppress(AttributeError, OSError):  # elsewhere there is no such call
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != main:  # it ended before that
+            os.kill(os.getpid(), signal.SIGTERM)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -98,6 +100,23 @@ def test_a_stop_is_heard_before_the_worker_has_loaded_the_server(tmp_path: Path)
     assert server.stop() == 0, server.log
     assert time.monotonic() - since < GRACE_S / 2
     assert "stopped" in server.log
+
+
+def test_no_worker_outlives_the_main_process(tmp_path: Path) -> None:
+    """A system short of memory may kill that alone: its worker stops, and another server can have the folder."""
+    with running_server(tmp_path) as server:
+        main, *others = server.pids
+        os.kill(main, signal.SIGKILL)
+        wait_until(lambda: not any(_lives(pid) for pid in others), what="the end of the worker")
+        server.kill9()
+        server.start()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return not Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].startswith(" Z")
+    except OSError:
+        return False
 
 
 def test_whoever_only_looks_whether_a_server_lives_is_answered(server: RunningServer) -> None:
