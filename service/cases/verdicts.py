@@ -110,9 +110,10 @@ class Completed:
 def complete(trustees: Trustees[E, S], archive: bytes, delivered: Delivered) -> Completed:
     """Add decryptions and counts to a record's archive, which ends at the encrypted tally, where they were told.
 
-    A signature on a verdict says nothing about the decryption in it: one that doesn't hold is left out and its
-    trustee named. Without a threshold of others there are neither decryptions nor counts. Refused when the archive
-    is of other ballots than the trustees counted, lest trustees be named for what a server did.
+    No signature on a verdict says anything about the decryption in it: one that doesn't hold is left out, and its place
+    named but no trustee accused, since a member of the council who works with the server can put anything there for a
+    colleague. Without a threshold of others there are neither decryptions nor counts. Refused when the archive is of
+    other ballots than the trustees counted.
     """
     if delivered.counts is None:
         return Completed(archive, None, None)
@@ -123,7 +124,8 @@ def complete(trustees: Trustees[E, S], archive: bytes, delivered: Delivered) -> 
     except Refused as refused:
         return Completed(archive, None, f"decryptions and counts are left out; {refused.reason}")
     false = sorted(delivered.partial.keys() - {place for place, _ in read(full).partial})
-    warning = f"left out, as it does not hold: the decryption of trustee {', '.join(map(str, false))}"
+    places = ", ".join(map(str, false))
+    warning = f"left out, as it does not hold: what came as the decryption of trustee {places}, which nobody signed"
     return Completed(full, delivered.counts, warning if false else None)
 
 
