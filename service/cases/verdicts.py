@@ -125,7 +125,9 @@ def complete(trustees: Trustees[E, S], archive: bytes, delivered: Delivered) -> 
         return Completed(archive, None, f"decryptions and counts are left out; {refused.reason}")
     false = sorted(delivered.partial.keys() - {place for place, _ in read(full).partial})
     places = ", ".join(map(str, false))
-    warning = f"left out, as it does not hold: what came as the decryption of trustee {places}, which nobody signed"
+    warning = (
+        f"left out, as it does not hold: what came as the decryption of trustee {places}, which nobody signed"
+    )
     return Completed(full, delivered.counts, warning if false else None)
 
 
