@@ -20,7 +20,7 @@ from service.wire import poll_calls
 from service.wire.client import Client
 from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REVIEWS
-from service.wire.poll_decisions import Looked, outcome_of
+from service.wire.poll_decisions import Looked, outcome_of, said_until_now
 from service.wire.poll_views import PollView
 from service.wire.problems import Kind
 
@@ -100,7 +100,8 @@ def publish(session: Session, client: Client, found: NextReview) -> Decision:
     """
     outcome, number = outcome_of(found.view), len(found.decision.reviewed) + 1
     again, text = found.word.again, found.word.text
-    signature = decisions.review(session.in_force.signing, outcome, number, again, text)
+    before = said_until_now(found.view)
+    signature = decisions.review(session.in_force.signing, outcome, number, before, again, text)
     phi = found.view.manifest.phi
     try:
         view = client.do(poll_calls.review(session.signer, phi, number, again, text, signature))

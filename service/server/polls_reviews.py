@@ -18,10 +18,10 @@ from polls.results import SignedOutcome
 from service.cases import decisions
 from service.cases.receipts import day_of
 from service.server.deps import Deps
-from service.server.polls import Standing
+from service.server.polls import Poll, Standing
 from service.server.polls_closing import Taken
 from service.server.polls_council import of_council
-from service.server.polls_records import Progress, Review
+from service.server.polls_records import Implementation, Progress, Review
 from service.server.records import decode, encode, u64
 from service.server.signed import Caller
 from service.storage.protocol import Insert
@@ -53,12 +53,13 @@ async def review(deps: Deps, caller: Caller, phi: bytes, sent: council_shapes.Re
     TRUSTEE_REFUSED for a signature that doesn't hold, and TOO_MANY where only an end has room.
     """
     poll = await of_council(deps, caller, phi)
+    done, words = await _said_before(deps, poll, sent.number)
 
     def step(standing: Standing) -> Taken | None:
         progress = standing.progress
         if sent.number <= progress.reviewed:
             return None
-        if not progress.implemented or progress.outcome is None:
+        if not progress.implemented or progress.outcome is None or done is None:
             raise ProblemError(Kind.NOT_IMPLEMENTED)
         if progress.ended:
             raise ProblemError(Kind.MEASURE_ENDED)
@@ -68,8 +69,9 @@ async def review(deps: Deps, caller: Caller, phi: bytes, sent: council_shapes.Re
             raise ProblemError(Kind.TOO_MANY)
         outcome = read_text(progress.outcome, SignedOutcome, "signed outcome").statement
         try:
+            before = decisions.said(outcome, done.text, done.ends_on, words)
             decisions.check_review(
-                caller.handler.verify_key, outcome, sent.number, sent.again, sent.text, sent.signature
+                caller.handler.verify_key, outcome, sent.number, before, sent.again, sent.text, sent.signature
             )
         except Refused:
             raise ProblemError(Kind.TRUSTEE_REFUSED) from None
@@ -83,6 +85,16 @@ async def review(deps: Deps, caller: Caller, phi: bytes, sent: council_shapes.Re
     if said is None or (said.again, said.text) != (sent.again, sent.text):
         raise ProblemError(Kind.SAID_BEFORE)
     return standing
+
+
+async def _said_before(
+    deps: Deps, poll: Poll, number: int
+) -> tuple[Implementation | None, list[tuple[int | None, str]]]:
+    """Read what the council did, and its words on that before the one of this number; they never change."""
+    wanted = [b"implemented", *(_name(each) for each in range(1, number))]
+    done, *rows = await deps.store.read_many(poll.partition, wanted)
+    words = [decode(raw, Review) for raw in rows if raw is not None]
+    return None if done is None else decode(done, Implementation), [(one.again, one.text) for one in words]
 
 
 def _name(number: int) -> bytes:

@@ -2,7 +2,8 @@
 
 Guarantees: nothing is given that an active or former council member of the poll's own group did not sign, by the
 roster under the group's id, of just the outcome that the trustees signed; a server can't say without showing it that
-the council has spoken, nor leave out, swap or renumber words on a measure, but the newest. The days on which something
+the council has spoken, nor leave out, swap or renumber words on a measure, but the newest, nor show a word after others
+than those that its author saw. The days on which something
 was said are the server's word; the days on which a measure ends or is looked at again are signed. polls/SPEC.md §3.10.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from crypto.errors import Refused
 from crypto.signatures import BadSignature, VerifyKey
@@ -22,6 +24,8 @@ from service.wire import calls
 from service.wire.client import Client
 from service.wire.poll_council_shapes import Reviewed
 from service.wire.poll_views import PollView
+
+_NOT_DONE: Final = "the server shows what became of a measure, and not what the council did"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def _spoken(view: PollView) -> bool:
             f"the server says that the poll is {view.state}, and shows nothing that the council signed"
         )
     if done is None and view.shape.reviewed:
-        raise Refused("the server shows what became of a measure, and not what the council did")
+        raise Refused(_NOT_DONE)
     return said is not None or done is not None
 
 
@@ -165,6 +169,19 @@ def outcome_of(view: PollView) -> OutcomeStatement:
     raise Refused("the server shows a council's word on a poll that has no outcome")
 
 
+def said_until_now(view: PollView) -> bytes:
+    """Name all that the council said of what it did, as the server shows it: what its next word signs. 32 bytes."""
+    return _said(view, outcome_of(view), len(view.shape.reviewed))
+
+
+def _said(view: PollView, outcome: OutcomeStatement, words: int) -> bytes:
+    done = view.shape.implemented
+    if done is None:
+        raise Refused(_NOT_DONE)
+    reviewed = [(one.again, one.text) for one in view.shape.reviewed[:words]]
+    return decisions.said(outcome, done.text, done.ends_on, reviewed)
+
+
 def _reviews(view: PollView, outcome: OutcomeStatement, history: RosterHistory) -> tuple[Looked, ...]:
     found = list[Looked]()
     for number, shown in enumerate(view.shape.reviewed, 1):
@@ -175,8 +192,10 @@ def _reviews(view: PollView, outcome: OutcomeStatement, history: RosterHistory) 
                 "the server shows more of the council's words after the one that the measure has ended"
             )
 
-        def check(key: VerifyKey, one: Reviewed = shown) -> None:
-            decisions.check_review(key, outcome, one.number, one.again, one.text, one.signature)
+        def check(
+            key: VerifyKey, one: Reviewed = shown, before: bytes = _said(view, outcome, number - 1)
+        ) -> None:
+            decisions.check_review(key, outcome, one.number, before, one.again, one.text, one.signature)
 
         found.append(
             Looked(_signer(history, shown.handler, check).pseudonym, shown.day, shown.again, shown.text)

@@ -48,7 +48,7 @@ from service.server.records import poll_partition
 from service.wire import calls, poll_calls, poll_closing_calls, registry_calls
 from service.wire.client import AsyncClient
 from service.wire.failures import Declined
-from service.wire.poll_decisions import outcome_of
+from service.wire.poll_decisions import outcome_of, said_until_now
 from service.wire.poll_records import gather_async
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView, trustee_signer
@@ -393,7 +393,9 @@ class ServerPoll:
 
     async def review(self, number: int, again: int | None, text: str = "", name: str = "Zoe") -> PollView:
         """Let a council member say what became of the measure; also when the poll is archived."""
-        outcome = outcome_of(await self.view())
-        signature = decisions.review(self.group.member(name).signing, outcome, number, again, text)
+        view = await self.view()
+        before = bytes(32) if view.shape.implemented is None else said_until_now(view)
+        key = self.group.member(name).signing
+        signature = decisions.review(key, outcome_of(view), number, before, again, text)
         call = poll_calls.review(self.group.signer(name), self.phi, number, again, text, signature)
         return await self.client.do(call)

@@ -14,7 +14,7 @@ from service.cases import decisions
 from service.wire import poll_calls
 from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REVIEWS, Reviewed
-from service.wire.poll_decisions import outcome_of
+from service.wire.poll_decisions import outcome_of, said_until_now
 from service.wire.poll_views import PollView
 from service.wire.problems import Kind
 from tests.support.groups import Group
@@ -155,16 +155,19 @@ async def test_only_the_groups_council_says_what_became_of_its_measure(
     """Not a handler, not another group's council, not with another's signature, nor one for another word."""
     stranger = Group.draw("Elsewhere", council=["Max"])
     await world.found(stranger)
-    outcome = outcome_of(await poll.view())
+    view = await poll.view()
+    outcome, done = outcome_of(view), said_until_now(view)
     zoe = poll.group.member("Zoe").signing
-    right = decisions.review(zoe, outcome, 1, AGAIN, "")
+    right = decisions.review(zoe, outcome, 1, done, AGAIN, "")
     for signer, kind in ((poll.group.signer("Ada"), Kind.ROLE), (stranger.signer("Max"), Kind.NOT_FOUND)):
         await refused(kind, poll.client.do(poll_calls.review(signer, poll.phi, 1, AGAIN, "", right)))
     for signature in (
         bytes(64),
-        decisions.review(poll.group.member("Yan").signing, outcome, 1, AGAIN, ""),
-        decisions.review(zoe, outcome, 2, AGAIN, ""),
-        decisions.review(zoe, outcome, 1, None, ""),
+        decisions.review(poll.group.member("Yan").signing, outcome, 1, done, AGAIN, ""),
+        decisions.review(zoe, outcome, 2, done, AGAIN, ""),
+        decisions.review(zoe, outcome, 1, done, None, ""),
+        decisions.review(zoe, outcome, 1, bytes(32), AGAIN, ""),
+        decisions.review(zoe, outcome, 1, decisions.said(outcome, "Something else.", None), AGAIN, ""),
         decisions.implement(zoe, outcome, "", AGAIN),
     ):
         call = poll_calls.review(poll.group.signer("Zoe"), poll.phi, 1, AGAIN, "", signature)

@@ -16,8 +16,15 @@ from service.cases import decisions
 from service.cases.receipts import day_told
 from service.wire import calls
 from service.wire.client import Client
-from service.wire.poll_council_shapes import Reviewed
-from service.wire.poll_decisions import CouncilsWord, Said, checked_word, councils_word, outcome_of
+from service.wire.poll_council_shapes import Implemented, Reviewed
+from service.wire.poll_decisions import (
+    CouncilsWord,
+    Said,
+    checked_word,
+    councils_word,
+    outcome_of,
+    said_until_now,
+)
 from service.wire.poll_views import PollView
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
@@ -169,9 +176,10 @@ async def test_words_on_a_measure_are_neither_made_up_nor_rearranged(poll: Serve
             shown(*words)
     outcome = outcome_of(view)
     ada = poll.group.member("Ada")
-    by_handler = decisions.review(ada.signing, outcome, 1, None, "")
+    done = decisions.said(outcome, TEXT, ENDS_ON)
+    by_handler = decisions.review(ada.signing, outcome, 1, done, None, "")
     other = msgspec.structs.replace(outcome, poll="ab" * 32)
-    of_other = decisions.review(poll.group.member("Zoe").signing, other, 1, one.again, one.text)
+    of_other = decisions.review(poll.group.member("Zoe").signing, other, 1, done, one.again, one.text)
     for words in (
         (changed(two, number=1),),
         (changed(end, number=1),),
@@ -186,12 +194,42 @@ async def test_words_on_a_measure_are_neither_made_up_nor_rearranged(poll: Serve
     ):
         with pytest.raises(Refused, match=r"no member of the group's council signed|out of range"):
             shown(*words)
-    fourth = decisions.review(poll.group.member("Zoe").signing, outcome, 4, None, "")
+    fourth = decisions.review(poll.group.member("Zoe").signing, outcome, 4, said_until_now(view), None, "")
     more = changed(end, number=4, handler=poll.group.member("Zoe").id.hex(), text="", signature=fourth)
     with pytest.raises(Refused, match="after the one that the measure has ended"):
         shown(one, two, end, more)
     with pytest.raises(Refused, match="not what the council did"):
         shown(one, implemented=None, state="archived")
+
+
+async def test_a_word_shows_which_words_its_author_saw(poll: ServerPoll) -> None:
+    """Two first words, and two of what was done, each signed: the next word goes on from one of them only."""
+    await poll.acknowledge("Zoe")
+    await poll.implement(TEXT, ENDS_ON, "Zoe")
+    await poll.review(1, ENDS_ON, "As it was.", "Yan")
+    view = await poll.review(2, None, "", "Yan")
+    history = await poll.client.do(calls.roster(poll.group.id))
+    zoe, outcome = poll.group.member("Zoe"), outcome_of(view)
+    one, two = view.shape.reviewed
+    signed = decisions.review(
+        zoe.signing, outcome, 1, decisions.said(outcome, TEXT, ENDS_ON), ENDS_ON, "For good."
+    )
+    another = Reviewed(1, zoe.id.hex(), one.day, ENDS_ON, "For good.", signed)
+    signed = decisions.implement(zoe.signing, outcome, "A ban.", ENDS_ON)
+    done = Implemented(zoe.id.hex(), one.day, "A ban.", ENDS_ON, signed)
+
+    def shown(*words: Reviewed, **changes: Any) -> int:
+        shape = msgspec.structs.replace(view.shape, reviewed=words, **changes)
+        return len(checked_word(replace(view, shape=shape), history).reviewed)
+
+    assert (shown(one, two), shown(another), shown(implemented=done)) == (2, 1, 0)
+    for words, changes in (
+        ((another, two), {}),
+        ((one, two), {"implemented": done}),
+        ((one,), {"implemented": done}),
+    ):
+        with pytest.raises(Refused, match="no member of the group's council signed"):
+            shown(*words, **changes)
 
 
 def test_a_day_beyond_all_dates_is_told_as_it_is() -> None:
