@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from pathlib import Path
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -46,17 +45,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory, community: Community) -> Kept
         return poll
 
     return KeptPoll.make(tmp_path_factory.mktemp("kept") / "server", made)
-
-
-@pytest.fixture
-async def world(tmp_path: Path, kept: KeptPoll) -> AsyncIterator[World]:
-    async with kept.world(tmp_path / "server") as opened:
-        yield opened
-
-
-@pytest.fixture
-def poll(world: World, kept: KeptPoll) -> ServerPoll:
-    return kept.poll(world)
 
 
 def signed(poll: ServerPoll, place: int, statement: BoardStatement | OutcomeStatement) -> TrusteeSignature:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,8 @@ from service.wire import poll_calls
 from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
 from service.wire.problems import Kind
-from tests.support.inprocess import Clock, World, in_process
+from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 REMAINS = 1_024 * 1_024
@@ -46,45 +44,23 @@ def community() -> Community:
     return Community.draw(6)
 
 
-async def _decided(folder: Path, clock: Clock, community: Community) -> ServerPoll:
-    async with in_process(folder, clock=clock) as world:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, community: Community) -> KeptPoll:
+    """A server with a poll that is decided."""
+
+    async def made(world: World) -> ServerPoll:
         await world.know(community)
         group = community.group()
         await world.found(group)
-        made = await ServerPoll.ready(world.client, clock, group, community)
-        clock.forward(61)
+        poll = await ServerPoll.ready(world.client, world.clock, group, community)
+        world.clock.forward(61)
         for n in range(1, 5):
-            await made.cast(f"github.com/m{n}", n % 4)
-        clock.forward(DAY)
-        await made.decide((1, 2))
-        return made
+            await poll.cast(f"github.com/m{n}", n % 4)
+        world.clock.forward(DAY)
+        await poll.decide((1, 2))
+        return poll
 
-
-@pytest.fixture(scope="module")
-def decided(tmp_path_factory: pytest.TempPathFactory, community: Community) -> tuple[Path, float, ServerPoll]:
-    """The data of a server on which a poll is decided, and its time: it takes a second to make."""
-    folder, clock = tmp_path_factory.mktemp("decided"), Clock()
-    made = asyncio.run(_decided(folder, clock, community))
-    return folder, clock(), made
-
-
-@pytest.fixture
-async def world(tmp_path: Path, decided: tuple[Path, float, ServerPoll]) -> AsyncIterator[World]:
-    """A server over a copy of it."""
-    folder, now, _ = decided
-    data = tmp_path / "data"
-    shutil.copytree(folder, data)
-    async with in_process(data, clock=Clock(now)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def poll(world: World, decided: tuple[Path, float, ServerPoll]) -> ServerPoll:
-    """A poll that is decided."""
-    _, _, made = decided
-    here = copy(made)
-    here.client, here.now = world.client, world.clock
-    return here
+    return KeptPoll.make(tmp_path_factory.mktemp("kept") / "server", made)
 
 
 async def file(poll: ServerPoll, text: str) -> tuple[str, ...]:

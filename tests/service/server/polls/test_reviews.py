@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from copy import copy
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +14,8 @@ from service.wire.poll_decisions import outcome_of, said_until_now
 from service.wire.poll_views import PollView
 from service.wire.problems import Kind
 from tests.support.groups import Group
-from tests.support.inprocess import Clock, World, in_process
+from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.server_polls import DAY, Community, ServerPoll, refused
 
 AGAIN = 22_000
@@ -29,48 +26,27 @@ def community() -> Community:
     return Community.draw(6)
 
 
-async def _done(folder: Path, clock: Clock, community: Community) -> ServerPoll:
-    async with in_process(folder, clock=clock) as world:
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, community: Community) -> KeptPoll:
+    """A server on which the council has said what it did after a poll, and not before anything of it."""
+
+    async def made(world: World) -> ServerPoll:
         await world.know(community)
         group = community.group(council=["Zoe", "Yan"])
         await world.found(group)
-        made = await ServerPoll.ready(world.client, clock, group, community)
-        clock.forward(61)
+        poll = await ServerPoll.ready(world.client, world.clock, group, community)
+        world.clock.forward(61)
         for n in range(1, 5):
-            await made.cast(f"github.com/m{n}", 1)
-        clock.forward(DAY)
-        await made.decide((1, 2))
-        await made.deliver((1, 2))
-        await made.acknowledge()
-        await refused(Kind.NOT_IMPLEMENTED, made.review(1, None))
-        await made.implement("A written warning was given.", AGAIN)
-        return made
+            await poll.cast(f"github.com/m{n}", 1)
+        world.clock.forward(DAY)
+        await poll.decide((1, 2))
+        await poll.deliver((1, 2))
+        await poll.acknowledge()
+        await refused(Kind.NOT_IMPLEMENTED, poll.review(1, None))
+        await poll.implement("A written warning was given.", AGAIN)
+        return poll
 
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, community: Community) -> tuple[Path, float, ServerPoll]:
-    """The data of a server on which the council has said what it did after a poll, and not before anything of it."""
-    folder, clock = tmp_path_factory.mktemp("done"), Clock()
-    made = asyncio.run(_done(folder, clock, community))
-    return folder, clock(), made
-
-
-@pytest.fixture
-async def world(tmp_path: Path, done: tuple[Path, float, ServerPoll]) -> AsyncIterator[World]:
-    """A server over a copy of it."""
-    folder, now, _ = done
-    data = tmp_path / "data"
-    shutil.copytree(folder, data)
-    async with in_process(data, clock=Clock(now)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def poll(world: World, done: tuple[Path, float, ServerPoll]) -> ServerPoll:
-    """A poll after which something was done."""
-    here = copy(done[2])
-    here.client, here.now = world.client, world.clock
-    return here
+    return KeptPoll.make(tmp_path_factory.mktemp("kept") / "server", made)
 
 
 def said(view: PollView) -> list[tuple[int, int | None, str]]:
