@@ -1,37 +1,28 @@
-"""Polls that a council rolls out, made once: a server's data and what is needed to go on with a copy of it."""
+"""Polls that a council rolls out, made once and copied, and the desks at which it does."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from copy import copy
-from dataclasses import dataclass
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from shutil import copytree
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
 
 from polls.manifest import Conduct, Option, Urgent
+from service.cli import main
 from service.wire.poll_views import PollView
-from tests.support.inprocess import Clock, World, in_process
+from tests.support.desks import home_of
+from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
+from tests.support.poll_trustees import Bridge
 from tests.support.server_polls import DAY, Community, ServerPoll
 
 OPTIONS = (Option("No action", 0), Option("Temporary ban", 90), Option("Abstain", 0))
-
-
-@dataclass(frozen=True)
-class Made:
-    """A server's data, its time, and a poll on it. Tests take copies."""
-
-    folder: Path
-    now: float
-    poll: ServerPoll
-
-    @asynccontextmanager
-    async def opened(self, folder: Path) -> AsyncIterator[tuple[World, ServerPoll]]:
-        """A server over a copy of the data in `folder`, and the poll."""
-        async with in_process(copytree(self.folder, folder), clock=Clock(self.now)) as world:
-            poll = copy(self.poll)
-            poll.client, poll.now = world.client, world.clock
-            yield world, poll
+PASSPHRASE = "open sesame"
 
 
 async def vote(world: World, poll: ServerPoll, option: int) -> None:
@@ -43,21 +34,68 @@ async def vote(world: World, poll: ServerPoll, option: int) -> None:
     await poll.deliver((1, 2))
 
 
-async def made(folder: Path, basis: Callable[[World], Conduct | Urgent]) -> Made:
+def out_of_the_chat(world: World) -> Urgent:
+    """Something holds until the members have decided."""
+    return Urgent("Out of the chat", int(world.clock()) + 20 * DAY)
+
+
+def made(folder: Path, basis: Callable[[World], Conduct | Urgent]) -> KeptPoll:
     """A poll that opens in a minute."""
-    async with in_process(folder) as world:
+
+    async def ready(world: World) -> ServerPoll:
         community = Community.draw(8)
         group = community.group("Aurora & friends", council=["Zoe"])
         await world.know(community)
         await world.found(group)
         changes = {"quorum": 1, "basis": basis(world), "options": OPTIONS}
-        poll = await ServerPoll.ready(world.client, world.clock, group, community, manifest=changes)
-        return Made(folder, world.clock(), poll)
+        return await ServerPoll.ready(world.client, world.clock, group, community, manifest=changes)
+
+    return KeptPoll.make(folder, ready)
 
 
-async def acknowledged(before: Made, folder: Path) -> tuple[Made, PollView]:
+def acknowledged(before: KeptPoll, folder: Path) -> tuple[KeptPoll, PollView]:
     """The same poll, once it decided on the ban and the council took the result, and what a server shows of it."""
-    async with before.opened(folder) as (world, poll):
+    views = list[PollView]()
+
+    async def taken(world: World, poll: ServerPoll) -> None:
         await vote(world, poll, 1)
-        view = await poll.acknowledge()
-        return Made(folder, world.clock(), poll), view
+        views.append(await poll.acknowledge())
+
+    return before.later(folder, taken), views[0]
+
+
+class Council:
+    """The desks of Zoe, of the council, and of Ada, a handler, and a poll that is open for a day."""
+
+    def __init__(self, folder: Path, world: World, poll: ServerPoll, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.world, self.poll = folder, world, poll
+        (folder / "passphrase").write_text(PASSPHRASE + "\n", encoding="utf-8")
+        for name in ("Zoe", "Ada"):
+            home_of(folder / name, "http://localhost:1", poll.group, name, PASSPHRASE)
+        self.bridge = Bridge(world.client)
+        patch.setattr("service.desk.rollout_cli.client_of", lambda session: nullcontext(self.bridge))
+
+    @property
+    def id(self) -> str:
+        return self.poll.phi.hex()
+
+    async def type(self, *arguments: str, name: str = "Zoe") -> Result:
+        options = ["--home", str(self.folder / name), "--passphrase-file", str(self.folder / "passphrase")]
+        return await asyncio.to_thread(CliRunner().invoke, main, ["desk", *options, "rollout", *arguments])
+
+    async def gives(self, *arguments: str) -> str:
+        result = await self.type(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    async def told(self, *arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(await self.gives(self.id, "--json", *arguments))
+        return found
+
+    async def refused(self, *arguments: str, name: str = "Zoe") -> str:
+        result = await self.type(*arguments, name=name)
+        assert (result.exit_code, result.stdout) == (3, ""), result.output
+        return result.stderr
+
+    async def vote(self, option: int) -> None:
+        await vote(self.world, self.poll, option)

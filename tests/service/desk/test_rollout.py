@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -16,110 +14,63 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from crypto.errors import Refused
-from polls.manifest import Conduct, Manifest, Urgent
+from polls.manifest import Conduct
 from service.cases.receipts import day_told
 from service.cli import main
 from service.desk.notices import example_of
-from service.desk.rollout import NEEDED, Rollout, checklist, rollout_of
-from service.desk.rollout_letters import LETTERS, OURS, fill, load
+from service.desk.rollout_letters import OURS, load
 from service.wire.calls import Call
-from service.wire.poll_decisions import CouncilsWord, Said
 from service.wire.poll_views import PollView
 from tests.support.desks import home_of
 from tests.support.groups import Group
-from tests.support.inprocess import World
+from tests.support.kept_polls import KeptPoll
 from tests.support.poll_trustees import Bridge
-from tests.support.rollouts import Made, acknowledged, made, vote
-from tests.support.server_polls import DAY, ServerPoll
+from tests.support.rollouts import PASSPHRASE, Council, acknowledged, made, out_of_the_chat
+from tests.support.server_polls import DAY
 
 pytestmark = pytest.mark.xdist_group("rollout")
 
-PASSPHRASE = "open sesame"
-ACKNOWLEDGED = CouncilsWord(Said("Zoe", 1))
-
 
 @pytest.fixture(scope="module")
-def because_of_conduct(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def because_of_conduct(tmp_path_factory: pytest.TempPathFactory) -> KeptPoll:
     """Of two issues."""
     issues = Conduct(("Harassment", "Threats and violence"))
-    return asyncio.run(made(tmp_path_factory.mktemp("conduct"), lambda world: issues))
+    return made(tmp_path_factory.mktemp("conduct") / "server", lambda world: issues)
 
 
 @pytest.fixture(scope="module")
-def because_of_urgency(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def because_of_urgency(tmp_path_factory: pytest.TempPathFactory) -> KeptPoll:
     """Where something holds until the members have decided."""
-
-    def basis(world: World) -> Urgent:
-        return Urgent("Out of the chat", int(world.clock()) + 20 * DAY)
-
-    return asyncio.run(made(tmp_path_factory.mktemp("urgency"), basis))
+    return made(tmp_path_factory.mktemp("urgency") / "server", out_of_the_chat)
 
 
 @pytest.fixture(scope="module")
-def ban(tmp_path_factory: pytest.TempPathFactory, because_of_conduct: Made) -> Made:
+def ban(tmp_path_factory: pytest.TempPathFactory, because_of_conduct: KeptPoll) -> KeptPoll:
     """What the poll about conduct decided, acknowledged."""
-    return asyncio.run(acknowledged(because_of_conduct, tmp_path_factory.mktemp("ban") / "server"))[0]
-
-
-class Council:
-    """The desks of Zoe, of the council, and of Ada, a handler, and a poll that is open for a day."""
-
-    def __init__(self, folder: Path, world: World, poll: ServerPoll, patch: pytest.MonkeyPatch) -> None:
-        self.folder, self.world, self.poll = folder, world, poll
-        (folder / "passphrase").write_text(PASSPHRASE + "\n", encoding="utf-8")
-        for name in ("Zoe", "Ada"):
-            home_of(folder / name, "http://localhost:1", poll.group, name, PASSPHRASE)
-        self.bridge = Bridge(world.client)
-        patch.setattr("service.desk.rollout_cli.client_of", lambda session: nullcontext(self.bridge))
-
-    @property
-    def id(self) -> str:
-        return self.poll.phi.hex()
-
-    async def type(self, *arguments: str, name: str = "Zoe") -> Result:
-        options = ["--home", str(self.folder / name), "--passphrase-file", str(self.folder / "passphrase")]
-        return await asyncio.to_thread(CliRunner().invoke, main, ["desk", *options, "rollout", *arguments])
-
-    async def gives(self, *arguments: str) -> str:
-        result = await self.type(*arguments)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    async def told(self, *arguments: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(await self.gives(self.id, "--json", *arguments))
-        return found
-
-    async def refused(self, *arguments: str, name: str = "Zoe") -> str:
-        result = await self.type(*arguments, name=name)
-        assert (result.exit_code, result.stdout) == (3, ""), result.output
-        return result.stderr
-
-    async def vote(self, option: int) -> None:
-        await vote(self.world, self.poll, option)
+    return acknowledged(because_of_conduct, tmp_path_factory.mktemp("ban") / "server")[0]
 
 
 @pytest.fixture
 async def council(
-    tmp_path: Path, because_of_conduct: Made, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, because_of_conduct: KeptPoll, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Council]:
-    async with because_of_conduct.opened(tmp_path / "server") as (world, poll):
-        yield Council(tmp_path, world, poll, monkeypatch)
+    async with because_of_conduct.world(tmp_path / "server") as world:
+        yield Council(tmp_path, world, because_of_conduct.poll(world), monkeypatch)
 
 
 @pytest.fixture
-async def banning(tmp_path: Path, ban: Made, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Council]:
+async def banning(tmp_path: Path, ban: KeptPoll, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Council]:
     """A council that has acknowledged a ban."""
-    async with ban.opened(tmp_path / "server") as (world, poll):
-        yield Council(tmp_path, world, poll, monkeypatch)
+    async with ban.world(tmp_path / "server") as world:
+        yield Council(tmp_path, world, ban.poll(world), monkeypatch)
 
 
 @pytest.fixture
 async def urgent(
-    tmp_path: Path, because_of_urgency: Made, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, because_of_urgency: KeptPoll, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Council]:
-    async with because_of_urgency.opened(tmp_path / "server") as (world, poll):
-        yield Council(tmp_path, world, poll, monkeypatch)
+    async with because_of_urgency.world(tmp_path / "server") as world:
+        yield Council(tmp_path, world, because_of_urgency.poll(world), monkeypatch)
 
 
 def texts(told: dict[str, Any]) -> dict[str, str]:
@@ -345,65 +296,3 @@ async def test_by_nobody_elses_word_and_for_nobody_else(banning: Council) -> Non
     banning.bridge = Bridge(banning.world.client)
     home_of(banning.folder / "Yan", "http://localhost:1", other, "Yan", PASSPHRASE)
     assert "of another group" in await banning.refused(banning.id, name="Yan")
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory, because_of_urgency: Made) -> tuple[PollView, Group]:
-    """A result that the council has: a temporary ban, after something that could not wait."""
-    folder = tmp_path_factory.mktemp("delivered") / "server"
-    after, view = asyncio.run(acknowledged(because_of_urgency, folder))
-    return view, after.poll.group
-
-
-async def test_every_state_says_what_comes_of_it(delivered: tuple[PollView, Group]) -> None:
-    """With a day, without one, with none to come; what held before is told until the council recorded what it did."""
-    view, group = delivered
-    closed = view.manifest.closes_at // DAY
-
-    def of(word: CouncilsWord, ends_on: int | None = None) -> Rollout:
-        return rollout_of(view, word, group.roster, ends_on)
-
-    first = of(ACKNOWLEDGED)
-    assert (first.temporary, first.ends_on, first.end_open) == ("Out of the chat", None, True)
-    assert "What held until then, Out of the chat, ends with it." in fill(load()["concerned"], first.values())
-    assert "It rests on: <the published issues that apply>." in fill(load()["concerned"], first.values())
-    assert any("closed for Out of the chat" in line for line in checklist(first))
-    assert any("--ends DAY`" in line for line in checklist(first))
-    later = of(ACKNOWLEDGED, closed + 91)
-    assert (later.ends_on, later.review_on) == (closed + 91, closed + 90)
-    assert later.values()["hear_by"] == day_told(closed + 90)
-    recorded = of(CouncilsWord(Said("Zoe", 1), Said("Zoe", 2, "Done.", None)))
-    assert (recorded.temporary, recorded.ends_on, recorded.end_open) == ("", None, False)
-    letter = fill(load()["concerned"], recorded.values())
-    assert "It ends on" not in letter
-    assert "held until then" not in letter
-    assert any(line.startswith("When it ends: lift") for line in checklist(recorded))
-    assert "goes-on" in recorded.letters
-
-
-@pytest.mark.parametrize(
-    ("state", "words"),
-    [
-        ("open", "it is open, so there is nothing to carry out yet"),
-        ("lapsed", "it is lapsed, so there is nothing"),
-        ("decided", "it is decided, so there is nothing"),
-        ("delivered", "desk acknowledge"),
-        ("archived", "nobody of the council ever said"),
-    ],
-)
-async def test_nothing_is_made_of_a_result_that_nobody_took(
-    delivered: tuple[PollView, Group], state: str, words: str
-) -> None:
-    """Whatever a server shows; but what holds meanwhile has its letters until the result is there."""
-    view, group = delivered
-    shown = replace(view, shape=msgspec.structs.replace(view.shape, state=state))
-    if state != "delivered":
-        assert rollout_of(shown, CouncilsWord(), group.roster, None).kind == "meanwhile"
-    manifest: Manifest = msgspec.structs.replace(view.manifest, basis=Conduct(("Harassment",)))
-    with pytest.raises(Refused, match=words):
-        rollout_of(replace(shown, manifest=manifest), CouncilsWord(), group.roster, None)
-
-
-def test_each_letter_has_its_place() -> None:
-    """None is written that no decision needs."""
-    assert {name for some in NEEDED.values() for name in some} == set(LETTERS)
