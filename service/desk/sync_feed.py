@@ -6,9 +6,8 @@ place up to which the feed was read is stored after what came before it was kept
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,17 +22,16 @@ from service.desk.leaving import Here, hand_on
 from service.desk.records import Body, Held, Unfetched, Unreadable, held_of_content
 from service.desk.rosters import pull_other, roster_warnings
 from service.desk.session import Session
+from service.desk.sync_downloads import AHEAD, Kept, downloads
 from service.desk.sync_failures import AGAIN, Failures
 from service.desk.sync_logs import note_grown
 from service.wire import calls, shapes
 from service.wire.client import Client
 from service.wire.failures import Declined
-from service.wire.signing import Signer
 
 LOOK_BACK_S = 86_400  # a clock is seldom wrong by more; and what is listed again costs a line, not a report
 _BATCH = 16  # hex digits of a cursor that say when its report was released, in ms since 1970
 _REPORT = 32  # the others: the report's id
-AHEAD = 8  # requests at a time: what a first sync over Tor needs, and at most 64 MiB in memory
 
 
 @dataclass
@@ -63,7 +61,7 @@ def pull_feed(
             for group in sorted({entry.group for entry in entries} - {session.setup.group}):
                 if session.vault.read("chain", bytes.fromhex(group)) is None:
                     came.warnings.extend(pull_other(session, client, bytes.fromhex(group)))
-            for entry, sent in _downloads(session.signer, client, entries, aside):
+            for entry, sent in downloads(session.signer, client, entries, aside):
                 if isinstance(sent, Declined):
                     failures.one(sent, again=again)
                     _note(session, entry, now_s)
@@ -167,55 +165,7 @@ def _known(session: Session, client: Client, entry: shapes.FeedEntry, *, unopene
     return again.key_id == unreadable.grant
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An envelope, and the grant that opens it where it was forwarded."""
-
-    raw: bytes
-    grant: shapes.GrantShape | None
-
-
-_Kept = _Sent | Refused | None
-"""None where the server has it no more; Refused where its answer is not what was asked for."""
-_Fetched = _Kept | Declined
-"""Declined where the server says something else of it."""
-
-
-def _downloads(
-    signer: Signer, client: Client, entries: Sequence[shapes.FeedEntry], aside: ThreadPoolExecutor
-) -> Iterator[tuple[shapes.FeedEntry, _Fetched]]:
-    """Fetch envelopes in their order, up to AHEAD at a time and no further ahead: one may have 8 MiB.
-
-    Raises Unreachable.
-    """
-    waiting: deque[tuple[shapes.FeedEntry, Future[_Fetched]]] = deque()
-    try:
-        for entry in entries:
-            waiting.append((entry, aside.submit(_download, signer, client, entry)))
-            if len(waiting) == AHEAD:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
-
-
-def _download(signer: Signer, client: Client, entry: shapes.FeedEntry) -> _Fetched:
-    group, report_id = bytes.fromhex(entry.group), bytes.fromhex(entry.report)
-    try:
-        raw = client.do(calls.fetch_report(signer, group, report_id))
-        grant = client.do(calls.fetch_grant(signer, group, report_id)) if entry.granted else None
-    except Declined as problem:
-        return None if problem.status == 404 else problem
-    except Refused as refused:
-        return refused
-    return _Sent(raw, grant)
-
-
-def _keep(session: Session, entry: shapes.FeedEntry, sent: _Kept, now_s: int, came: Came, here: Here) -> None:
+def _keep(session: Session, entry: shapes.FeedEntry, sent: Kept, now_s: int, came: Came, here: Here) -> None:
     """Open an envelope and keep it; what doesn't open is told, and not fetched again by itself."""
     report_id = bytes.fromhex(entry.report)
     tried = session.in_force.key_id.hex() if entry.granted else ""
