@@ -28,9 +28,10 @@ from service.cases.rosters import Members
 from service.wire import calls
 from service.wire.client import AsyncClient
 from service.wire.puzzles import solve
+from tests.support.communities import Community
 from tests.support.groups import Group
 from tests.support.redis_server import DURABLE, redis_server
-from tests.support.server_polls import Community, ServerPoll
+from tests.support.server_polls import ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
 PER_MINUTE = 100

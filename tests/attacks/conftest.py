@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.communities import Community
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
 from tests.support.redis_server import redis_server
-from tests.support.server_polls import Community, ServerPoll
+from tests.support.server_polls import ServerPoll
 
 
 @pytest.fixture(scope="session")

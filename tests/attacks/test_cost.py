@@ -34,9 +34,10 @@ from service.wire.poll_shapes import OpenedBoard
 from service.wire.problems import Kind, ProblemError
 from service.wire.registry_shapes import MAX_STATEMENTS_JSON, AppendStatements
 from service.wire.shapes import MAX_LETTERS
+from tests.support.communities import Community
 from tests.support.costs import PAIRS, cost, times_as_dear
 from tests.support.inprocess import in_process
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 TRIES = 5
 PAGES = 1_500

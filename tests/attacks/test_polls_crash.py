@@ -14,8 +14,9 @@ from polls.casting import read_receipt
 from service.wire import poll_calls
 from service.wire.client import AsyncClient
 from service.wire.failures import Declined, Unreachable
+from tests.support.communities import Community
 from tests.support.redis_server import RedisServer, redis_server
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
 VOTERS = 9

@@ -30,8 +30,9 @@ from service.wire.poll_views import ballot_hash
 from service.wire.problems import Kind
 from service.wire.puzzles import solve
 from tests.support.attacked_polls import stored
+from tests.support.communities import Community
 from tests.support.inprocess import World
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 
 async def test_a_cast_is_for_one_poll(world: World, poll: ServerPoll, community: Community) -> None:

@@ -17,8 +17,9 @@ from service.wire import poll_calls
 from service.wire.failures import Declined
 from service.wire.problems import Kind
 from tests.support.attacked_polls import ON_BOTH, stored
+from tests.support.communities import Community
 from tests.support.inprocess import World, in_process
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 
 async def patiently(poll: ServerPoll, raw: bytes) -> bytes | Kind:

@@ -15,8 +15,9 @@ from service.wire import poll_closing_shapes as closing_shapes
 from service.wire import poll_shapes as shapes
 from service.wire.problems import Kind
 from service.wire.signing import Signer, headers_for
+from tests.support.communities import Community
 from tests.support.inprocess import World, in_process
-from tests.support.server_polls import Community, ServerPoll
+from tests.support.server_polls import ServerPoll
 
 CANARY = "canary-7f3a"
 JSON = "application/json"

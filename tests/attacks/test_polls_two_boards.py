@@ -21,10 +21,11 @@ from service.booth.trustees import Contradiction
 from service.cases.verdicts import open_decryption
 from service.storage.protocol import Put
 from service.wire import poll_closing_calls
+from tests.support.communities import Community
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
 from tests.support.poll_trustees import decrypt, home_of, warnings
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 VICTIM, VOTE = "github.com/m6", 2
 MALICIOUS = 5

@@ -33,10 +33,11 @@ from service.server.signed import Caller
 from service.wire import pins
 from service.wire.client import Client
 from service.wire.poll_shapes import CreatePoll
+from tests.support.communities import Community
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge, home_of
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 VICTIM = "github.com/m3"
 ANOTHER = "another registry than the group's root key names"

@@ -16,9 +16,10 @@ from service.wire.client import AsyncClient
 from service.wire.failures import Declined
 from service.wire.poll_records import gather_async
 from service.wire.problems import Kind
+from tests.support.communities import Community
 from tests.support.poll_trustees import decrypt
 from tests.support.redis_server import redis_server
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 from tests.support.timed_server import TimedServer, timed_server
 
 

@@ -29,7 +29,8 @@ from service.member_keys import FILE, KIND, MemberKeys
 from service.wire.admitting import Admission
 from service.wire.client import AsyncClient, Client
 from service.wire.poll_shapes import DefineBoard, TrusteeCard
-from tests.support.server_polls import Community, ServerPoll
+from tests.support.communities import Community
+from tests.support.server_polls import ServerPoll
 from tests.support.timed_server import TimedServer
 
 BOARD = DefineBoard("The board", 2, (TrusteeCard("Ana", bytes(32)),) * 3)

@@ -42,9 +42,9 @@ from service.wire.client import AsyncClient
 from service.wire.failures import Declined
 from service.wire.problems import Kind
 from service.wire.puzzles import solve
+from tests.support.communities import Community
 from tests.support.groups import Group, Member
 from tests.support.server import ADMISSION
-from tests.support.server_polls import Community
 from tests.support.timed_service import Timed
 
 

@@ -18,9 +18,10 @@ from service.cli import main
 from service.wire import calls, poll_calls
 from service.wire.client import AsyncClient, Client
 from service.wire.puzzles import solve
+from tests.support.communities import Community
 from tests.support.desks import home_of
 from tests.support.groups import Group
-from tests.support.server_polls import DAY, Community
+from tests.support.server_polls import DAY
 from tests.support.timed_server import TimedServer
 
 PASSPHRASE = "correct horse battery staple"

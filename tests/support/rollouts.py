@@ -15,11 +15,12 @@ from click.testing import CliRunner, Result
 from polls.manifest import Conduct, Option, Urgent
 from service.cli import main
 from service.wire.poll_views import PollView
+from tests.support.communities import Community
 from tests.support.desks import home_of
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
 from tests.support.poll_trustees import Bridge
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 OPTIONS = (Option("No action", 0), Option("Temporary ban", 90), Option("Abstain", 0))
 PASSPHRASE = "open sesame"

@@ -8,27 +8,22 @@ await poll.decide(places=(1, 3)); await poll.deliver((1, 3))
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import pytest
 
-from crypto.chains import append, empty
 from crypto.entropy import Entropy, system
-from crypto.labels import Label
-from crypto.members import MemberKey
-from crypto.seal import SealingKey
 from crypto.signatures import SigningKey
 from polls import closing
 from polls.agreement import board_statement
 from polls.audit import Mapper
 from polls.casting import make_cast
 from polls.channels import TrusteeSeed
-from polls.electorate import Electorate, most_disclosed
+from polls.electorate import most_disclosed
 from polls.encoding import hash_hex
 from polls.evidence import with_decryptions
 from polls.group import ED25519
@@ -38,14 +33,10 @@ from polls.results import sign_statement
 from polls.transcript import MESSAGES, Transcript
 from polls.verify import Closed
 from service.cases import decisions, verdicts
-from service.cases.joining import apply, invite, registry_id_of
-from service.cases.registry import GrowingRegistry, Registry
-from service.cases.registry_statements import Beacon, Found, Freeze, Join, encode_statement
-from service.cases.roster_statements import Members
 from service.cases.summaries import seal_summary
 from service.cases.verdicts import Verdict, seal_decryption, seal_verdict
 from service.server.records import poll_partition
-from service.wire import calls, poll_calls, poll_closing_calls, registry_calls
+from service.wire import calls, poll_calls, poll_closing_calls
 from service.wire.client import AsyncClient
 from service.wire.failures import Declined
 from service.wire.poll_decisions import outcome_of, said_until_now
@@ -54,13 +45,12 @@ from service.wire.poll_shapes import DefineBoard, TrusteeCard
 from service.wire.poll_views import PollView, trustee_signer
 from service.wire.problems import Kind
 from service.wire.puzzles import solve
-from service.wire.registry_shapes import STATEMENTS_AT_ONCE
 from service.wire.signing import Signer
+from tests.support.communities import Community
 from tests.support.groups import Group
 from tests.support.poll_world import OPTIONS, each_once, run_ceremony
 
 DAY = 86_400
-ON = "2026-03-01"
 SUMMARY = "What happened, as the mediator tells it."
 
 
@@ -69,62 +59,6 @@ async def refused(kind: Kind, attempt: Awaitable[Any]) -> None:
     with pytest.raises(Declined) as declined:
         await attempt
     assert declined.value.kind is kind
-
-
-@dataclass
-class Community:
-    """Members with all their keys, and the registry's signed chain with one snapshot, `spring`."""
-
-    root: SigningKey
-    keys: dict[str, tuple[MemberKey, SealingKey]]
-    statements: tuple[bytes, ...]
-
-    @classmethod
-    def draw(
-        cls,
-        size: int,
-        entropy: Entropy = system,
-        known: Mapping[str, tuple[MemberKey, SealingKey]] = MappingProxyType({}),
-    ) -> Community:
-        """Found a registry and let `size` members join by invitation: github.com/m0, m1, … known: keys not to draw."""
-        root = SigningKey(entropy(32))
-        registry, day = registry_id_of(root.verify_key()), ON
-        keys = {f"github.com/m{n}": (MemberKey.draw(entropy), SealingKey(entropy(32))) for n in range(size)}
-        keys |= known
-        chain = empty(root.verify_key(), Label.REGISTRY)
-        said: list[Any] = [Found(day, "Example project", root.verify_key().raw)]
-        for account, (member, sealing) in keys.items():
-            application = apply(registry, account, member, sealing.public_key(), entropy=entropy)
-            said.append(Join(day, application, invite(root, registry, account, until=day, entropy=entropy)))
-        said += [Freeze(day, "spring", "a lottery"), Beacon(day, "spring", "77" * 32)]
-        for statement in said:
-            chain = append(chain, encode_statement(statement), root)
-        return cls(root, keys, tuple(each.raw for each in chain.statements))
-
-    async def publish(self, client: AsyncClient) -> None:
-        """Send the server all statements."""
-        for at in range(0, len(self.statements), STATEMENTS_AT_ONCE):
-            part = self.statements[at : at + STATEMENTS_AT_ONCE]
-            await client.do(registry_calls.append_statements(self.id, part))
-
-    def group(self, name: str = "Aurora", council: Sequence[str] = ("Zoe",)) -> Group:
-        """Draw a working group with a council, whose members these are; nothing is sent yet."""
-        drawn = Group.draw(name, council=council)
-        drawn.say(Members(registry=self.id.hex()))
-        return drawn
-
-    @property
-    def registry(self) -> Registry:
-        """The registry, verified and folded."""
-        return GrowingRegistry.start(self.statements, self.root.verify_key()).registry
-
-    @property
-    def id(self) -> bytes:
-        return registry_id_of(self.root.verify_key())
-
-    def electorate(self, left_out: Sequence[str]) -> Electorate:
-        """Everybody in the snapshot but those left out."""
-        return Electorate(self.registry.snapshot("spring").rings(left_out))
 
 
 @lru_cache(maxsize=8)

@@ -22,10 +22,11 @@ from service.storage.protocol import Delete, Put
 from service.wire import poll_closing_calls
 from service.wire.calls import Call
 from service.wire.signing import Signer
+from tests.support.communities import Community
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
 from tests.support.poll_trustees import decrypt, home_of, warnings
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 NEEDS_FIVE = pytest.mark.parametrize("kept", [(5, 3)], indirect=True)
 

@@ -35,7 +35,8 @@ from service.wire.client import Client
 from service.wire.poll_boards import card_words
 from service.wire.registry_pins import save_chain
 from tests.support.booths import BOARD, UNSIGNED, home_of, keys_of, prepared, vote
-from tests.support.server_polls import DAY, ON, SUMMARY
+from tests.support.communities import ON
+from tests.support.server_polls import DAY, SUMMARY
 from tests.support.timed_server import TimedServer
 
 

@@ -29,12 +29,13 @@ from service.desk.sync_measures import measure_of, measures_due, of_council
 from service.wire.calls import Call
 from service.wire.poll_decisions import CouncilsWord, Said
 from service.wire.poll_shapes import PollEntry, PollList
+from tests.support.communities import Community
 from tests.support.council_desks import Lying, at_desk, known, pulled
 from tests.support.desks import desk_of
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 POLL = "ab" * 32
 REVIEW, ENDS, TEMPORARY = 20_100, 20_200, 20_010

@@ -17,10 +17,11 @@ from service.desk.sync_measures import check_not_hidden, measures_due
 from service.wire.client import Client
 from service.wire.poll_council_shapes import MAX_REVIEWS
 from service.wire.poll_decisions import Looked
+from tests.support.communities import Community
 from tests.support.council_desks import Lying, at_desk, known, pulled
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 REVIEW, ENDS = 20_100, 20_200
 

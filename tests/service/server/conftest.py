@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.communities import Community
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
 from tests.support.members import Keeper, make_keeper
-from tests.support.server_polls import Community
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,10 @@ from service.wire.poll_decisions import (
     said_until_now,
 )
 from service.wire.poll_views import PollView
+from tests.support.communities import Community
 from tests.support.inprocess import World, in_process
 from tests.support.poll_trustees import Bridge
-from tests.support.server_polls import DAY, Community, ServerPoll
+from tests.support.server_polls import DAY, ServerPoll
 
 TEXT = "Suspended from the chat.\nOutcome: No action"
 ENDS_ON = 30_000

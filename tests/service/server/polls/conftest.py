@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.communities import Community
 from tests.support.groups import Group, Member
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
-from tests.support.server_polls import Community, ServerPoll
+from tests.support.server_polls import ServerPoll
 
 
 @pytest.fixture(scope="module")

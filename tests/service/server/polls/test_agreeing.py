@@ -18,9 +18,10 @@ from service.wire import poll_closing_calls, poll_closing_shapes
 from service.wire.failures import Declined
 from service.wire.poll_calls import for_poll
 from service.wire.problems import Kind
+from tests.support.communities import Community
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 ANY = BoardStatement("00" * 32, "00" * 32, "00" * 32)
 

@@ -12,9 +12,10 @@ from polls.verify import verify
 from service.server import records
 from service.wire import poll_calls, poll_closing_calls
 from service.wire.problems import Kind
+from tests.support.communities import Community
 from tests.support.groups import Group
 from tests.support.inprocess import World, in_process
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 
 async def vote(poll: ServerPoll, voters: int = 8) -> list[bytes]:

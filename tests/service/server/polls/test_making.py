@@ -23,9 +23,10 @@ from service.wire.failures import Declined
 from service.wire.poll_shapes import CreatePoll
 from service.wire.problems import Kind
 from service.wire.signing import headers_for
+from tests.support.communities import Community
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,9 @@ from service.server.polls_records import Rings
 from service.wire import poll_calls
 from service.wire.poll_views import left_out_of
 from service.wire.problems import Kind
+from tests.support.communities import Community
 from tests.support.inprocess import World
-from tests.support.server_polls import DAY, SUMMARY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, SUMMARY, ServerPoll, refused
 
 
 async def test_nothing_tells_the_turnout_while_it_is_open(world: World, poll: ServerPoll) -> None:

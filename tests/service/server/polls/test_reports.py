@@ -14,9 +14,10 @@ from service.wire import poll_calls
 from service.wire.failures import Declined
 from service.wire.poll_council_shapes import MAX_REPORT_JSON, MAX_REPORT_TEXT, MAX_REPORTS
 from service.wire.problems import Kind
+from tests.support.communities import Community
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 REMAINS = 1_024 * 1_024
 """What every client takes of `PollShape.remains`."""

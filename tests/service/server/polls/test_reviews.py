@@ -13,10 +13,11 @@ from service.wire.poll_council_shapes import MAX_REVIEWS, Reviewed
 from service.wire.poll_decisions import outcome_of, said_until_now
 from service.wire.poll_views import PollView
 from service.wire.problems import Kind
+from tests.support.communities import Community
 from tests.support.groups import Group
 from tests.support.inprocess import World
 from tests.support.kept_polls import KeptPoll
-from tests.support.server_polls import DAY, Community, ServerPoll, refused
+from tests.support.server_polls import DAY, ServerPoll, refused
 
 AGAIN = 22_000
 
