@@ -9,6 +9,14 @@ from html import unescape
 
 import httpx
 
+from crypto.entropy import system
+from crypto.letters import seal_letter
+from service.cases.letters import Letter, sign_letter
+from service.cases.reports import Unsealed
+from service.wire import calls, shapes
+from tests.support.groups import Group
+from tests.support.inprocess import World
+
 Upload = tuple[str, bytes]
 
 
@@ -157,3 +165,26 @@ class Visitor:
             else:
                 self.cookies[name] = value
         return Page(response.status_code, response.headers, response.text)
+
+
+async def write_letter(world: World, group: Group, report: Unsealed, text: str) -> None:
+    """Write a letter to whoever sent a report, as Ada."""
+    ada = group.member("Ada")
+    letter = Letter(
+        id=system(16).hex(),
+        group=group.id.hex(),
+        roster=group.roster.digest.hex(),
+        author="Ada",
+        author_key=ada.signing.verify_key().raw.hex(),
+        language="en",
+        day="2027-01-15",
+        state="looking",
+        question=True,
+        text=text,
+        recipients=tuple(m.key_id.hex() for m in group.handlers),
+    )
+    raw = sign_letter(letter, ada.signing, report.mailbox_address)
+    sealed = seal_letter(report.mailbox_key, raw)
+    action = shapes.PostLetter(system(16).hex(), report.mailbox_address.hex(), sealed)
+    answer = await world.client.do(calls.batch(group.signer("Ada"), [action]))
+    assert answer.outcomes[0].outcome == "done"

@@ -13,37 +13,13 @@ from crypto.envelope import envelope_length
 from crypto.labels import Label
 from crypto.letters import LETTER_PLAINTEXT, seal_letter
 from crypto.seal import seal
-from service.cases.letters import Letter, sign_letter
-from service.cases.reports import FollowUp, Report, Unsealed
+from service.cases.reports import FollowUp, Report
 from service.wire import calls, shapes
 from tests.support.groups import Group
 from tests.support.inprocess import World
-from tests.support.pages import Page, Visitor
+from tests.support.pages import Visitor, write_letter
 
 PHOTO = b"\xff\xd8\xff\xe1\x00\x08Exif\x00\x00\xff\xda\x00\x02" + b"\x55" * 5_000 + b"\xff\xd9"
-
-
-async def write(world: World, group: Group, report: Unsealed, text: str) -> None:
-    """Write a letter to whoever sent a report, as Ada."""
-    ada = group.member("Ada")
-    letter = Letter(
-        id=system(16).hex(),
-        group=group.id.hex(),
-        roster=group.roster.digest.hex(),
-        author="Ada",
-        author_key=ada.signing.verify_key().raw.hex(),
-        language="en",
-        day="2027-01-15",
-        state="looking",
-        question=True,
-        text=text,
-        recipients=tuple(m.key_id.hex() for m in group.handlers),
-    )
-    raw = sign_letter(letter, ada.signing, report.mailbox_address)
-    sealed = seal_letter(report.mailbox_key, raw)
-    action = shapes.PostLetter(system(16).hex(), report.mailbox_address.hex(), sealed)
-    answer = await world.client.do(calls.batch(group.signer("Ada"), [action]))
-    assert answer.outcomes[0].outcome == "done"
 
 
 async def test_a_report_is_sealed_answered_and_answered_again(
@@ -69,7 +45,7 @@ async def test_a_report_is_sealed_answered_and_answered_again(
     assert report.content.links == ("https://a.example/1", "https://a.example/2")
     assert report.mailbox_address == address_of(claim_of(code))
 
-    await write(world, group, report, "Who saw it?\n<script>alert(1)</script>")
+    await write_letter(world, group, report, "Who saw it?\n<script>alert(1)</script>")
     mailbox = await visitor.open(sent.words)
     assert mailbox.letters == ["Who saw it?\n<script>alert(1)</script>"]
     assert "<script>alert" not in mailbox.html
@@ -80,7 +56,7 @@ async def test_a_report_is_sealed_answered_and_answered_again(
     assert isinstance(follow_up.content, FollowUp)
     assert follow_up.content.message == "Two friends."
     assert follow_up.content.address() == report.mailbox_address
-    await write(world, group, follow_up, "Thank you.")
+    await write_letter(world, group, follow_up, "Thank you.")
     assert (await visitor.open(mailbox.words)).letters == ["Thank you."]
     assert (await visitor.open(sent.words)).letters == []
 
@@ -239,7 +215,7 @@ async def test_a_reload_of_the_mailbox_shows_the_same_new_code(
     """Somebody who wrote the first words down must not be shown others."""
     sent = await visitor.report(group.id, what="It happened.")
     (report,) = await world.opened(group)
-    await write(world, group, report, "Hello.")
+    await write_letter(world, group, report, "Hello.")
     ticket = (await visitor.get("mailbox")).hidden("ticket")
     fields = {"ticket": ticket, "codewords": " ".join(sent.words)}
     first, again = await visitor.post("mailbox", fields), await visitor.post("mailbox", fields)
@@ -253,9 +229,9 @@ async def test_letters_that_came_meanwhile_are_shown_before_burning(
     """The answer is kept, nothing is burned, and the second try goes through."""
     sent = await visitor.report(group.id, what="It happened.")
     (report,) = await world.opened(group)
-    await write(world, group, report, "First.")
+    await write_letter(world, group, report, "First.")
     mailbox = await visitor.open(sent.words)
-    await write(world, group, report, "Second.")
+    await write_letter(world, group, report, "Second.")
     page = await visitor.answer(mailbox, "My answer")
     assert (page.status, page.letters, page.value("message")) == (422, ["First.", "Second."], "My answer")
     assert page.words == mailbox.words
@@ -266,7 +242,7 @@ async def test_nobody_locks_a_reporter_out_with_noise(world: World, group: Group
     """A rogue handler's letter that doesn't open is no letter, and stops no burning."""
     sent = await visitor.report(group.id, what="It happened.")
     (report,) = await world.opened(group)
-    await write(world, group, report, "First.")
+    await write_letter(world, group, report, "First.")
     junk = seal_letter(mailbox_of(ReplyCode(system(16))).public_key(), b"for somebody else")
     action = shapes.PostLetter(system(16).hex(), report.mailbox_address.hex(), junk)
     await world.client.do(calls.batch(group.signer("Bo"), [action]))
@@ -280,92 +256,15 @@ async def test_a_malformed_letter_hides_no_other(world: World, group: Group, vis
     """What opens and isn't padded as a letter is counted, not shown; the letters around it are, and all is burned."""
     sent = await visitor.report(group.id, what="It happened.")
     (report,) = await world.opened(group)
-    await write(world, group, report, "First.")
+    await write_letter(world, group, report, "First.")
     unpadded = seal(report.mailbox_key, b"\xff" * LETTER_PLAINTEXT, label=Label.SEAL_LETTER, context=b"")
     action = shapes.PostLetter(system(16).hex(), report.mailbox_address.hex(), unpadded)
     await world.client.do(calls.batch(group.signer("Bo"), [action]))
-    await write(world, group, report, "Second.")
+    await write_letter(world, group, report, "Second.")
     mailbox = await visitor.open(sent.words)
     assert (mailbox.status, mailbox.letters) == (200, ["First.", "Second."])
     assert (await visitor.answer(mailbox)).heading == "Done"
     assert (await visitor.open(sent.words)).letters == []
-
-
-async def test_a_wrong_a_used_and_an_empty_code_look_the_same(
-    world: World, group: Group, visitor: Visitor
-) -> None:
-    """Byte for byte, but for the ticket; and with letters the page has the same length."""
-    sent = await visitor.report(group.id, what="It happened.")
-    unread = await visitor.report(group.id, what="Another.")
-    empty = await visitor.open(sent.words)
-    for report in await world.opened(group):
-        await write(world, group, report, "Hello.")
-    assert (await visitor.answer(await visitor.open(sent.words))).heading == "Done"
-    used = await visitor.open(sent.words)
-    wrong = await visitor.open(to_words(ReplyCode(system(16))))
-    full = await visitor.open(unread.words)
-    assert full.letters == ["Hello."]
-
-    def shape(page: Page) -> tuple[int, str, list[str]]:
-        bare = re.sub(r'name="ticket" value="[^"]*"', "", page.html)
-        return page.status, bare, sorted(name for name in page.headers if name != "date")
-
-    assert shape(empty) == shape(used) == shape(wrong)
-    assert len(full.html.encode()) == len(wrong.html.encode())
-    assert wrong.words == []
-    assert "mailbox/answer" not in wrong.html
-
-
-@pytest.mark.parametrize(
-    ("codewords", "said"),
-    [
-        ("", "twelve words"),
-        ("abandon " * 11, "twelve words"),
-        ("abandon " * 11 + "zzzzzz", "counted from the first: 12"),
-        ("abandon " * 12, "look again|do not belong together|counted from"),
-    ],
-)
-async def test_typos_in_a_code_are_named_by_position(visitor: Visitor, codewords: str, said: str) -> None:
-    """The words themselves never come back."""
-    form = await visitor.get("mailbox")
-    page = await visitor.post("mailbox", {"ticket": form.hidden("ticket"), "codewords": codewords})
-    assert page.status == 422
-    assert re.search(said, page.errors[0][1])
-    assert "abandon" not in page.html
-    assert page.summary
-    assert "still here" not in page.summary
-
-
-async def test_two_wrong_words_show_the_code_again(world: World, group: Group, visitor: Visitor) -> None:
-    """Of a report and of a mailbox: nothing is burned, the message stays."""
-    sent = await visitor.report(group.id, what="It happened.")
-    wrong = await visitor.post("confirm", {"token": sent.hidden("token"), "word1": "x", "word2": "y"})
-    assert (wrong.status, wrong.words, len(wrong.errors)) == (422, sent.words, 2)
-    assert wrong.heading == "It was received"
-    assert "Nothing was sent" not in wrong.summary
-    (report,) = await world.opened(group)
-    await write(world, group, report, "Hello.")
-    mailbox = await visitor.open(sent.words)
-    fields = {"token": mailbox.hidden("token"), "ticket": mailbox.hidden("ticket"), "message": "kept"}
-    page = await visitor.post("mailbox/answer", {**fields, "word1": "x", "word2": "y"}, [])
-    assert (page.status, page.words, page.value("message")) == (422, mailbox.words, "kept")
-    assert "Nothing was sent. What you typed is still here." in page.summary
-    assert (await visitor.open(sent.words)).letters == ["Hello."]
-
-
-async def test_tokens_serve_one_purpose_and_no_stranger(world: World, group: Group, visitor: Visitor) -> None:
-    """Cut, changed, of the other page, or a day old: refused, with a way on, and no word that nothing was sent."""
-    token = (await visitor.report(group.id, what="It happened.")).hidden("token")
-    for bad in ("", "x", token[:-4], "A" + token[1:] if token[0] != "A" else "B" + token[1:], token * 20):
-        assert (await visitor.post("confirm", {"token": bad, "word1": "a", "word2": "b"})).status == 422
-    other = await visitor.post(
-        "mailbox/answer", {"token": token, "ticket": "", "word1": "a", "word2": "b"}, []
-    )
-    assert (other.status, other.words) == (422, [])
-    world.clock.forward(86_401)
-    late = await visitor.post("confirm", {"token": token, "word1": "a", "word2": "b"})
-    assert (late.status, late.words, late.heading) == (422, [], "It was received")
-    assert "Nothing was sent" not in late.html
 
 
 async def test_files_are_cleaned_or_kept_or_refused(world: World, group: Group, visitor: Visitor) -> None:
