@@ -38,7 +38,7 @@ HARMLESS = {
     "Filed": "a code that hides itself",
     "Overlap": "a matrix",
     "Puzzle": "is handed to everybody",
-    "_Sent": "is still sealed",
+    "Sent": "is still sealed",
     **dict.fromkeys(["Application", "ByOldKey", "HandlerCard"], "a proof of having a key"),
     **dict.fromkeys(
         ["ByRegistrar", "Decision", "Item", "Measure", "Step", "Turn", "Wording"],
